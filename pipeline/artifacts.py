@@ -1,0 +1,206 @@
+"""The path of every file that stages exchange. A stage owns `artifacts/<stage>/`, and nobody else writes there.
+
+>>> Artifacts(Path("artifacts")).tune.rules
+PosixPath('artifacts/tune/rules.json')
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    folder: Path
+
+
+class SynthesizeFolder(StageFolder):
+    @property
+    def dataset(self) -> Path:
+        """A data set as a person would have downloaded it."""
+        return self.folder / "dataset"
+
+
+class PrepareFolder(StageFolder):
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.json"
+
+    @property
+    def images(self) -> Path:
+        """Table: one row a picture, in the order of the cache."""
+        return self.folder / "images.csv"
+
+    @property
+    def truth(self) -> Path:
+        """Table: the non-empty masks at the judged shape, as RLE."""
+        return self.folder / "truth.csv"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def faults(self) -> Path:
+        """Table: everything found wrong, and what was set aside for it."""
+        return self.folder / "faults.csv"
+
+    @property
+    def findings(self) -> Path:
+        """Folder: tables and figures that describe the data."""
+        return self.folder / "findings"
+
+
+class TrainFolder(StageFolder):
+    @property
+    def members(self) -> Path:
+        """Folder: one `<member>.safetensors` per seed (and fold)."""
+        return self.folder / "members"
+
+    @property
+    def history(self) -> Path:
+        """Table: one row per member and epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def resume(self) -> Path:
+        """Folder: what a killed run needs to go on. Not declared to DVC, which would delete it."""
+        return self.folder / "resume"
+
+
+class PredictFolder(StageFolder):
+    def probabilities(self, split: str) -> Path:
+        return self.folder / f"{split}.zarr.zip"
+
+
+class TuneFolder(StageFolder):
+    @property
+    def rules(self) -> Path:
+        return self.folder / "rules.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+
+class EvaluateFolder(StageFolder):
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def tables(self) -> Path:
+        """Folder: every figure of the evaluation as CSV."""
+        return self.folder / "tables"
+
+    @property
+    def plots(self) -> Path:
+        """Folder: the tables that `dvc plots` draws."""
+        return self.folder / "plots"
+
+    @property
+    def plots_page(self) -> Path:
+        """The page frame in which `dvc plots show` draws without a network."""
+        return self.folder / "plots_page.html"
+
+
+class SubmitFolder(StageFolder):
+    @property
+    def submission(self) -> Path:
+        return self.folder / "submission.csv"
+
+
+class ExportFolder(StageFolder):
+    @property
+    def model(self) -> Path:
+        """The portable model folder."""
+        return self.folder / "model"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+
+class ReportFolder(StageFolder):
+    @property
+    def page(self) -> Path:
+        return self.folder / "report.html"
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    root: Path = Path("artifacts")
+
+    @property
+    def synthesize(self) -> SynthesizeFolder:
+        return SynthesizeFolder(self.root / "synthesize")
+
+    @property
+    def prepare(self) -> PrepareFolder:
+        return PrepareFolder(self.root / "prepare")
+
+    @property
+    def train_classifier(self) -> TrainFolder:
+        return TrainFolder(self.root / "train_classifier")
+
+    @property
+    def train_segmenter(self) -> TrainFolder:
+        return TrainFolder(self.root / "train_segmenter")
+
+    @property
+    def predict(self) -> PredictFolder:
+        return PredictFolder(self.root / "predict")
+
+    @property
+    def tune(self) -> TuneFolder:
+        return TuneFolder(self.root / "tune")
+
+    @property
+    def evaluate(self) -> EvaluateFolder:
+        return EvaluateFolder(self.root / "evaluate")
+
+    @property
+    def submit(self) -> SubmitFolder:
+        return SubmitFolder(self.root / "submit")
+
+    @property
+    def export(self) -> ExportFolder:
+        return ExportFolder(self.root / "export")
+
+    @property
+    def report(self) -> ReportFolder:
+        return ReportFolder(self.root / "report")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Lend a neighbouring path to write a file or folder at; it takes its place only once it is whole.
+
+    >>> with writing(rules_path) as unfinished:
+    ...     unfinished.write_text("{}")
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The name's end stays: writers that go by the ending (.npy, .zip) keep working.
+    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
+    _remove(unfinished)
+    try:
+        yield unfinished
+        if path.is_dir():
+            _remove(path)
+        unfinished.replace(path)
+    finally:
+        _remove(unfinished)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""What leaves the house: submissions, portable models, pages."""

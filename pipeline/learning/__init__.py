@@ -1,0 +1,1 @@
+"""Batches and steps: how a network learns from the cache."""

@@ -1,0 +1,59 @@
+"""Images and masks from one shape to another. A shape is (height, width), always."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.masks.rle import Mask, Shape
+
+Image = npt.NDArray[np.uint8]
+
+
+def resize_image(image: Image, shape: Shape) -> Image:
+    """Image (H×W×3) → image of this shape; averaged over areas when it shrinks, bilinear when it grows."""
+    if image.shape[:2] == tuple(shape):
+        return image
+    return np.asarray(cv2.resize(image, (shape[1], shape[0]), interpolation=_interpolation(image, shape)), np.uint8)
+
+
+def resize_mask(mask: Mask, shape: Shape) -> Mask:
+    """Mask (H×W) → mask of this shape: a pixel is set where at least half of its area was."""
+    if mask.shape == tuple(shape):
+        return mask
+    grey = cv2.resize(mask.astype(np.uint8) * 255, (shape[1], shape[0]), interpolation=_interpolation(mask, shape))
+    return np.asarray(grey) >= 128
+
+
+def resize_probabilities(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArray[np.float32]:
+    """Probabilities (C×H×W) → the same at this shape."""
+    if probabilities.shape[1:] == tuple(shape):
+        return probabilities
+    mode = _interpolation(probabilities[0], shape)
+    return np.stack([cv2.resize(one, (shape[1], shape[0]), interpolation=mode) for one in probabilities])
+
+
+def to_levels(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArray[np.uint8]:
+    """Probabilities (C×H×W) → levels round(255·p) (C×h×w uint8) at this shape: the form all decisions use."""
+    return np.round(resize_probabilities(probabilities, shape) * 255).clip(0, 255).astype(np.uint8)
+
+
+def to_planes(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Masks (C×H×W bool, C at most 8) → planes (H×W uint8): bit c is class c."""
+    if len(masks) > 8:
+        raise ValueError(f"{len(masks)} classes; a plane of 8 bits holds at most 8")
+    weights = np.left_shift(np.uint8(1), np.arange(len(masks), dtype=np.uint8))
+    return np.asarray((masks * weights[:, None, None]).sum(0), np.uint8)
+
+
+def from_planes(planes: npt.NDArray[np.uint8], class_count: int) -> npt.NDArray[np.bool_]:
+    """Planes (…×H×W uint8) → masks (…×C×H×W bool)."""
+    bits = np.arange(class_count, dtype=np.uint8)[:, None, None]
+    return np.asarray(np.right_shift(planes[..., None, :, :], bits) & 1, bool)
+
+
+def _interpolation(array: npt.NDArray[Any], shape: Sequence[int]) -> int:
+    shrinks = array.shape[0] >= shape[0] and array.shape[1] >= shape[1]
+    return cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

@@ -1,0 +1,119 @@
+"""The rule between the networks and the mask: `presences` and `decide`, the only ones there are.
+
+Tuning, evaluation, submission and prediction all call these two, so what is measured is what is delivered.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pipeline.masks.components import keep_components, label_components
+from pipeline.masks.rle import Mask, Shape
+
+Levels = npt.NDArray[np.uint8]
+Level = Annotated[int, Field(ge=1, le=255)]
+Presences = npt.NDArray[np.float64]
+"""N×C, each in [0, 1]."""
+
+
+class Rule(BaseModel):
+    """How one class is decided. Thresholds and areas compare with >=; areas are pixels at the judged shape."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    presence_threshold: float = Field(ge=0)
+    pixel_threshold: Level
+    min_area: int = Field(ge=0)
+    seed_threshold: Level | None = None
+    core_threshold: Level | None = None
+    core_area: int = Field(0, ge=0)
+
+
+class Calibration(BaseModel):
+    """A raw score → sigmoid(slope · logit(score) + intercept). The default leaves it as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    slope: float = 1.0
+    intercept: float = 0.0
+
+
+class Rules(BaseModel):
+    """Everything between raw probabilities and masks, for all classes in the order of `classes`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    classes: tuple[str, ...]
+    judged_shape: Shape
+    classifier_weight: float = Field(ge=0, le=1)
+    """Share of the classifier in the fused presence; the rest is the strongest pixels'."""
+    classifier_calibrations: tuple[Calibration, ...]
+    strongest_calibrations: tuple[Calibration, ...]
+    force_strongest: bool = False
+    rules: tuple[Rule, ...]
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        for name in ("classifier_calibrations", "strongest_calibrations", "rules"):
+            if len(getattr(self, name)) != len(self.classes):
+                raise ValueError(f"{name}: {len(getattr(self, name))} for {len(self.classes)} classes")
+        return self
+
+
+@dataclass(frozen=True)
+class RawPresences:
+    """What the networks say of presence, N×C each: the classifier, and the mean of the strongest visible pixels."""
+
+    classifier: npt.NDArray[np.floating]
+    strongest: npt.NDArray[np.floating]
+
+
+def presences(raw: RawPresences, rules: Rules) -> Presences:
+    """Raw presences → one calibrated number per picture and class: calibrate, fuse, force."""
+    weight = rules.classifier_weight
+    fused = weight * calibrate(raw.classifier, rules.classifier_calibrations)
+    fused += (1 - weight) * calibrate(raw.strongest, rules.strongest_calibrations)
+    if not rules.force_strongest:
+        return fused
+    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    absent = (fused < thresholds).all(axis=1)
+    strongest = fused.argmax(axis=1)
+    # Raised just to its threshold: enough to be decided present, no more confident than that.
+    fused[absent, strongest[absent]] = thresholds[strongest[absent]]
+    return fused
+
+
+def calibrate(scores: npt.NDArray[np.floating], calibrations: tuple[Calibration, ...]) -> Presences:
+    """Scores (N×C in [0, 1]) → calibrated presences (N×C)."""
+    slopes = np.array([calibration.slope for calibration in calibrations])
+    intercepts = np.array([calibration.intercept for calibration in calibrations])
+    return np.asarray(1 / (1 + np.exp(-(slopes * logit(scores) + intercepts))), np.float64)
+
+
+def logit(scores: npt.NDArray[np.floating]) -> Presences:
+    """Scores in [0, 1] → logits; 0 and 1 are brought just inside, so that all stay finite."""
+    inside = np.clip(np.asarray(scores, np.float64), 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(inside / (1 - inside)), np.float64)
+
+
+def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> Mask:
+    """Presence and levels (H×W uint8) of one class → its mask (H×W).
+
+    Invisible pixels count as level 0; then presence, core, pixel threshold, components.
+    """
+    levels = np.where(visible, probability, 0)
+    nothing = np.zeros(levels.shape, bool)
+    if presence < rule.presence_threshold:
+        return nothing
+    if rule.core_threshold is not None and (levels >= rule.core_threshold).sum() < rule.core_area:
+        return nothing
+    mask = np.asarray(levels >= rule.pixel_threshold)
+    if rule.min_area <= 1 and rule.seed_threshold is None:
+        return mask
+    components = label_components(mask)
+    kept = components.areas >= rule.min_area
+    if rule.seed_threshold is not None:
+        peaks = np.zeros(len(kept) + 1, np.uint8)
+        np.maximum.at(peaks, components.labels.ravel(), levels.ravel())
+        kept &= peaks[1:] >= rule.seed_threshold
+    return keep_components(components, kept)

@@ -1,0 +1,1 @@
+"""Architecture and weights of the two networks."""

@@ -1,0 +1,244 @@
+"""Every setting of every stage, typed: `params.yaml` → `Params.load()` → a stage takes its own section."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+PositiveShape = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
+"""(height, width)"""
+Share = Annotated[float, Field(ge=0, le=1)]
+FormatName = Literal["clouds", "severstal"]
+LossName = Literal["bce", "weighted_bce", "cce", "focal", "dice", "jaccard", "tversky", "lovasz"]
+OptimiserName = Literal["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"]
+ScheduleName = Literal["constant", "onecycle", "cosine", "plateau"]
+Architecture = Literal[
+    "Unet", "UnetPlusPlus", "FPN", "PSPNet", "Linknet", "MAnet", "PAN", "DeepLabV3", "DeepLabV3Plus", "UPerNet",
+    "Segformer", "VanillaUnet",
+]  # fmt: skip
+
+
+class ParamsError(ValueError):
+    """The parameter file does not say what nephoscope can do; the message says where, and what is allowed."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Synthesize(Section):
+    format: FormatName = Field("clouds", description="layout in which the scenes are written")
+    csv_layout: Literal["joined", "split"] = Field(
+        "joined", description="steel only: one ImageId_ClassId column with four rows an image, or ImageId and ClassId"
+    )
+    labelled: int = Field(400, ge=1, description="scenes with labels")
+    unlabelled: int = Field(24, ge=0, description="scenes without labels, for `submit`")
+    shape: PositiveShape = Field(
+        (350, 525), description="(height, width) of the pictures; the RLE keeps the format's own"
+    )
+    seed: int = 0
+
+
+class Prepare(Section):
+    root: Path = Field(Path("artifacts/synthesize/dataset"), description="folder of the data set")
+    format: FormatName = Field("clouds", description="how the folder is laid out")
+    faults: Literal["refuse", "set_aside"] = Field(
+        "refuse", description="stop at faulty pictures and rows, or set them aside and list them"
+    )
+    cache_shape: PositiveShape = Field(
+        (128, 192), description="(height, width) at which pictures are kept for training"
+    )
+    validation_share: Share = Field(0.2, description="share of the labelled pictures that rules are tuned on")
+    holdout_share: Share = Field(0.2, description="share of the labelled pictures that figures are measured on")
+    folds: int = Field(
+        0, ge=0, description="0: one split; k >= 2: train and validation are pooled and refolded, a member per fold"
+    )
+    duplicate_distance: int = Field(
+        3,
+        ge=-1,
+        le=64,
+        description="pictures whose 64-bit hashes differ in at most so many bits stay on one side; -1: off",
+    )
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _shares_leave_train(self) -> Self:
+        if self.validation_share + self.holdout_share >= 1:
+            raise ValueError("validation_share + holdout_share must stay below 1, or nothing is left to train on")
+        if self.folds == 1:
+            raise ValueError("folds: 1 is no folding; say 0 for one split or k >= 2")
+        return self
+
+
+class Augmentation(Section):
+    """Shares are the probability with which a step is applied to a picture (to a batch, for cutmix)."""
+
+    horizontal_flip: Share = 0.5
+    vertical_flip: Share = 0.5
+    rotation: Share = 0.0
+    rotation_degrees: float = Field(20.0, ge=0, le=180)
+    grid_distortion: Share = 0.0
+    shift_scale_rotate: Share = 0.0
+    brightness: Share = 0.0
+    cutmix: Share = 0.0
+
+
+class Optimiser(Section):
+    name: OptimiserName = "adamw"
+    encoder_rate: float = Field(3e-4, gt=0, description="peak learning rate of the encoder")
+    decoder_rate: float = Field(3e-3, gt=0, description="peak learning rate of everything that is new: head or decoder")
+    weight_decay: float = Field(1e-2, ge=0)
+    schedule: ScheduleName = "onecycle"
+    warmup_share: Share = Field(0.25, description="share of the steps in which onecycle and cosine rise")
+    plateau_patience: int = Field(2, ge=0, description="plateau only: epochs without gain before the rate is cut")
+    plateau_factor: float = Field(0.3, gt=0, lt=1)
+
+
+class Machine(Section):
+    """Where and how a network runs. "auto" takes what the machine has."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int | Literal["auto"] = Field("auto", description="processes on CPU, cards on GPU; auto on CPU is 1")
+    nodes: int = Field(1, ge=1)
+    strategy: str = Field("auto", description="a strategy of Lightning: auto, ddp, ddp_spawn, fsdp, …")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    workers: int = Field(0, ge=0, description="loader processes; 0 loads in the training process")
+
+
+class Training(Section):
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="one member is trained per seed (and per fold)")
+    encoder: str = Field("tf_efficientnet_lite0", description="an encoder's name, as timm or smp spell it")
+    weights: str = Field("bundled", description="bundled, hub, none, or a path to a safetensors file")
+    input_shape: PositiveShape | None = Field(
+        None, description="(height, width) the network sees; null is the cache's shape"
+    )
+    epochs: int = Field(4, ge=1)
+    batch_size: int = Field(16, ge=1)
+    loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field({"bce": 1.0}, min_length=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    optimiser: Optimiser = Optimiser()
+    augmentation: Augmentation = Augmentation()
+    sampling: Literal["shuffled", "balanced"] = Field(
+        "shuffled", description="balanced: rare presence patterns are drawn as often as common ones"
+    )
+    frozen_epochs: int = Field(0, ge=0, description="epochs with the encoder frozen")
+    unfreeze_steps: int = Field(1, ge=1, description="steps, an epoch each, that unfreeze the encoder, deepest first")
+    ema_decay: float | None = Field(None, gt=0, lt=1, description="averaged weights: decay of the moving average")
+    patience: int | None = Field(None, ge=0, description="epochs without gain before training stops; null: never")
+    gradient_clip: float | None = Field(1.0, gt=0)
+    machine: Machine = Machine()
+
+
+class TrainClassifier(Training):
+    dropout: float = Field(0.2, ge=0, lt=1)
+    monitor: Literal["pr_auc", "loss"] = Field("pr_auc", description="what chooses the epoch, on validation")
+
+
+class TrainSegmenter(Training):
+    architecture: Architecture = "Unet"
+    encoder: str = "timm-tf_efficientnet_lite0"
+    loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field({"bce": 0.75, "dice": 0.25}, min_length=1)
+    pictures: Literal["all", "positives"] = Field(
+        "all", description="positives: a class learns only from pictures that show it, and the gate does the rest"
+    )
+    monitor: Literal["dice", "pr_auc", "loss"] = Field("dice", description="what chooses the epoch, on validation")
+
+
+class Predict(Section):
+    flips: tuple[Literal["none", "horizontal", "vertical", "both"], ...] = Field(
+        ("none", "horizontal"), min_length=1, description="views of a picture whose probabilities are averaged"
+    )
+    strongest_share: float = Field(
+        0.1, gt=0, le=1, description="share of the visible pixels, strongest first, whose mean speaks for presence"
+    )
+    batch_size: int = Field(16, ge=1)
+    machine: Machine = Machine()
+
+
+class Tune(Section):
+    presence: Literal["classifier", "pixels", "both"] = Field("both", description="what presence is read from")
+    classifier_weight: Share = Field(0.5, description="both only: share of the classifier in the fused presence")
+    calibrate: bool = Field(True, description="fit a logistic calibration of presence per class")
+    force_strongest: bool = Field(False, description="where no class passes its presence threshold, the strongest does")
+    pixel_thresholds: tuple[Annotated[int, Field(ge=1, le=255)], ...] = Field(
+        tuple(range(20, 241, 10)), min_length=1, description="levels tried, 1 to 255; level / 255 is the probability"
+    )
+    min_areas: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        tuple(range(0, 30_001, 1_500)), min_length=1, description="pixels at the judged shape"
+    )
+
+    @field_validator("pixel_thresholds", "min_areas")
+    @classmethod
+    def _ascending(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(values)))
+
+
+class Evaluate(Section):
+    bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind every interval")
+    confidence: float = Field(0.95, gt=0, lt=1)
+    worst: int = Field(12, ge=0, description="pictures listed, worst Dice first")
+    seed: int = 0
+
+
+class Submit(Section):
+    batch_size: int = Field(16, ge=1)
+    machine: Machine = Machine()
+
+
+class Export(Section):
+    opset: int = Field(18, ge=18)
+    tolerance: float = Field(1e-3, gt=0, description="largest allowed difference of a probability from torch")
+    checked_pictures: int = Field(16, ge=1, description="pictures on which the exported models are compared with torch")
+
+
+class Report(Section):
+    best: int = Field(6, ge=0, description="pictures shown of the best")
+    worst: int = Field(12, ge=0, description="pictures shown of the worst")
+    title: str = "nephoscope"
+
+
+class Params(Section):
+    """The whole of `params.yaml`. A section that is left out has its defaults."""
+
+    synthesize: Synthesize = Synthesize()
+    prepare: Prepare = Prepare()
+    train_classifier: TrainClassifier = TrainClassifier()
+    train_segmenter: TrainSegmenter = TrainSegmenter()
+    predict: Predict = Predict()
+    tune: Tune = Tune()
+    evaluate: Evaluate = Evaluate()
+    submit: Submit = Submit()
+    export: Export = Export()
+    report: Report = Report()
+
+    @classmethod
+    def load(cls, path: Path | str = "params.yaml") -> Self:
+        """Read a parameter file; a key nobody knows is refused, with the keys that are known there."""
+        try:
+            content = yaml.safe_load(Path(path).read_text("utf-8")) or {}
+            return cls.model_validate(content)
+        except FileNotFoundError:
+            raise ParamsError(f"{path}: no such file; run from the folder that holds params.yaml") from None
+        except yaml.YAMLError as error:
+            raise ParamsError(f"{path}: not readable as YAML: {error}") from None
+        except ValidationError as error:
+            raise ParamsError(_explain(path, error)) from None
+
+
+def _explain(path: Path | str, error: ValidationError) -> str:
+    lines = [f"{path}: {error.error_count()} setting(s) cannot be used:"]
+    for fault in error.errors():
+        where = ".".join(map(str, fault["loc"])) or "the file"
+        message = fault["msg"]
+        if fault["type"] == "extra_forbidden":
+            message = f"unknown; known here: {', '.join(_known_keys(fault['loc'][:-1]))}"
+        lines.append(f"  {where}: {message}")
+    return "\n".join(lines)
+
+
+def _known_keys(place: tuple[Any, ...]) -> list[str]:
+    section: Any = Params
+    for key in place:
+        section = section.model_fields[key].annotation
+    return sorted(section.model_fields)
