@@ -34,10 +34,10 @@ class Synthesize(Section):
     )
     labelled: int = Field(400, ge=1, description="scenes with labels")
     unlabelled: int = Field(24, ge=0, description="scenes without labels, for `submit`")
-    shape: PositiveShape = Field(
-        (350, 525), description="(height, width) of the pictures; the RLE keeps the format's own"
+    shape: PositiveShape | None = Field(
+        None, description="(height, width) of the pictures; null is the format's judged shape. The RLE keeps its own"
     )
-    seed: int = 0
+    seed: int = Field(0, ge=0)
 
 
 class Prepare(Section):

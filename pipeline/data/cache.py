@@ -33,6 +33,19 @@ class Cache:
 
         return cls(new("images", np.uint8, 3), new("truth", np.uint8), new("visible", np.bool_))
 
+    @staticmethod
+    def keep(folder: Path, rows: npt.NDArray[np.int64]) -> None:
+        """Leave only these rows (ascending), one at a time: the arrays may be larger than the memory."""
+        for name in ARRAYS:
+            path, shorter_path = folder / f"{name}.npy", folder / f"shorter-{name}.npy"
+            whole = np.load(path, mmap_mode="r", allow_pickle=False)
+            if len(rows) == len(whole):
+                continue
+            shorter = np.lib.format.open_memmap(shorter_path, "w+", whole.dtype, (len(rows), *whole.shape[1:]))
+            for row, kept in enumerate(rows):
+                shorter[row] = whole[kept]
+            shorter_path.replace(path)
+
     @classmethod
     def open(cls, folder: Path) -> Self:
         """The arrays of a finished cache, read only as far as they are looked at."""

@@ -28,6 +28,8 @@ class Facts:
     judged_shape: Shape
     cache_shape: Shape
     folds: int = 0
+    nodata: bool = True
+    """True: black regions are places that nobody saw (`find_visible`). False: black is part of the picture."""
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:

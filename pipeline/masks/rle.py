@@ -32,9 +32,9 @@ def decode_rle(text: str, shape: Shape) -> Mask:
            [1, 1]])
     """
     starts, lengths = parse_runs(text, shape)
-    offsets = np.repeat(starts - np.concatenate(([0], np.cumsum(lengths[:-1]))), lengths)
     flat = np.zeros(shape[0] * shape[1], bool)
-    flat[offsets + np.arange(offsets.size)] = True
+    for start, end in zip(starts.tolist(), (starts + lengths).tolist(), strict=True):
+        flat[start:end] = True
     return np.ascontiguousarray(flat.reshape(shape, order="F"))
 
 

@@ -4,7 +4,7 @@ Tuning, evaluation, submission and prediction all call these two, so what is mea
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from pipeline.masks.rle import Mask, Shape
 
 Levels = npt.NDArray[np.uint8]
 Level = Annotated[int, Field(ge=1, le=255)]
+Flip = Literal["none", "horizontal", "vertical", "both"]
 Presences = npt.NDArray[np.float64]
 """N×C, each in [0, 1]."""
 
@@ -39,12 +40,23 @@ class Calibration(BaseModel):
     intercept: float = 0.0
 
 
+class Reading(BaseModel):
+    """How raw numbers are read off the networks. Rules hold for the reading they were tuned on, and for no other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    flips: tuple[Flip, ...] = Field(("none",), min_length=1)
+    """Views of a picture whose probabilities are averaged."""
+    strongest_share: float = Field(0.1, gt=0, le=1)
+    """Share of the visible pixels, strongest first, whose mean speaks for presence."""
+
+
 class Rules(BaseModel):
     """Everything between raw probabilities and masks, for all classes in the order of `classes`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     classes: tuple[str, ...]
     judged_shape: Shape
+    reading: Reading
     classifier_weight: float = Field(ge=0, le=1)
     """Share of the classifier in the fused presence; the rest is the strongest pixels'."""
     classifier_calibrations: tuple[Calibration, ...]
@@ -75,7 +87,8 @@ def presences(raw: RawPresences, rules: Rules) -> Presences:
     fused += (1 - weight) * calibrate(raw.strongest, rules.strongest_calibrations)
     if not rules.force_strongest:
         return fused
-    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    # No presence exceeds 1: a class whose threshold does is never present, forced or not.
+    thresholds = np.array([min(rule.presence_threshold, 1.0) for rule in rules.rules])
     absent = (fused < thresholds).all(axis=1)
     strongest = fused.argmax(axis=1)
     # Raised just to its threshold: enough to be decided present, no more confident than that.
@@ -117,3 +130,21 @@ def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> M
         np.maximum.at(peaks, components.labels.ravel(), levels.ravel())
         kept &= peaks[1:] >= rule.seed_threshold
     return keep_components(components, kept)
+
+
+def decide_masks(
+    presence: npt.NDArray[np.float64], levels: Levels, visible: Mask, rules: Rules
+) -> npt.NDArray[np.bool_]:
+    """Presences (C) and levels (C×H×W) of one picture → its masks (C×H×W)."""
+    each = zip(presence, levels, rules.rules, strict=True)
+    return np.stack([decide(float(score), level, visible, rule) for score, level, rule in each])
+
+
+def strongest_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:
+    """Mean probability (C) of this share of the visible pixels, strongest first, from levels (C×H×W)."""
+    seen = levels[:, visible]
+    if seen.shape[1] == 0:
+        return np.zeros(len(levels))
+    count = max(1, round(share * seen.shape[1]))
+    strongest = np.partition(seen, seen.shape[1] - count, axis=1)[:, -count:]
+    return np.asarray(strongest.mean(axis=1) / 255, np.float64)

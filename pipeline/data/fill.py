@@ -1,0 +1,84 @@
+"""Filling the cache: every picture is decoded once, every mask brought to the cached and to the judged shape."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from pipeline.data.cache import Cache
+from pipeline.data.faults import Fault, FaultKind
+from pipeline.data.format import Format
+from pipeline.data.images import ImageError, read_image
+from pipeline.data.picture_checks import check_picture
+from pipeline.data.source import Source
+from pipeline.data.visible import find_visible
+from pipeline.masks.geometry import Image, resize_image, resize_mask, to_planes
+from pipeline.masks.rle import Shape, decode_rle, encode_rle
+
+KIND: dict[str, FaultKind] = {
+    "unreadable": "unreadable_picture",
+    "truncated": "truncated_picture",
+    "oversized": "oversized_picture",
+}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was learnt of a picture while its row of the cache was filled."""
+
+    image_id: str
+    fault: Fault | None = None
+    visible_share: float = 0.0
+    areas: dict[str, float] = field(default_factory=dict)
+    """class_name → share of the judged pixels, where not empty."""
+    rles: dict[str, str] = field(default_factory=dict)
+    """class_name → RLE at the judged shape, where not empty."""
+
+
+def fill_cache(folder: Path, source: Source, data_format: Format, shape: Shape, faults: list[Fault]) -> list[Filled]:
+    """Row r of a new cache is picture r of the source. A picture with a fault leaves a black row and its fault."""
+    cache = Cache.create(folder, len(source.pictures), shape)
+
+    def fill(row: int, image_id: str, file: str) -> Filled:
+        try:
+            image = read_image(source.root / file)
+        except ImageError as error:
+            return Filled(image_id, Fault(KIND[error.reason], file, None, str(error), image_id))
+        if fault := check_picture(image, data_format.rle_shape, file, image_id):
+            return Filled(image_id, fault)
+        return _fill_row(cache, row, image, image_id, source.rles.get(image_id, {}), data_format)
+
+    pictures = zip(source.pictures["image_id"], source.pictures["file"], strict=True)
+    tasks = (joblib.delayed(fill)(row, image_id, file) for row, (image_id, file) in enumerate(pictures))
+    # Threads, because OpenCV and numpy let go of the interpreter while they work on a picture.
+    running = joblib.Parallel(n_jobs=os.cpu_count() or 1, backend="threading", return_as="generator")(tasks)
+    filled = list(_shown(running, len(source.pictures)))
+    faults += [one.fault for one in filled if one.fault]
+    return filled
+
+
+def _shown(running: Iterator[Filled], count: int) -> Iterator[Filled]:
+    yield from tqdm(running, total=count, desc="pictures", unit="", disable=None)
+
+
+def _fill_row(cache: Cache, row: int, image: Image, image_id: str, rles: dict[str, str], data_format: Format) -> Filled:
+    shape, judged_shape = cache.images.shape[1:3], data_format.judged_shape
+    masks = np.zeros((len(data_format.classes), *shape), bool)
+    judged_rles: dict[str, str] = {}
+    areas: dict[str, float] = {}
+    for index, name in enumerate(data_format.classes):
+        if name not in rles:
+            continue
+        mask = decode_rle(rles[name], data_format.rle_shape)
+        masks[index] = resize_mask(mask, shape)
+        judged = resize_mask(mask, judged_shape)
+        if judged.any():
+            judged_rles[name], areas[name] = encode_rle(judged), float(judged.mean())
+    cache.images[row] = resize_image(image, shape)
+    cache.visible[row] = find_visible(cache.images[row], data_format.nodata)
+    cache.truth[row] = to_planes(masks)
+    return Filled(image_id, None, float(cache.visible[row].mean()), areas, judged_rles)

@@ -1,0 +1,12 @@
+"""The data sets that can be read. A new one is one module here and one line in FORMATS."""
+
+from pipeline.data.format import Format
+from pipeline.data.formats.clouds import CLOUDS
+from pipeline.data.formats.severstal import SEVERSTAL
+
+FORMATS: dict[str, Format] = {
+    "clouds": CLOUDS,
+    "severstal": SEVERSTAL,
+}
+
+__all__ = ["FORMATS", "Format"]

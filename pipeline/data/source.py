@@ -1,0 +1,72 @@
+"""A data set as it lies in its folder: labels and pictures, checked against each other; no picture is opened yet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.data.faults import DataFaults, Fault
+from pipeline.data.format import LABELLED_FOLDER, UNLABELLED_FOLDER, Format
+from pipeline.data.images import ENDINGS
+from pipeline.data.labels import Labels, read_labels
+
+
+@dataclass(frozen=True)
+class Source:
+    root: Path
+    pictures: pd.DataFrame
+    """image_id, file (relative to the root), labelled: the labelled ones first, each part by image_id."""
+    rles: dict[str, dict[str, str]]
+    """image_id → class_name → RLE that is not empty, at the format's rle_shape."""
+
+
+def read_source(root: Path, data_format: Format, faults: list[Fault]) -> Source:
+    """List and check a data set. Faults are added to the list; what makes all of it unusable raises DataFaults."""
+    if not (root / LABELLED_FOLDER).is_dir():
+        message = f"no such folder in {root}; prepare.root is the folder that holds it"
+        faults.append(Fault("missing_folder", LABELLED_FOLDER, None, message))
+        raise DataFaults(faults)
+    labels = read_labels(root, data_format, faults)
+    labelled, unlabelled = _list_pictures(root / LABELLED_FOLDER), _list_pictures(root / UNLABELLED_FOLDER)
+    if not labelled:
+        message = f"no picture in it; their names end in {', '.join(ENDINGS)}"
+        faults.append(Fault("no_pictures", LABELLED_FOLDER, None, message))
+        raise DataFaults(faults)
+    faults += _compare(labels, labelled) + _check_doubles(labelled, unlabelled)
+    pictures = [(name, f"{LABELLED_FOLDER}/{name}", True) for name in labelled]
+    pictures += [(name, f"{UNLABELLED_FOLDER}/{name}", False) for name in unlabelled]
+    faulty = {fault.image_id for fault in faults}
+    table = labels.table[(labels.table["rle"] != "") & ~labels.table["image_id"].isin(faulty)]
+    rles = {
+        str(image_id): dict(zip(rows["class_name"], rows["rle"], strict=True))
+        for image_id, rows in table.groupby("image_id")
+    }
+    return Source(root, pd.DataFrame(pictures, columns=["image_id", "file", "labelled"]), rles)
+
+
+def _list_pictures(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    names = (path.name for path in folder.iterdir())
+    return sorted(name for name in names if name.lower().endswith(ENDINGS) and not name.startswith("."))
+
+
+def _compare(labels: Labels, labelled: list[str]) -> list[Fault]:
+    """Rows without a picture, and pictures without rows where every picture has some."""
+    first_rows = labels.table.groupby("image_id", sort=False)["row"].min()
+    missing = first_rows[~first_rows.index.isin(labelled)]
+    faults = [
+        Fault("missing_picture", labels.file, int(row), f"{image_id} is not in {LABELLED_FOLDER}", str(image_id))
+        for image_id, row in missing.items()
+    ]
+    if labels.every_class:
+        extra = sorted(set(labelled) - set(first_rows.index))
+        message = f"the picture has no rows in {labels.file}"
+        faults += [Fault("extra_picture", f"{LABELLED_FOLDER}/{name}", None, message, name) for name in extra]
+    return faults
+
+
+def _check_doubles(labelled: list[str], unlabelled: list[str]) -> list[Fault]:
+    message = f"{LABELLED_FOLDER} has a picture of the same name"
+    doubles = sorted(set(labelled) & set(unlabelled))
+    return [Fault("doubled_picture", f"{UNLABELLED_FOLDER}/{name}", None, message, name) for name in doubles]

@@ -1,0 +1,22 @@
+"""What a person is told when the data are prepared."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.faults import Fault
+from pipeline.data.manifest import SPLITS, Manifest
+
+
+def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], faults: list[Fault]) -> str:
+    """A few lines: pictures per split, near duplicates, visible share, and what was set aside."""
+    counts = ", ".join(f"{len(manifest.rows(split))} {split}" for split in SPLITS)
+    sizes = np.bincount(groups)
+    lines = [
+        f"{len(manifest.images)} pictures: {counts}",
+        f"near duplicates: {(sizes[sizes > 1]).sum()} pictures in {(sizes > 1).sum()} groups",
+        f"visible: {manifest.images['visible_share'].mean():.1%} of the pixels",
+    ]
+    if faults:
+        aside = len({fault.image_id for fault in faults})
+        lines.append(f"set aside: {aside} pictures with {len(faults)} faults, listed in faults.csv")
+    return "\n".join(lines)

@@ -1,0 +1,108 @@
+"""The portable model: one folder with both networks (ONNX and safetensors), the rules, classes and shapes."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.data.manifest import Facts
+from pipeline.inference.engines import Engine, OnnxEngine, TorchEngine
+from pipeline.inference.two_stage import TwoStage, fit_images
+from pipeline.json_file import read_json, write_json
+from pipeline.masks.rle import Shape
+from pipeline.masks.rule import Rules
+from pipeline.models.checkpoint import load_checkpoint
+from pipeline.params import Machine
+
+EngineName = Literal["torch", "onnx"]
+
+
+class _WithProbabilities(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(images))
+
+
+def export_model(
+    folder: Path, classifiers: Sequence[Path], segmenters: Sequence[Path], rules: Rules, opset: int
+) -> None:
+    """Checkpoints and rules → a folder that `open_portable` reads, here or elsewhere."""
+    folder.mkdir(parents=True)
+    names: dict[str, list[str]] = {"classifiers": [], "segmenters": []}
+    for kind, checkpoints in (("classifiers", classifiers), ("segmenters", segmenters)):
+        for checkpoint in checkpoints:
+            network, facts = load_checkpoint(checkpoint)
+            name = f"{kind[:-1]}-{facts.member}"
+            shutil.copyfile(checkpoint, folder / f"{name}.safetensors")
+            _export_onnx(network, facts.input_shape, folder / f"{name}.onnx", opset)
+            names[kind].append(name)
+    data = facts.data.to_dict()
+    write_json(folder / "model.json", {"data": data, **names})
+    write_json(folder / "rules.json", rules.model_dump())
+
+
+def _export_onnx(network: nn.Module, shape: Shape, path: Path, opset: int) -> None:
+    # Two pictures: a batch of one would be taken for a constant.
+    example = torch.zeros(2, 3, *shape, dtype=torch.uint8)
+    program = torch.onnx.export(
+        _WithProbabilities(network).eval(),
+        (example,),
+        dynamo=True,
+        opset_version=opset,
+        input_names=["images"],
+        output_names=["probabilities"],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        verbose=False,
+    )
+    assert program is not None  # with dynamo=True it always is
+    program.save(path, external_data=False)
+
+
+def open_portable(folder: Path, engine: EngineName = "onnx", machine: Machine | None = None) -> tuple[TwoStage, Rules]:
+    """A portable model folder → both stages and the rules."""
+    content, rules = read_json(folder / "model.json"), Rules.model_validate(read_json(folder / "rules.json"))
+    machine = machine or Machine()
+
+    def open_engine(name: str) -> Engine:
+        if engine == "onnx":
+            return OnnxEngine(folder / f"{name}.onnx")
+        return TorchEngine.open(folder / f"{name}.safetensors", machine)
+
+    classifiers, segmenters = ([open_engine(name) for name in content[kind]] for kind in ("classifiers", "segmenters"))
+    return TwoStage(Facts.from_dict(content["data"]), classifiers, segmenters, rules.reading), rules
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two engines are apart on the same pictures."""
+
+    presence: float
+    """Largest difference of a presence"""
+    pixels: float
+    """Largest difference of a pixel's probability; levels are 1/255 apart"""
+    level_share: float
+    """Share of the pixels whose level is the same"""
+    pictures: int
+
+
+def compare(one: TwoStage, other: TwoStage, images: np.ndarray) -> Agreement:
+    """Both models over images (N×H×W×3 at the cache shape), all pixels visible."""
+    presence = [_largest_difference(a, b, images) for a, b in zip(one.classifiers, other.classifiers, strict=True)]
+    pixels = [_largest_difference(a, b, images) for a, b in zip(one.segmenters, other.segmenters, strict=True)]
+    visible = np.ones(images.shape[:3], bool)
+    pairs = zip(one.predict(images, visible), other.predict(images, visible), strict=True)
+    same = np.mean([np.mean(a.levels == b.levels) for a, b in pairs])
+    return Agreement(max(presence), max(pixels), float(same), len(images))
+
+
+def _largest_difference(one: Engine, other: Engine, images: np.ndarray) -> float:
+    fitted = fit_images(images, one.input_shape)
+    return float(np.abs(one(fitted) - other(fitted)).max())

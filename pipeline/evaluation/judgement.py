@@ -1,0 +1,112 @@
+"""Rules applied to judged pictures: Dice of every picture and class, step by step, and the areas behind it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from joblib import Parallel, delayed
+
+from pipeline.evaluation.judged import Judged, JudgedImage
+from pipeline.masks.dice import dice_of_areas
+from pipeline.masks.rule import Presences, Rule, Rules, decide, presences
+
+Step = Callable[[Rule], Rule]
+
+
+def _at_half(_: Rule) -> Rule:
+    return Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
+
+
+def _with_pixels(rule: Rule) -> Rule:
+    return Rule(presence_threshold=0, pixel_threshold=rule.pixel_threshold, min_area=0)
+
+
+def _with_components(rule: Rule) -> Rule:
+    return rule.model_copy(update={"presence_threshold": 0.0})
+
+
+def _whole(rule: Rule) -> Rule:
+    return rule
+
+
+STEPS: dict[str, Step] = {
+    "threshold 0.5": _at_half,
+    "tuned pixel threshold": _with_pixels,
+    "+ minimum area": _with_components,
+    "+ presence gate": _whole,
+}
+"""What each part of a rule contributes: every step adds one, the last is the rule itself."""
+
+OVERLAP, TRUTH, PREDICTED = range(3)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    image_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    presence: Presences
+    """N×C, calibrated and fused"""
+    areas: npt.NDArray[np.int64]
+    """N×C×steps×3: overlap, truth, predicted, in pixels at the judged shape"""
+    pixels: int
+    """of one picture at the judged shape"""
+
+    @property
+    def step_dices(self) -> npt.NDArray[np.float64]:
+        """N×C×steps"""
+        return dice_of_areas(self.areas[..., OVERLAP], self.areas[..., TRUTH], self.areas[..., PREDICTED])
+
+    @property
+    def dices(self) -> npt.NDArray[np.float64]:
+        """N×C, by the whole rule"""
+        return self.step_dices[..., -1]
+
+    @property
+    def final_areas(self) -> npt.NDArray[np.int64]:
+        """N×C×3, by the whole rule"""
+        return self.areas[:, :, -1]
+
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        return self.final_areas[..., TRUTH] > 0
+
+    def table(self) -> pd.DataFrame:
+        """One row per picture and class."""
+        keys = pd.MultiIndex.from_product([self.image_ids, self.classes], names=["image_id", "class_name"])
+        overlap, truth, predicted = self.final_areas.reshape(-1, 3).T
+        columns = {
+            "presence": self.presence.ravel(),
+            "truth_area": truth,
+            "predicted_area": predicted,
+            "overlap": overlap,
+            "dice": self.dices.ravel(),
+        }
+        return pd.DataFrame(columns, index=keys).reset_index()
+
+
+def judge(judged: Judged, rules: Rules) -> Judgement:
+    """Decide every picture by the rules and measure it against truth."""
+    if rules.classes != judged.classes:
+        raise ValueError(f"rules are for {rules.classes}, probabilities are of {judged.classes}")
+    if rules.reading != judged.store.reading:
+        raise ValueError(
+            f"rules were tuned on {rules.reading!r}, probabilities are {judged.store.reading!r}; rerun tune"
+        )
+    presence = presences(judged.raw, rules)
+    measure = delayed(lambda index: _measure(judged[index], presence[index], rules))
+    areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(judged))))
+    height, width = rules.judged_shape
+    return Judgement(judged.store.image_ids, judged.classes, presence, areas, height * width)
+
+
+def _measure(image: JudgedImage, presence: npt.NDArray[np.float64], rules: Rules) -> npt.NDArray[np.int64]:
+    """C×steps×3"""
+    areas = np.zeros((len(rules.classes), len(STEPS), 3), np.int64)
+    for index, rule in enumerate(rules.rules):
+        truth = image.truth[index]
+        for row, step in zip(areas[index], STEPS.values(), strict=True):
+            predicted = decide(float(presence[index]), image.levels[index], image.visible, step(rule))
+            row[:] = (truth & predicted).sum(), truth.sum(), predicted.sum()
+    return areas

@@ -1,0 +1,79 @@
+"""Everything that an evaluation measures, and the files in which it is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.artifacts import writing
+from pipeline.data.format import HumanDice
+from pipeline.evaluation.judged import Judged
+from pipeline.evaluation.judgement import judge
+from pipeline.evaluation.precision_recall import Curve, mean_precision, pixel_curves, presence_curves
+from pipeline.evaluation.tables import OURS, dice_table, picture_table, pixel_table, presence_table, step_table
+from pipeline.evaluation.uncertainty import Bootstrap
+from pipeline.masks.rule import Rules
+
+
+@dataclass(frozen=True)
+class Measured:
+    tables: dict[str, pd.DataFrame]
+    curves: dict[str, pd.DataFrame]
+    metrics: dict[str, Any]
+
+    def write(self, tables: Path, curves: Path) -> None:
+        for folder, content in ((tables, self.tables), (curves, self.curves)):
+            with writing(folder) as unfinished:
+                unfinished.mkdir()
+                for name, table in content.items():
+                    table.to_csv(unfinished / f"{name}.csv", index=False)
+
+
+def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice | None) -> Measured:
+    """Judged pictures and rules → tables, precision-recall curves and the metrics of a run."""
+    judgement = judge(judged, rules)
+    classes = judged.classes
+    presence = presence_curves(judgement.presence, judgement.present)
+    pixels = pixel_curves(judged, len(classes))
+    tables = {
+        "dice": dice_table(judgement, bootstrap, human),
+        "steps": step_table(judgement, bootstrap),
+        "presence": presence_table(judgement, rules).assign(average_precision=[c.average_precision for c in presence]),
+        "pixels": pixel_table(judgement).assign(average_precision=[c.average_precision for c in pixels]),
+        "pictures": picture_table(judgement),
+        "judgements": judgement.table(),
+    }
+    curves = {
+        "presence": _curve_table(presence, (*classes, "any")),
+        "pixels": _curve_table(pixels, classes),
+    }
+    metrics = {
+        "pictures": len(judged),
+        "dice": _dice_metrics(tables["dice"]),
+        "presence_average_precision": _precision_metrics(presence, (*classes, "any")),
+        "pixel_average_precision": _precision_metrics(pixels, classes),
+    }
+    return Measured(tables, curves, metrics)
+
+
+def _curve_table(curves: Sequence[Curve], names: Sequence[str]) -> pd.DataFrame:
+    return pd.concat([curve.table(name) for curve, name in zip(curves, names, strict=True)], ignore_index=True)
+
+
+def _dice_metrics(table: pd.DataFrame) -> dict[str, Any]:
+    """The tables' first lines as numbers: ours by class, and the mean of every reference."""
+    ours, means = table[table["reference"] == OURS], table[table["class_name"] == "mean"]
+    references = means[means["reference"] != OURS]
+    return {
+        **dict(zip(ours["class_name"], ours["dice"], strict=True)),
+        "low": float(ours["low"].iloc[0]),
+        "high": float(ours["high"].iloc[0]),
+        "references": dict(zip(references["reference"], references["dice"], strict=True)),
+    }
+
+
+def _precision_metrics(curves: Sequence[Curve], names: Sequence[str]) -> dict[str, float]:
+    precisions = {name: curve.average_precision for name, curve in zip(names, curves, strict=True)}
+    return {"mean": mean_precision(c for c, name in zip(curves, names, strict=True) if name != "any"), **precisions}

@@ -1,0 +1,106 @@
+"""Tables of an evaluation: Dice with intervals beside references, steps of the rule, presence, pixels, pictures."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
+
+from pipeline.data.format import HumanDice
+from pipeline.evaluation.judgement import OVERLAP, PREDICTED, STEPS, TRUTH, Judgement
+from pipeline.evaluation.uncertainty import Bootstrap
+from pipeline.masks.dice import dice_of_areas
+from pipeline.masks.rule import Rules
+
+OURS = "nephoscope"
+
+
+def dice_table(judgement: Judgement, bootstrap: Bootstrap, human: HumanDice | None) -> pd.DataFrame:
+    """What was reached beside the references: reference, class_name ("mean" first), dice, low, high."""
+    truth = judgement.final_areas[..., TRUTH]
+    whole = dice_of_areas(truth, truth, judgement.pixels)
+    scores = {
+        OURS: judgement.dices,
+        "all masks empty": (truth == 0).astype(float),
+        "whole image, every class": whole,
+        "perfect presence, whole image": np.where(truth == 0, 1.0, whole),
+    }
+    tables = [_with_intervals(name, dices, judgement.classes, bootstrap) for name, dices in scores.items()]
+    return pd.concat(tables + ([_human_table(human)] if human else []), ignore_index=True)
+
+
+def step_table(judgement: Judgement, bootstrap: Bootstrap) -> pd.DataFrame:
+    """What each step of the rule contributes: step, class_name, dice, low, high."""
+    dices = judgement.step_dices
+    tables = [_with_intervals(step, dices[..., i], judgement.classes, bootstrap) for i, step in enumerate(STEPS)]
+    return pd.concat(tables, ignore_index=True).rename(columns={"reference": "step"})
+
+
+def _with_intervals(
+    name: str, dices: npt.NDArray[np.float64], classes: tuple[str, ...], bootstrap: Bootstrap
+) -> pd.DataFrame:
+    columns = {"mean": dices, **{class_name: dices[:, index] for index, class_name in enumerate(classes)}}
+    rows = [(name, key, *vars(bootstrap.interval(scores)).values()) for key, scores in columns.items()]
+    return pd.DataFrame(rows, columns=["reference", "class_name", "dice", "low", "high"])
+
+
+def _human_table(human: HumanDice) -> pd.DataFrame:
+    rows = [("human union against human union", "mean", human.union)]
+    rows += [("human union against human union", name, value) for name, value in human.per_class.items()]
+    rows += [("one human against another", "mean", human.single)]
+    return pd.DataFrame(rows, columns=["reference", "class_name", "dice"])
+
+
+def presence_table(judgement: Judgement, rules: Rules) -> pd.DataFrame:
+    """Presence at the tuned thresholds, per class and for any class."""
+    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    decided, present = judgement.presence >= thresholds, judgement.present
+    rows = [
+        _presence_row(name, decided[:, index], present[:, index], judgement.presence[:, index])
+        for index, name in enumerate(judgement.classes)
+    ]
+    rows.append(_presence_row("any", _any(decided), _any(present), judgement.presence.max(1)))
+    return pd.DataFrame(rows)
+
+
+def _presence_row(
+    name: str, decided: npt.NDArray[np.bool_], present: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]
+) -> dict[str, object]:
+    # A ratio without a denominator is unknown, not 0.
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        present, decided, average="binary", pos_label=True, zero_division=np.nan
+    )
+    return {
+        "class_name": name,
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1) if present.any() else float("nan"),
+        "accuracy": float(accuracy_score(present, decided)),
+        "brier": float(brier_score_loss(present, np.clip(scores, 0, 1), pos_label=True)),
+        "present": int(present.sum()),
+        "decided": int(decided.sum()),
+    }
+
+
+def _any(of_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return np.asarray(of_classes.any(axis=1))
+
+
+def pixel_table(judgement: Judgement) -> pd.DataFrame:
+    """2×2 confusion of pixels per class: hit, false alarm, miss, right nothing."""
+    overlap, truth, predicted = (judgement.final_areas[..., i].sum(0) for i in (OVERLAP, TRUTH, PREDICTED))
+    columns = {
+        "class_name": judgement.classes,
+        "hit": overlap,
+        "false_alarm": predicted - overlap,
+        "miss": truth - overlap,
+        "right_nothing": judgement.pixels * len(judgement.image_ids) - truth - predicted + overlap,
+    }
+    return pd.DataFrame(columns)
+
+
+def picture_table(judgement: Judgement) -> pd.DataFrame:
+    """Pictures, worst mean Dice first: image_id, mean, Dice per class."""
+    table = pd.DataFrame(judgement.dices, columns=list(judgement.classes))
+    table.insert(0, "mean", judgement.dices.mean(1))
+    table.insert(0, "image_id", judgement.image_ids)
+    return table.sort_values(["mean", "image_id"], ignore_index=True)

@@ -1,0 +1,65 @@
+"""Trained members on disk → a TwoStage, for a whole data set or for the pictures that a fold held out."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.cache import Cache
+from pipeline.data.manifest import Manifest
+from pipeline.evaluation.store import Prediction
+from pipeline.inference.engines import TorchEngine
+from pipeline.inference.two_stage import TwoStage
+from pipeline.masks.rule import Reading
+from pipeline.models.checkpoint import load_facts
+from pipeline.params import Machine
+
+ALL_FOLDS = -1
+
+
+def open_two_stage(
+    classifiers: Path, segmenters: Path, reading: Reading, machine: Machine, fold: int = ALL_FOLDS
+) -> TwoStage:
+    """All members of both folders; with a fold, only those that never saw its pictures."""
+    paths = member_paths(classifiers, fold), member_paths(segmenters, fold)
+    data = [load_facts(path).data for members in paths for path in members]
+    if any(facts != data[0] for facts in data):
+        raise ValueError(
+            f"the members in {classifiers} and {segmenters} were trained on different data sets; "
+            "rerun train_classifier and train_segmenter"
+        )
+    classifier_engines, segmenter_engines = ([TorchEngine.open(path, machine) for path in members] for members in paths)
+    return TwoStage(data[0], classifier_engines, segmenter_engines, reading)
+
+
+def member_paths(folder: Path, fold: int = ALL_FOLDS) -> list[Path]:
+    """The checkpoints of a folder in a fixed order."""
+    paths = sorted(folder.glob("*.safetensors"))
+    members = [path for path in paths if fold == ALL_FOLDS or load_facts(path).fold == fold]
+    if not members:
+        which = "" if fold == ALL_FOLDS else f" of fold {fold}"
+        raise FileNotFoundError(f"{folder}: no trained member{which}; run the training stages first")
+    return members
+
+
+def predict_rows(
+    model: TwoStage, cache: Cache, rows: npt.NDArray[np.int64], batch_size: int
+) -> Iterator[tuple[int, Prediction]]:
+    """Cache rows → (row, prediction) in that order, a batch at a time."""
+    for batch in batches(rows, batch_size):
+        images, visible = np.asarray(cache.images[batch]), np.asarray(cache.visible[batch])
+        yield from zip(batch.tolist(), model.predict(images, visible), strict=True)
+
+
+def batches(rows: npt.NDArray[np.int64], size: int) -> Iterator[npt.NDArray[np.int64]]:
+    remaining = iter(rows.tolist())
+    while batch := list(islice(remaining, size)):
+        yield np.array(batch)
+
+
+def unseen_groups(manifest: Manifest, rows: npt.NDArray[np.int64]) -> dict[int, npt.NDArray[np.int64]]:
+    """Rows by the fold that held them out: who may judge which pictures. Without folds all go to all members."""
+    folds = manifest.images["fold"].to_numpy()[rows]
+    return {int(fold): rows[folds == fold] for fold in np.unique(folds)}

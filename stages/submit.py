@@ -1,0 +1,49 @@
+"""Submit: unlabelled pictures, both networks and the rules in, the competition's file out."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from pipeline.artifacts import Artifacts
+from pipeline.data.cache import Cache
+from pipeline.data.formats import FORMATS
+from pipeline.data.manifest import Manifest
+from pipeline.delivery.submission import write_submission
+from pipeline.inference.trained import open_two_stage, predict_rows
+from pipeline.inference.two_stage import decide_predictions
+from pipeline.json_file import read_json
+from pipeline.masks.rule import Rules
+from pipeline.models.machine import calm_allocator
+from pipeline.params import Params, Submit
+
+
+def main(params: Submit, artifacts: Artifacts) -> None:
+    calm_allocator()
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    count = write_submission(
+        artifacts.submit.submission,
+        FORMATS[manifest.facts.format],
+        decided(manifest, params, artifacts),
+    )
+    found = f"{count} pictures" if count else "no unlabelled pictures, so the header alone"
+    print(f"{artifacts.submit.submission}: {found}")
+
+
+def decided(manifest: Manifest, params: Submit, artifacts: Artifacts) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """Unlabelled pictures in sorted order, each with its masks."""
+    rows = manifest.rows("unlabelled")
+    if rows.size == 0:
+        return
+    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    members = artifacts.train_classifier.members, artifacts.train_segmenter.members
+    model = open_two_stage(*members, rules.reading, params.machine)
+    predictions = predict_rows(model, Cache.open(artifacts.prepare.cache), rows, params.batch_size)
+    for row, prediction in tqdm(predictions, total=len(rows), desc="submit", unit="picture"):
+        (masks,) = decide_predictions([prediction], rules)
+        yield str(manifest.images["image_id"].iloc[row]), masks
+
+
+if __name__ == "__main__":
+    main(Params.load().submit, Artifacts())

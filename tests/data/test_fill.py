@@ -1,0 +1,85 @@
+"""What lies in the cache after filling it, and what is learnt on the way."""
+
+import numpy as np
+import pytest
+
+from pipeline.data.cache import Cache
+from pipeline.data.fill import fill_cache
+from pipeline.data.formats import FORMATS
+from pipeline.data.images import read_resized
+from pipeline.data.source import read_source
+from pipeline.masks.geometry import from_planes
+from pipeline.masks.rle import decode_rle, encode_rle
+from tests.data.tiny import cloud_rows, write_clouds, write_picture
+
+LEFT_HALF = f"1 {1400 * 1050}"
+SHAPE = (8, 12)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    root = write_clouds(
+        tmp_path / "root",
+        [*cloud_rows("a.png", Fish=LEFT_HALF, Sugar=LEFT_HALF), *cloud_rows("b.png")],
+        ["a.png", "b.png"],
+    )
+    write_picture(root / "test_images" / "u.png", (56, 84))
+    faults = []
+    source = read_source(root, FORMATS["clouds"], faults)
+    learnt = fill_cache(tmp_path / "cache", source, FORMATS["clouds"], SHAPE, faults)
+    assert faults == []
+    return root, source, learnt, Cache.open(tmp_path / "cache")
+
+
+def test_labelled_pictures_come_first_by_name_then_the_unlabelled(filled):
+    _, source, learnt, _ = filled
+    assert source.pictures["file"].tolist() == ["train_images/a.png", "train_images/b.png", "test_images/u.png"]
+    assert source.pictures["labelled"].tolist() == [True, True, False]
+    assert [one.image_id for one in learnt] == ["a.png", "b.png", "u.png"]
+
+
+def test_the_cache_holds_what_serving_would_see(filled):
+    root, source, _, cache = filled
+    for row, file in enumerate(source.pictures["file"]):
+        np.testing.assert_array_equal(cache.images[row], read_resized(root / file, SHAPE))
+    assert cache.visible.all()
+
+
+def test_masks_of_the_formats_shape_are_brought_to_the_cached_and_the_judged_shape(filled):
+    _, _, learnt, cache = filled
+    masks = from_planes(cache.truth, 4)
+    half = np.arange(SHAPE[1]) < SHAPE[1] // 2
+    assert (masks[0, [0, 3]] == half).all()
+    assert not masks[0, [1, 2]].any()
+    assert not masks[1:].any()
+    assert set(learnt[0].rles) == {"Fish", "Sugar"}
+    judged = decode_rle(learnt[0].rles["Fish"], (350, 525))
+    assert judged.mean() == learnt[0].areas["Fish"] == pytest.approx(0.5, abs=0.001)
+    assert learnt[1].rles == learnt[1].areas == {}
+
+
+def test_a_mask_too_small_for_the_judged_shape_is_empty_everywhere(tmp_path):
+    root = write_clouds(tmp_path, cloud_rows("a.png", Fish="5 1"), ["a.png"])
+    learnt = fill_cache(tmp_path / "cache", read_source(root, FORMATS["clouds"], []), FORMATS["clouds"], SHAPE, [])
+    assert learnt[0].areas == learnt[0].rles == {}
+
+
+def test_steel_has_no_invisible_region_and_keeps_its_masks(tmp_path):
+    write_picture(tmp_path / "train_images" / "a.jpg", (32, 200))
+    mask = np.zeros((256, 1600), bool)
+    mask[10:90, 100:900] = True
+    (tmp_path / "train.csv").write_text(f"ImageId,ClassId,EncodedPixels\na.jpg,3,{encode_rle(mask)}\n")
+    steel = FORMATS["severstal"]
+    learnt = fill_cache(tmp_path / "cache", read_source(tmp_path, steel, []), steel, (16, 100), [])
+    assert learnt[0].rles == {"3": encode_rle(mask)}
+    assert learnt[0].visible_share == 1
+
+
+def test_keeping_rows_shortens_every_array(filled, tmp_path):
+    _, _, _, cache = filled
+    expected = cache.images[[0, 2]].copy()
+    Cache.keep(tmp_path / "cache", np.array([0, 2]))
+    shorter = Cache.open(tmp_path / "cache")
+    np.testing.assert_array_equal(shorter.images, expected)
+    assert len(shorter.truth) == len(shorter.visible) == 2
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["images.npy", "truth.npy", "visible.npy"]

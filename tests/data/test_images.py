@@ -1,0 +1,76 @@
+"""The one way to see a picture: what is read, and what is refused with a reason."""
+
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.data.images import ImageError, decode_image, read_image, read_resized
+
+RED_LEFT = np.zeros((16, 24, 3), np.uint8)
+RED_LEFT[:, :12] = (250, 0, 0)
+
+
+def encode(image, ending):
+    return cv2.imencode(ending, image[..., ::-1])[1].tobytes()
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".png"])
+def test_pictures_come_back_as_rgb(tmp_path, ending):
+    path = tmp_path / f"picture{ending}"
+    path.write_bytes(encode(RED_LEFT, ending))
+    image = read_image(path)
+    assert image.dtype == np.uint8
+    assert np.abs(image[:, [0, -1]].astype(int) - RED_LEFT[:, [0, -1]]).max() < 12
+    assert read_resized(path, (8, 12)).shape == (8, 12, 3)
+
+
+def test_grey_and_progressive_pictures_are_read():
+    grey = cv2.imencode(".png", RED_LEFT[..., 0])[1].tobytes()
+    progressive = cv2.imencode(".jpg", RED_LEFT, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    assert decode_image(grey).shape == decode_image(progressive).shape == (16, 24, 3)
+
+
+def test_bytes_behind_the_end_of_a_jpeg_do_no_harm():
+    content = encode(RED_LEFT, ".jpg")
+    np.testing.assert_array_equal(decode_image(content + bytes(40)), decode_image(content))
+
+
+@pytest.mark.parametrize("kept", [0.6, 0.95])
+@pytest.mark.parametrize("flags", [[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]])
+def test_a_truncated_jpeg_is_refused(kept, flags):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    content = cv2.imencode(".jpg", noise, flags)[1].tobytes()
+    with pytest.raises(ImageError, match="breaks off after") as caught:
+        decode_image(content[: int(kept * len(content))])
+    assert caught.value.reason == "truncated"
+
+
+def png_of_claimed_shape(height, width):
+    content = bytearray(encode(RED_LEFT, ".png"))
+    content[16:24] = struct.pack(">II", width, height)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "message"),
+    [
+        (b"", "unreadable", "the file is empty"),
+        (b"GIF89a..", "unreadable", "neither a JPEG nor a PNG"),
+        (b"\xff\xd8\xff", "unreadable", "ends within its header"),
+        (b"\xff\xd8\x00\x00", "unreadable", "no frame in the JPEG's header"),
+        (encode(RED_LEFT, ".png")[:-20], "unreadable", "damaged"),
+        (png_of_claimed_shape(20_000, 20_000), "oversized", "20000×20000 are more than 100000000 pixels"),
+        (png_of_claimed_shape(0, 10), "unreadable", "damaged"),
+    ],
+)
+def test_what_cannot_be_decoded_says_why(content, reason, message):
+    with pytest.raises(ImageError, match=message) as caught:
+        decode_image(content)
+    assert caught.value.reason == reason
+
+
+def test_a_missing_file_says_so(tmp_path):
+    with pytest.raises(ImageError, match="cannot be opened: No such file"):
+        read_image(tmp_path / "missing.jpg")

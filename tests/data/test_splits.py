@@ -1,0 +1,116 @@
+"""Splits: disjoint, complete, reproducible, stratified, groups together, holdout the same with and without folds."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.data.splits import SplitError, split_images
+
+
+def split(ids, presence, groups=None, *, validation=0.2, holdout=0.2, folds=0, seed=0):
+    groups = np.arange(len(ids)) if groups is None else np.asarray(groups)
+    return split_images(
+        ids, np.asarray(presence), groups, validation_share=validation, holdout_share=holdout, folds=folds, seed=seed
+    )
+
+
+@st.composite
+def data_sets(draw):
+    count = draw(st.integers(20, 80))
+    seed = draw(st.integers(0, 10_000))
+    rng = np.random.default_rng(seed)
+    presence = rng.random((count, 3)) < rng.random(3)
+    return [f"{seed}-{row}.jpg" for row in range(count)], presence, rng.integers(0, count, count)
+
+
+shares = st.floats(0.05, 0.4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data_sets(), shares, shares, st.integers(0, 5))
+def test_every_picture_is_in_one_split_and_every_split_has_some(data, validation, holdout, seed):
+    ids, presence, _ = data
+    splits = split(ids, presence, validation=validation, holdout=holdout, seed=seed)
+    counts = Counter(splits.split.tolist())
+    assert set(counts) == {"train", "validation", "holdout"}
+    assert abs(counts["holdout"] - holdout * len(ids)) <= 1
+    assert abs(counts["validation"] - validation * len(ids)) <= 1.5
+    assert (splits.fold == -1).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(data_sets(), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_matter(data, seed, random):
+    ids, presence, groups = data
+    order = random.sample(range(len(ids)), len(ids))
+    straight = split(ids, presence, groups, seed=seed)
+    shuffled = split([ids[row] for row in order], presence[order], groups[order], seed=seed)
+    assert shuffled.split.tolist() == straight.split[order].tolist()
+
+
+@settings(deadline=None, max_examples=60)
+@given(data_sets(), st.sampled_from([0, 2, 5]))
+def test_groups_stay_together(data, folds):
+    ids, presence, groups = data
+    splits = split(ids, presence, groups, folds=folds)
+    places = list(zip(splits.split.tolist(), splits.fold.tolist(), strict=True))
+    for group in set(groups.tolist()):
+        assert len({places[row] for row in np.flatnonzero(groups == group)}) == 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(data_sets(), st.integers(2, 5))
+def test_the_holdout_does_not_depend_on_folds(data, folds):
+    ids, presence, groups = data
+    plain, folded = split(ids, presence, groups), split(ids, presence, groups, folds=folds)
+    np.testing.assert_array_equal(plain.split == "holdout", folded.split == "holdout")
+    pool = folded.split != "holdout"
+    assert set(folded.split[pool]) == {"train"}
+    assert set(folded.fold[pool].tolist()) == set(range(folds))
+    assert (folded.fold[~pool] == -1).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(data_sets(), shares)
+def test_every_presence_pattern_is_divided_by_the_shares(data, holdout):
+    ids, presence, _ = data
+    held_out = split(ids, presence, holdout=holdout).split == "holdout"
+    patterns = presence @ [1, 2, 4]
+    for pattern in set(patterns.tolist()):
+        same = patterns == pattern
+        assert abs(held_out[same].sum() - holdout * same.sum()) <= 1.5
+
+
+def test_as_many_groups_as_parts_are_enough():
+    splits = split([f"{row}.jpg" for row in range(12)], np.zeros((12, 1), bool), [0] * 10 + [1, 2])
+    assert set(splits.split.tolist()) == {"train", "validation", "holdout"}
+
+
+def test_the_seed_changes_the_splits():
+    ids, presence = [f"{row}.jpg" for row in range(100)], np.zeros((100, 2), bool)
+    assert (split(ids, presence, seed=0).split != split(ids, presence, seed=1).split).any()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.125, 0.4])
+def test_eight_pictures_give_every_split_some(share):
+    splits = split([f"{row}.jpg" for row in range(8)], np.eye(8, 4, dtype=bool), validation=share, holdout=share)
+    assert set(splits.split.tolist()) == {"train", "validation", "holdout"}
+
+
+def test_a_share_of_nothing_gives_nothing():
+    splits = split([f"{row}.jpg" for row in range(8)], np.zeros((8, 1), bool), validation=0, holdout=0)
+    assert set(splits.split.tolist()) == {"train"}
+
+
+def test_too_few_pictures_say_what_is_short():
+    with pytest.raises(
+        SplitError, match=r"1 labelled picture\(s\) in 1 group\(s\) .* holdout, train and validation: 3"
+    ):
+        split(["a.jpg"], [[True]])
+    with pytest.raises(SplitError, match=r"9 labelled picture\(s\) in 1 group"):
+        split([f"{row}.jpg" for row in range(9)], np.ones((9, 1), bool), np.zeros(9, int))
+    with pytest.raises(SplitError, match=r"too few for fold 0, fold 1, fold 2: 3 groups"):
+        split([f"{row}.jpg" for row in range(3)], np.ones((3, 1), bool), folds=3)

@@ -1,0 +1,122 @@
+"""The stage as a whole: what it leaves behind, what it refuses, what it sets aside."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.artifacts import Artifacts
+from pipeline.data.cache import Cache
+from pipeline.data.faults import DataFaults
+from pipeline.data.manifest import Manifest
+from pipeline.data.truth import Truth
+from pipeline.masks.geometry import from_planes, resize_mask
+from pipeline.params import Prepare
+from stages import prepare
+from tests.data.tiny import cloud_rows, write_clouds, write_picture
+
+CLOUDS = Path(os.environ.get("NEPHOSCOPE_CLOUDS", "../shared/clouds"))
+NAMES = [f"{index}.jpg" for index in range(12)]
+BOX = " ".join(f"{1 + 1400 * column} 700" for column in range(300, 900))
+
+
+@pytest.fixture
+def root(tmp_path):
+    rows = [row for index, name in enumerate(NAMES) for row in cloud_rows(name, **({"Fish": BOX} if index % 2 else {}))]
+    write_picture(tmp_path / "root" / "test_images" / "u.jpg")
+    return write_clouds(tmp_path / "root", rows, NAMES)
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    return Artifacts(tmp_path / "artifacts")
+
+
+def load(artifacts):
+    return Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+
+
+def test_it_leaves_manifest_cache_truth_and_findings_behind(root, artifacts, capsys):
+    prepare.main(Prepare(root=root, cache_shape=(20, 30)), artifacts)
+    manifest, cache = load(artifacts), Cache.open(artifacts.prepare.cache)
+    assert manifest.images["image_id"].tolist() == [*sorted(NAMES), "u.jpg"]
+    assert manifest.images["split"].value_counts().to_dict() == {
+        "train": 8, "validation": 2, "holdout": 2, "unlabelled": 1,
+    }  # fmt: skip
+    assert cache.images.shape == (13, 20, 30, 3)
+    assert manifest.presence().sum() == from_planes(cache.truth, 4).any(axis=(2, 3)).sum() == 6
+    truth = Truth.load(artifacts.prepare.truth, manifest.facts)
+    for row, image_id in enumerate(manifest.images["image_id"]):
+        small = [resize_mask(mask, (20, 30)) for mask in truth.masks(image_id)]
+        np.testing.assert_array_equal(from_planes(cache.truth[row], 4), small)
+    names = {path.name for path in artifacts.prepare.findings.iterdir()}
+    assert {"samples.png", "co_occurrence.png", "masks_per_image.csv", "area_per_class.csv"} <= names
+    assert len(pd.read_csv(artifacts.prepare.faults)) == 0
+    assert capsys.readouterr().out.startswith("13 pictures: 8 train, 2 validation, 2 holdout, 1 unlabelled")
+
+
+def test_twice_the_same_settings_give_the_same_files(root, artifacts, tmp_path):
+    again = Artifacts(tmp_path / "again")
+    for target in (artifacts, again):
+        prepare.main(Prepare(root=root, cache_shape=(20, 30)), target)
+    for path in sorted(artifacts.root.rglob("*")):
+        if path.is_file():
+            assert path.read_bytes() == (again.root / path.relative_to(artifacts.root)).read_bytes(), path.name
+
+
+def test_folds_pool_train_and_validation(root, artifacts):
+    prepare.main(Prepare(root=root, cache_shape=(20, 30), folds=2), artifacts)
+    manifest = load(artifacts)
+    assert manifest.facts.folds == 2
+    assert manifest.images.groupby("split")["fold"].unique().map(sorted).to_dict() == {
+        "train": [0, 1], "holdout": [-1], "unlabelled": [-1],
+    }  # fmt: skip
+
+
+def test_faults_are_refused_and_nothing_that_looks_whole_is_left(root, artifacts):
+    prepare.main(Prepare(root=root, cache_shape=(20, 30)), artifacts)
+    (root / "train_images" / "3.jpg").write_bytes(b"")
+    write_picture(root / "train_images" / "extra.jpg")
+    with pytest.raises(DataFaults, match=r"2 fault\(s\)") as caught:
+        prepare.main(Prepare(root=root, cache_shape=(20, 30)), artifacts)
+    assert "train_images/extra.jpg: extra_picture" in str(caught.value)
+    assert "train_images/3.jpg: unreadable_picture: the file is empty" in str(caught.value)
+    assert pd.read_csv(artifacts.prepare.faults)["kind"].tolist() == ["extra_picture", "unreadable_picture"]
+    assert not artifacts.prepare.manifest.exists()
+    assert not list(artifacts.prepare.folder.glob(".unfinished*"))
+
+
+def test_faulty_pictures_are_set_aside_and_listed(root, artifacts, capsys):
+    (root / "train_images" / "3.jpg").write_bytes(b"")
+    (root / "train.csv").write_text((root / "train.csv").read_text().replace("5.jpg_Fish,4", "5.jpg_Fish,-4"))
+    prepare.main(Prepare(root=root, cache_shape=(20, 30), faults="set_aside"), artifacts)
+    manifest, cache = load(artifacts), Cache.open(artifacts.prepare.cache)
+    assert not {"3.jpg", "5.jpg"} & set(manifest.images["image_id"])
+    assert len(manifest.images) == len(cache.images) == len(cache.truth) == 11
+    assert (cache.images.max(axis=(1, 2, 3)) > 0).all()
+    assert set(pd.read_csv(artifacts.prepare.truth)["image_id"]) == {"1.jpg", "7.jpg", "9.jpg", "11.jpg"}
+    assert pd.read_csv(artifacts.prepare.faults)["image_id"].tolist() == ["5.jpg", "3.jpg"]
+    assert "set aside: 2 pictures with 2 faults" in capsys.readouterr().out
+
+
+def test_where_every_picture_is_faulty_even_setting_aside_refuses(artifacts, tmp_path):
+    root = write_clouds(tmp_path / "root", cloud_rows("a.jpg"), ["a.jpg"], shape=(30, 30))
+    with pytest.raises(DataFaults, match="no_pictures: every picture in it has a fault"):
+        prepare.main(Prepare(root=root, faults="set_aside"), artifacts)
+
+
+@pytest.mark.skipif(not CLOUDS.is_dir(), reason=f"no real clouds at {CLOUDS}; set NEPHOSCOPE_CLOUDS to their folder")
+def test_real_clouds(artifacts, tmp_path):
+    table = pd.read_csv(CLOUDS / "train.csv.xz", dtype=str, keep_default_na=False, nrows=4 * 60)
+    image_ids = table["Image_Label"].str.rpartition("_")[0].unique()
+    (tmp_path / "root" / "train_images").mkdir(parents=True)
+    for image_id in image_ids:
+        (tmp_path / "root" / "train_images" / image_id).symlink_to((CLOUDS / "train_images" / image_id).resolve())
+    table.to_csv(tmp_path / "root" / "train.csv.gz", index=False)
+    prepare.main(Prepare(root=tmp_path / "root", cache_shape=(64, 96)), artifacts)
+    manifest = load(artifacts)
+    assert len(manifest.images) == 60
+    assert manifest.presence().any(axis=1).all()
+    assert 0.8 < manifest.images["visible_share"].mean() < 0.95

@@ -1,0 +1,112 @@
+"""The house stands as drawn: floors, the torch line, five places with one name, deps that cover imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.artifacts import Artifacts, StageFolder
+from pipeline.params import Params
+from tests.architecture import FLOORS, ROOT, STAGES, closure, floor, imports, module_files
+
+DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+MODULES = sorted(module_files())
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "core", "common", "misc", "base"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_its_own_floor_or_one_below(module: str) -> None:
+    above = {name for name in imports(module) if name in module_files() and floor(name) > floor(module)}
+    assert not above, f"{module} reaches up to {sorted(above)}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_import_goes_in_a_circle(module: str) -> None:
+    loaded = {name for direct in imports(module) if direct != module for name in _reached(direct)}
+    assert module not in loaded, f"{module} imports itself by way of others"
+
+
+def _reached(module: str) -> set[str]:
+    """Like a closure, but without the packages around the modules: a package may list its modules."""
+    own, seen, todo = module_files(), set(), [module]
+    while todo:
+        name = todo.pop()
+        if name in own and name not in seen:
+            seen.add(name)
+            todo += imports(name)
+    return seen
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if floor(name) < FLOORS.index("models") + 1])
+def test_nothing_below_the_torch_line_imports_torch(module: str) -> None:
+    heavy = {"torch", "timm", "lightning", "torchmetrics", "segmentation_models_pytorch", "torchvision"}
+    assert not {name.split(".")[0] for name in imports(module)} & heavy
+
+
+@pytest.mark.parametrize("stage", ["tune", "evaluate", "report"])
+def test_quick_stages_never_load_torch(stage: str) -> None:
+    code = f"import sys, stages.{stage}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_five_places_have_one_name() -> None:
+    assert tuple(DVC) == STAGES
+    assert tuple(Params.model_fields) == STAGES
+    files = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert files == set(STAGES)
+    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests/stages").glob("test_*.py")}
+    assert tests == set(STAGES)
+    for stage in STAGES:
+        folder = getattr(Artifacts(Path("artifacts")), stage)
+        assert isinstance(folder, StageFolder)
+        assert folder.folder == Path("artifacts") / stage
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_writes_only_into_its_own_folder(stage: str) -> None:
+    described = DVC[stage]
+    written = [_path(out) for key in ("outs", "metrics", "plots") for out in described.get(key, [])]
+    assert written
+    assert all(path.startswith(f"artifacts/{stage}/") for path in written), written
+    assert described["cmd"] == f"python -m stages.{stage}"
+
+
+def _path(out: str | dict[str, object]) -> str:
+    return out if isinstance(out, str) else next(iter(out))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_cover_what_a_stage_imports(stage: str) -> None:
+    files = module_files()
+    needed = {files[name].relative_to(ROOT).as_posix() for name in closure(f"stages.{stage}")}
+    # An empty or merely descriptive __init__ decides nothing: editing a docstring must not retrain.
+    needed = {path for path in needed if not path.endswith("__init__.py") or _has_code(ROOT / path)}
+    listed = {dep for dep in DVC[stage]["deps"] if dep.endswith(".py")}
+    assert listed == needed, f"missing: {sorted(needed - listed)}; no longer imported: {sorted(listed - needed)}"
+
+
+def _has_code(path: Path) -> bool:
+    import ast
+
+    return any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text("utf-8")).body)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_name_all_that_a_stage_reads_of_others(stage: str) -> None:
+    outs = {_path(out) for other in DVC.values() for key in ("outs", "metrics", "plots") for out in other.get(key, [])}
+    read = {dep for dep in DVC[stage]["deps"] if dep.startswith("artifacts/")}
+    assert read <= outs, f"{stage} reads what no stage declares: {sorted(read - outs)}"
+
+
+def test_names_say_what_is_inside() -> None:
+    names = {path.stem for top in ("pipeline", "stages", "tests") for path in (ROOT / top).rglob("*.py")}
+    assert not names & FORBIDDEN_NAMES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_file_ends_in_two_lines_that_run_it(stage: str) -> None:
+    *_, condition, call = (ROOT / "stages" / f"{stage}.py").read_text("utf-8").strip().splitlines()
+    assert condition == 'if __name__ == "__main__":'
+    assert call.startswith("    main(Params.load()")
