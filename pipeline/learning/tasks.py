@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor, optim
+from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from pipeline.learning.judging import Judge, PixelJudge, PresenceJudge, unpack
+from pipeline.learning.judging import Judge
 from pipeline.learning.loaders import Batch
 from pipeline.learning.optimisers import build_optimiser, build_schedule
 from pipeline.models.losses import LossSettings, build_loss

@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.data.format import HumanDice
+from pipeline.evaluation.judged import Judged
+from pipeline.evaluation.judgement import STEPS, judge
+from pipeline.evaluation.measured import measure
+from pipeline.evaluation.plots_page import plots_page
+from pipeline.evaluation.tables import OURS, presence_table
+from pipeline.evaluation.tuning import Grid, fit_presence, tune_rules
+from pipeline.evaluation.uncertainty import Bootstrap
+from pipeline.json_file import read_json, write_json
+from pipeline.masks.dice import dice
+from pipeline.masks.rule import Reading, Rules, decide, presences
+from tests.evaluation.scenes import write_judged
+
+BOOTSTRAP = Bootstrap(resamples=200)
+GRID = Grid((60, 100, 140), (0, 20))
+HUMAN = HumanDice(union=0.6, single=0.7, per_class={"a": 0.5, "b": 0.7})
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Judged:
+    return write_judged(tmp_path / "holdout.zarr.zip", count=16)
+
+
+@pytest.fixture
+def rules(judged: Judged) -> Rules:
+    fitted = fit_presence(judged, classifier_weight=0.5, calibrated=True, force_strongest=False)
+    return tune_rules(judged, fitted, GRID)[0]
+
+
+def test_what_is_measured_is_what_is_decided(judged: Judged, rules: Rules) -> None:
+    presence = presences(judged.raw, rules)
+    expected = [
+        [
+            dice(image.truth[c], decide(presence[i, c], image.levels[c], image.visible, rule))
+            for c, rule in enumerate(rules.rules)
+        ]
+        for i, image in enumerate(judged)
+    ]
+    assert judge(judged, rules).dices == pytest.approx(np.array(expected))
+
+
+def test_steps_end_with_the_rule_itself(judged: Judged, rules: Rules) -> None:
+    tables = measure(judged, rules, BOOTSTRAP, None).tables
+    steps, ours = tables["steps"], tables["dice"][tables["dice"]["reference"] == OURS]
+    assert steps["step"].unique().tolist() == list(STEPS)
+    assert steps.tail(3)["dice"].tolist() == ours["dice"].tolist()
+
+
+def test_references_stand_beside(judged: Judged, rules: Rules) -> None:
+    table = measure(judged, rules, BOOTSTRAP, HUMAN).tables["dice"].set_index(["reference", "class_name"])
+    empty = ~judged.present()
+    assert table.loc[("all masks empty", "mean"), "dice"] == pytest.approx(empty.mean())
+    areas = np.array([image.truth.sum((1, 2)) for image in judged])
+    whole = 2 * areas / (areas + 24 * 36)
+    assert table.loc[("whole image, every class", "a"), "dice"] == pytest.approx(whole[:, 0].mean())
+    perfect = np.where(empty, 1, whole).mean()
+    assert table.loc[("perfect presence, whole image", "mean"), "dice"] == pytest.approx(perfect)
+    assert table.loc[("human union against human union", "b"), "dice"] == 0.7
+    assert table.loc[("one human against another", "mean"), "dice"] == 0.7
+
+
+def test_intervals_hold_the_mean_and_narrow_with_pictures() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.random(4000)
+    few, many = BOOTSTRAP.interval(scores[:40]), BOOTSTRAP.interval(scores)
+    assert few.low < few.mean < few.high
+    assert many.high - many.low < (few.high - few.low) / 5
+    # The standard error of a mean of 4000 uniform numbers, times two to either side.
+    assert many.high - many.low == pytest.approx(4 * np.sqrt(1 / 12 / 4000), rel=0.2)
+
+
+def test_an_interval_is_reproducible() -> None:
+    scores = np.random.default_rng(0).random((30, 4))
+    assert BOOTSTRAP.interval(scores) == Bootstrap(resamples=200).interval(scores)
+    assert BOOTSTRAP.interval(scores) != Bootstrap(resamples=200, seed=1).interval(scores)
+
+
+def test_pixels_are_all_counted_once(judged: Judged, rules: Rules) -> None:
+    table = measure(judged, rules, BOOTSTRAP, None).tables["pixels"].set_index("class_name")
+    counts = table[["hit", "false_alarm", "miss", "right_nothing"]]
+    assert counts.sum(axis=1).tolist() == [16 * 24 * 36] * 2
+    assert counts.loc["a", ["hit", "miss"]].sum() == sum(image.truth[0].sum() for image in judged)
+
+
+def test_presence_of_a_class_nobody_has_is_not_available(judged: Judged, rules: Rules) -> None:
+    judged.truth.rles.clear()
+    table = presence_table(judge(judged, rules), rules).set_index("class_name")
+    assert np.isnan(table.loc["a", "recall"])
+    assert np.isnan(table.loc["a", "f1"])
+    assert table.loc["any", "present"] == 0
+
+
+def test_worst_pictures_come_first(judged: Judged, rules: Rules) -> None:
+    pictures = measure(judged, rules, BOOTSTRAP, None).tables["pictures"]
+    assert pictures["mean"].is_monotonic_increasing
+    assert set(pictures["image_id"]) == set(judged.store.image_ids)
+
+
+def test_metrics_are_numbers_or_null(judged: Judged, rules: Rules, tmp_path: Path) -> None:
+    for key in [key for key in judged.truth.rles if key[1] == "b"]:
+        del judged.truth.rles[key]
+    measured = measure(judged, rules, BOOTSTRAP, HUMAN)
+    write_json(tmp_path / "metrics.json", measured.metrics)
+    metrics = read_json(tmp_path / "metrics.json")
+    assert metrics["pixel_average_precision"]["b"] is None
+    assert metrics["dice"]["low"] <= metrics["dice"]["mean"] <= metrics["dice"]["high"]
+    assert "NaN" not in (tmp_path / "metrics.json").read_text()
+
+
+def test_tables_are_written_as_csv(judged: Judged, rules: Rules, tmp_path: Path) -> None:
+    measure(judged, rules, BOOTSTRAP, None).write(tmp_path / "tables", tmp_path / "plots")
+    assert {path.stem for path in (tmp_path / "plots").iterdir()} == {"presence", "pixels"}
+    judgements = pd.read_csv(tmp_path / "tables/judgements.csv", dtype={"image_id": str})
+    assert len(judgements) == 16 * 2
+
+
+def test_rules_serve_only_the_reading_they_were_tuned_on(judged: Judged, rules: Rules) -> None:
+    other = rules.model_copy(update={"reading": Reading(strongest_share=0.5)})
+    with pytest.raises(ValueError, match="rerun tune"):
+        judge(judged, other)
+
+
+def test_the_plots_page_needs_no_network() -> None:
+    page = plots_page()
+    assert "{plot_divs}" in page
+    assert "src=" not in page.split("<body>")[0].replace("srcElement", "")[:400]
+    assert json.dumps("vegaEmbed")[1:-1] in page

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation.store import Prediction, ProbabilityStore, writing_store
+from tests.evaluation.scenes import READING
+
+
+def prediction(seed: int) -> Prediction:
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(0, 256, (2, 5, 7)).astype(np.uint8)
+    return Prediction(levels, rng.random((5, 7)) > 0.5, rng.random(2), rng.random(2))
+
+
+def test_what_is_written_is_read_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "holdout.zarr.zip"
+    with writing_store(path, ["x.jpg", "y.jpg"], ["a", "b"], (5, 7), READING) as writer:
+        writer.write(1, prediction(1))
+        writer.write(0, prediction(0))
+    store = ProbabilityStore.open(path)
+    assert (len(store), store.image_ids, store.classes, store.reading) == (2, ("x.jpg", "y.jpg"), ("a", "b"), READING)
+    for index in range(2):
+        for found, expected in zip(store[index], prediction(index), strict=True):
+            assert np.allclose(found, expected)
+
+
+def test_a_store_that_misses_a_picture_never_takes_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "holdout.zarr.zip"
+
+    def write_half() -> None:
+        with writing_store(path, ["x.jpg", "y.jpg"], ["a", "b"], (5, 7), READING) as writer:
+            writer.write(0, prediction(0))
+
+    with pytest.raises(ValueError, match=r"1 pictures have no numbers, y\.jpg first"):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_store_names_the_stage_that_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"stages\.predict"):
+        ProbabilityStore.open(tmp_path / "holdout.zarr.zip")
+
+
+def test_a_store_without_pictures_can_be_read(tmp_path: Path) -> None:
+    with writing_store(tmp_path / "empty.zarr.zip", [], ["a"], (5, 7), READING):
+        pass
+    assert len(ProbabilityStore.open(tmp_path / "empty.zarr.zip")) == 0

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from pipeline.masks.geometry import from_planes, resize_image, resize_mask, to_levels, to_planes
+
+
+def test_a_pixel_is_set_where_half_of_its_area_was() -> None:
+    mask = np.array([[1, 1, 0, 0], [0, 0, 0, 1]], bool)
+    assert resize_mask(mask, (1, 2)).tolist() == [[True, False]]
+
+
+def test_a_rectangle_on_whole_blocks_keeps_its_place_and_share() -> None:
+    mask = np.zeros((1400, 2100), bool)
+    mask[400:800, 840:1240] = True
+    small = resize_mask(mask, (350, 525))
+    assert small.sum() == 100 * 100
+    assert small[100:200, 210:310].all()
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9)), st.integers(1, 4))
+def test_growing_by_whole_factors_and_shrinking_back_changes_nothing(mask: np.ndarray, factor: int) -> None:
+    grown = np.kron(mask, np.ones((factor, factor), bool))
+    assert (resize_mask(grown, mask.shape) == mask).all()
+
+
+def test_images_keep_their_colours() -> None:
+    image = np.full((10, 20, 3), (10, 20, 30), np.uint8)
+    assert (resize_image(image, (7, 31)) == (10, 20, 30)).all()
+    assert resize_image(image, (7, 31)).shape == (7, 31, 3)
+
+
+def test_levels_are_rounded_probabilities() -> None:
+    probabilities = np.array([[[0, 0.5, 1, 0.001]]], np.float32)
+    assert to_levels(probabilities, (1, 4)).tolist() == [[[0, 128, 255, 0]]]
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 8), st.integers(1, 5), st.integers(1, 5))))
+def test_planes_hold_all_masks(masks: np.ndarray) -> None:
+    assert (from_planes(to_planes(masks), len(masks)) == masks).all()
+
+
+def test_planes_hold_eight_classes_at_most() -> None:
+    with pytest.raises(ValueError, match="9 classes"):
+        to_planes(np.zeros((9, 2, 2), bool))

@@ -1,0 +1,66 @@
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from pipeline.masks.rle import RleError, decode_rle, encode_rle
+
+
+def test_runs_go_down_the_columns_and_count_from_one() -> None:
+    mask = np.array([[0, 1, 0], [1, 1, 0]], bool)
+    assert encode_rle(mask) == "2 3"
+    assert decode_rle("2 3", (2, 3)).tolist() == mask.tolist()
+
+
+def test_an_empty_mask_is_an_empty_text() -> None:
+    assert encode_rle(np.zeros((4, 5), bool)) == ""
+    assert not decode_rle("", (4, 5)).any()
+
+
+def test_a_full_mask_is_one_run() -> None:
+    assert encode_rle(np.ones((4, 5), bool)) == "1 20"
+
+
+def test_runs_may_come_in_any_order() -> None:
+    assert encode_rle(decode_rle("5 1 1 2", (2, 3))) == "1 2 5 1"
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)))
+def test_decoding_undoes_encoding(mask: np.ndarray) -> None:
+    assert (decode_rle(encode_rle(mask), mask.shape) == mask).all()
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)))
+def test_runs_are_as_few_as_can_be(mask: np.ndarray) -> None:
+    starts = np.array(encode_rle(mask).split()[::2], int)
+    lengths = np.array(encode_rle(mask).split()[1::2], int)
+    assert (starts[1:] > starts[:-1] + lengths[:-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 2 3", "odd count: 3 numbers"),
+        ("1 x", "not a number: 'x'"),
+        ("1.5 2", "not a number: '1.5'"),
+        ("1 99999999999999999999", "not a number: '99999999999999999999'"),
+        ("1 0", "empty run: '1 0'"),
+        ("0 2", "run out of bounds: '0 2' leaves the 6 pixels of 2×3"),
+        ("6 2", "run out of bounds: '6 2' leaves"),
+        ("2 9223372036854775807", "run out of bounds"),
+        ("1 3 2 1", "overlapping runs: '1 3' and '2 1'"),
+        ("4 1 4 1", "overlapping runs: '4 1' and '4 1'"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, message: str) -> None:
+    with pytest.raises(RleError, match=message.replace("(", r"\(")):
+        decode_rle(text, (2, 3))
+
+
+@given(st.text(alphabet="0123456789- x.", max_size=30))
+def test_any_text_is_decoded_or_refused(text: str) -> None:
+    with contextlib.suppress(RleError):
+        assert decode_rle(text, (3, 4)).shape == (3, 4)

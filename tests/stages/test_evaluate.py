@@ -1,0 +1,33 @@
+import pandas as pd
+
+from pipeline.artifacts import Artifacts
+from pipeline.data.manifest import Manifest
+from pipeline.json_file import read_json
+
+
+def test_figures_are_measured_on_holdout_alone(finished: Artifacts) -> None:
+    manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
+    holdout = set(manifest.images.loc[manifest.rows("holdout"), "image_id"])
+    judgements = pd.read_csv(finished.evaluate.tables / "judgements.csv")
+    assert set(judgements["image_id"]) == holdout
+    assert read_json(finished.evaluate.metrics)["pictures"] == len(holdout)
+
+
+def test_all_tables_and_curves_are_there(finished: Artifacts) -> None:
+    tables = {path.stem for path in finished.evaluate.tables.iterdir()}
+    assert tables == {"dice", "steps", "presence", "pixels", "pictures", "judgements"}
+    curve = pd.read_csv(finished.evaluate.plots / "presence.csv")
+    assert set(curve["class_name"]) <= {"Fish", "Flower", "Gravel", "Sugar", "any"}
+    assert set(pd.read_csv(finished.evaluate.plots / "pixels.csv")["class_name"]) <= {
+        "Fish",
+        "Flower",
+        "Gravel",
+        "Sugar",
+    }
+
+
+def test_the_metrics_say_how_sure_they_are_and_beside_what(finished: Artifacts) -> None:
+    dice = read_json(finished.evaluate.metrics)["dice"]
+    assert dice["low"] <= dice["mean"] <= dice["high"]
+    assert dice["references"]["human union against human union"] == 0.584
+    assert set(dice) >= {"Fish", "Flower", "Gravel", "Sugar"}

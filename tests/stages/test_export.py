@@ -1,0 +1,57 @@
+import json
+
+import numpy as np
+import pytest
+
+import stages.export
+from pipeline.artifacts import Artifacts
+from pipeline.data.cache import Cache
+from pipeline.data.manifest import Manifest
+from pipeline.delivery.portable import open_portable
+from pipeline.evaluation.store import ProbabilityStore
+from pipeline.inference.two_stage import decide_predictions
+from pipeline.json_file import read_json
+from pipeline.params import Export
+
+
+def test_the_folder_alone_predicts_what_the_pipeline_predicted(finished: Artifacts) -> None:
+    manifest, cache = (
+        Manifest.load(finished.prepare.manifest, finished.prepare.images),
+        Cache.open(finished.prepare.cache),
+    )
+    rows = manifest.rows("holdout")
+    model, rules = open_portable(finished.export.model)
+    predictions = model.predict(np.asarray(cache.images[rows]), np.asarray(cache.visible[rows]))
+    store = ProbabilityStore.open(finished.predict.probabilities("holdout"))
+    for index, prediction in enumerate(predictions):
+        assert np.abs(prediction.levels.astype(int) - store[index].levels).max() <= 1
+        assert prediction.classifier == pytest.approx(store.raw.classifier[index], abs=1e-3)
+    assert decide_predictions(predictions, rules)[0].shape == (4, 350, 525)
+
+
+def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:
+    names = {path.name for path in finished.export.model.iterdir()}
+    assert names == {
+        "model.json",
+        "rules.json",
+        "classifier-seed0.onnx",
+        "classifier-seed0.safetensors",
+        "segmenter-seed0.onnx",
+        "segmenter-seed0.safetensors",
+    }
+    data = json.loads((finished.export.model / "model.json").read_text())["data"]
+    assert data["classes"] == ["Fish", "Flower", "Gravel", "Sugar"]
+    assert data["judged_shape"] == [350, 525]
+
+
+def test_agreement_with_torch_is_told(finished: Artifacts) -> None:
+    metrics = read_json(finished.export.metrics)
+    assert metrics["pictures"] == 3
+    assert max(metrics["presence"], metrics["pixels"]) <= metrics["tolerance"]
+
+
+def test_a_model_that_differs_more_than_it_may_is_not_delivered(own_run: Artifacts) -> None:
+    before = (own_run.export.model / "model.json").stat().st_mtime_ns
+    with pytest.raises(RuntimeError, match=r"more than export\.tolerance"):
+        stages.export.main(Export(tolerance=1e-12), own_run)
+    assert (own_run.export.model / "model.json").stat().st_mtime_ns == before

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import stages.predict
+import stages.prepare
+import stages.submit
+from pipeline.artifacts import Artifacts
+from pipeline.data.formats import FORMATS
+from pipeline.delivery.submission import SubmissionError, check_submission
+from pipeline.masks.rle import decode_rle
+from pipeline.params import Submit
+from tests.stages.tiny import run_after_training, run_until_trained, tiny_params
+
+
+def test_there_is_a_row_per_picture_and_class_in_order(finished: Artifacts) -> None:
+    table = pd.read_csv(finished.submit.submission, keep_default_na=False)
+    pictures = sorted(path.name for path in (finished.synthesize.dataset / "test_images").iterdir())
+    classes = FORMATS["clouds"].classes
+    assert list(table["Image_Label"]) == [f"{picture}_{name}" for picture in pictures for name in classes]
+    for rle in table["EncodedPixels"]:
+        decode_rle(rle, (350, 525))
+
+
+def test_without_unlabelled_pictures_it_is_the_header_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    params, artifacts = tiny_params(tmp_path), Artifacts(tmp_path)
+    params = params.model_copy(update={"synthesize": params.synthesize.model_copy(update={"unlabelled": 0})})
+    stages.synthesize.main(params.synthesize, artifacts)
+    stages.prepare.main(params.prepare, artifacts)
+    stages.submit.main(Submit(), artifacts)
+    assert artifacts.submit.submission.read_text() == "Image_Label,EncodedPixels\n"
+    assert "no unlabelled pictures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("csv_layout", ["joined", "split"])
+def test_steel_goes_through_every_stage(tmp_path: Path, csv_layout: str) -> None:
+    params, artifacts = tiny_params(tmp_path, "severstal", csv_layout), Artifacts(tmp_path)
+    run_until_trained(params, artifacts)
+    run_after_training(params, artifacts)
+    table = pd.read_csv(artifacts.submit.submission, keep_default_na=False)
+    assert list(table.columns) == ["ImageId_ClassId", "EncodedPixels"]
+    assert len(table) == 3 * 4
+    assert artifacts.report.page.is_file()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["x.jpg_Fish,", "x.jpg_Flower,", "x.jpg_Gravel,"], "3 rows, expected 4"),
+        (["x.jpg_Flower,", "x.jpg_Fish,", "x.jpg_Gravel,", "x.jpg_Sugar,"], "by sorted picture and class"),
+    ],
+)
+def test_a_wrong_file_is_noticed_when_it_is_read_back(tmp_path: Path, lines: list[str], message: str) -> None:
+    path = tmp_path / "submission.csv"
+    path.write_text("\n".join(["Image_Label,EncodedPixels", *lines]) + "\n")
+    with pytest.raises(SubmissionError, match=message):
+        check_submission(path, FORMATS["clouds"], ["x.jpg"], (350, 525))

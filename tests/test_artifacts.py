@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.artifacts import writing
+from pipeline.json_file import read_json, write_json
+
+
+def break_off(path: Path, *, folder: bool) -> None:
+    with writing(path) as unfinished:
+        if folder:
+            unfinished.mkdir()
+            unfinished = unfinished / "part"
+        unfinished.write_text("half")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_breaks_off_leaves_the_old_in_place(tmp_path: Path, folder: bool) -> None:
+    path = tmp_path / "out"
+    if folder:
+        path.mkdir()
+        (path / "part").write_text("old")
+    else:
+        path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        break_off(path, folder=folder)
+    assert (path / "part" if folder else path).read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_finished_folder_takes_the_place_of_the_old(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out"
+    for content in ("one", "two"):
+        with writing(path) as unfinished:
+            unfinished.mkdir()
+            (unfinished / content).touch()
+    assert [one.name for one in path.iterdir()] == ["two"]
+
+
+def test_an_unknown_number_is_null(tmp_path: Path) -> None:
+    write_json(tmp_path / "metrics.json", {"a": float("nan"), "b": [1.5, float("inf")]})
+    assert read_json(tmp_path / "metrics.json") == {"a": None, "b": [1.5, None]}

@@ -1,0 +1,68 @@
+"""Settings: what a file may say, and what a person is told when it says something else."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.params import Params, ParamsError
+from tests.architecture import ROOT
+
+FILES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_that_we_ship_is_valid(path: Path) -> None:
+    assert Params.load(path).prepare.root
+
+
+def load(tmp_path: Path, text: str) -> Params:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return Params.load(path)
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    assert load(tmp_path, "tune: {presence: pixels}").evaluate == Params().evaluate
+
+
+def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "train_classifier: {optimiser: {encoder_rate: 1e-4}}")
+    assert loaded.train_classifier.optimiser.encoder_rate == 0.0001
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tunes: {}", r"tunes: unknown; known here: evaluate, export, predict"),
+        ("tune: {presense: both}", r"tune\.presense: unknown; known here: .*presence"),
+        (
+            "train_segmenter: {augmentation: {flip: 1}}",
+            r"augmentation\.flip: unknown; .*vertical_flip",
+        ),
+        ("tune: {presence: maybe}", r"tune\.presence: Input should be 'classifier', 'pixels' or 'both'"),
+        ("tune: {pixel_thresholds: [0]}", r"tune\.pixel_thresholds\.0: .*greater than or equal to 1"),
+        ("prepare: {validation_share: 0.6, holdout_share: 0.4}", r"prepare: .*nothing is left to train on"),
+        ("prepare: {folds: 1}", r"folds: 1 is no folding"),
+        ("train_classifier: {loss: {}}", r"train_classifier\.loss: .*at least 1 item"),
+        ("train_classifier: {loss: {bse: 1}}", r"train_classifier\.loss\.bse"),
+        ("tune: [", r"not readable as YAML"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_the_way_out(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        load(tmp_path, text)
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"2 setting\(s\)"):
+        load(tmp_path, "tune: {presence: maybe}\nevaluate: {bootstrap: 0}")
+
+
+def test_a_missing_file_says_where_to_stand(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"run from the folder that holds params\.yaml"):
+        Params.load(tmp_path / "params.yaml")
+
+
+def test_settings_cannot_be_changed_under_way() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Params().tune.presence = "pixels"  # type: ignore[misc]
