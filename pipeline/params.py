@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.mendable import Mendable
+
 PositiveShape = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
 """(height, width)"""
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -19,7 +21,7 @@ Architecture = Literal[
 ]  # fmt: skip
 
 
-class ParamsError(ValueError):
+class ParamsError(Mendable):
     """The parameter file does not say what nephoscope can do; the message says where, and what is allowed."""
 
 

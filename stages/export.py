@@ -11,6 +11,7 @@ from pipeline.delivery.portable import compare, export_model, open_portable
 from pipeline.inference.trained import member_paths
 from pipeline.json_file import read_json, write_json
 from pipeline.masks.rule import Rules
+from pipeline.mendable import Mendable
 from pipeline.params import Export, Machine, Params
 
 
@@ -28,7 +29,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
         agreement = compare(exported, original, images)
         difference = max(agreement.presence, agreement.pixels)
         if difference > params.tolerance:
-            raise RuntimeError(
+            raise Mendable(
                 f"the exported networks differ from torch by {difference:.2g}, "
                 f"more than export.tolerance: {params.tolerance:.2g}"
             )

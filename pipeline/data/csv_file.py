@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from pipeline.mendable import Mendable
+
 COMPRESSIONS = ("", ".xz", ".gz", ".zip")
 LONGEST_CELL = 2**26  # characters; the RLE of a chessboard at 1400×2100 fits
 DAMAGE = (OSError, EOFError, RuntimeError, csv.Error, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
 
 
-class CsvError(ValueError):
+class CsvError(Mendable):
     """The file as a whole cannot be read as a CSV."""
 
 

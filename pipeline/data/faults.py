@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from pipeline.artifacts import writing
+from pipeline.mendable import Mendable
 
 FaultKind = Literal[
     # of the data set as a whole: these always refuse
@@ -39,7 +40,7 @@ class Fault:
         return f"{place}: {self.kind}: {self.message}"
 
 
-class DataFaults(ValueError):  # noqa: N818 - it carries many
+class DataFaults(Mendable):
     """The data set has faults; the message lists the first of them, counts them, and names the way out."""
 
     def __init__(self, faults: list[Fault]) -> None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.mendable import Mendable
 
-class SplitError(ValueError):
+
+class SplitError(Mendable):
     """The pictures cannot be divided as asked; the message says what is short."""
 
 

@@ -11,6 +11,7 @@ from pipeline.data.truth import Truth
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.masks.rle import Mask
 from pipeline.masks.rule import Levels, RawPresences
+from pipeline.mendable import Mendable
 
 
 class JudgedImage(NamedTuple):
@@ -32,9 +33,9 @@ class Judged:
 
     def __post_init__(self) -> None:
         if self.store.classes != self.truth.classes:
-            raise ValueError(f"probabilities are of {self.store.classes}, truth is of {self.truth.classes}")
+            raise Mendable(f"probabilities are of {self.store.classes}, truth is of {self.truth.classes}")
         if len(self.store) == 0:
-            raise ValueError("the probability store holds no picture; nothing can be tuned or measured on it")
+            raise Mendable("the probability store holds no picture; nothing can be tuned or measured on it")
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from pipeline.evaluation.judged import Judged, JudgedImage
 from pipeline.masks.dice import dice_of_areas
 from pipeline.masks.rule import Presences, Rule, Rules, decide, presences
+from pipeline.mendable import Mendable
 
 Step = Callable[[Rule], Rule]
 
@@ -89,11 +90,9 @@ class Judgement:
 def judge(judged: Judged, rules: Rules) -> Judgement:
     """Decide every picture by the rules and measure it against truth."""
     if rules.classes != judged.classes:
-        raise ValueError(f"rules are for {rules.classes}, probabilities are of {judged.classes}")
+        raise Mendable(f"rules are for {rules.classes}, probabilities are of {judged.classes}")
     if rules.reading != judged.store.reading:
-        raise ValueError(
-            f"rules were tuned on {rules.reading!r}, probabilities are {judged.store.reading!r}; rerun tune"
-        )
+        raise Mendable(f"rules were tuned on {rules.reading!r}, probabilities are {judged.store.reading!r}; rerun tune")
     presence = presences(judged.raw, rules)
     measure = delayed(lambda index: _measure(judged[index], presence[index], rules))
     areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(judged))))

@@ -18,6 +18,7 @@ from zarr.storage import ZipStore
 from pipeline.artifacts import writing
 from pipeline.masks.rle import Mask, Shape
 from pipeline.masks.rule import Levels, RawPresences, Reading
+from pipeline.mendable import Mendable
 
 COMPRESSION = BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle")
 
@@ -48,7 +49,7 @@ class ProbabilityStore:
     def open(cls, path: Path) -> Self:
         """Open a finished store; maps are read when they are asked for."""
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: no probability store; `python -m stages.predict` writes it")
+            raise Mendable(f"{path}: no probability store; `python -m stages.predict` writes it")
         group = zarr.open_group(ZipStore(path, mode="r"), mode="r")
         raw = RawPresences(_read(group, "classifier"), _read(group, "strongest"))
         attributes = group.attrs.asdict()

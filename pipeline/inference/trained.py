@@ -13,6 +13,7 @@ from pipeline.evaluation.store import Prediction
 from pipeline.inference.engines import TorchEngine
 from pipeline.inference.two_stage import TwoStage
 from pipeline.masks.rule import Reading
+from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_facts
 from pipeline.params import Machine
 
@@ -26,7 +27,7 @@ def open_two_stage(
     paths = member_paths(classifiers, fold), member_paths(segmenters, fold)
     data = [load_facts(path).data for members in paths for path in members]
     if any(facts != data[0] for facts in data):
-        raise ValueError(
+        raise Mendable(
             f"the members in {classifiers} and {segmenters} were trained on different data sets; "
             "rerun train_classifier and train_segmenter"
         )
@@ -40,7 +41,7 @@ def member_paths(folder: Path, fold: int = ALL_FOLDS) -> list[Path]:
     members = [path for path in paths if fold == ALL_FOLDS or load_facts(path).fold == fold]
     if not members:
         which = "" if fold == ALL_FOLDS else f" of fold {fold}"
-        raise FileNotFoundError(f"{folder}: no trained member{which}; run the training stages first")
+        raise Mendable(f"{folder}: no trained member{which}; run the training stages first")
     return members
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from pipeline.artifacts import writing
 from pipeline.data.manifest import Facts
 from pipeline.masks.rle import Shape
+from pipeline.mendable import Mendable
 from pipeline.models.classifier import build_classifier
 from pipeline.models.network import Network
 from pipeline.models.segmenter import build_segmenter
@@ -21,7 +22,7 @@ from pipeline.params import Architecture
 HEADER = "nephoscope"
 
 
-class CheckpointError(ValueError):
+class CheckpointError(Mendable):
     """The file is no checkpoint of nephoscope."""
 
 

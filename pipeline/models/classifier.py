@@ -7,6 +7,7 @@ import timm
 from torch import Tensor, nn
 
 from pipeline.masks.rle import Shape
+from pipeline.mendable import Mendable
 from pipeline.models.network import Network, Statistics
 from pipeline.models.weights import LITE_STATISTICS, from_hub, load_weights
 
@@ -34,7 +35,7 @@ def build_classifier(
     if not timm.is_model(encoder):
         close = timm.list_models(f"*{encoder.removeprefix('timm-')}*")[:5]
         hint = f"; close to it: {', '.join(close)}" if close else ""
-        raise ValueError(f"encoder: timm knows no model {encoder!r}{hint}")
+        raise Mendable(f"encoder: timm knows no model {encoder!r}{hint}")
     config = timm.get_pretrained_cfg(encoder)
     # Transformers are built for one shape; convolutions take any.
     fixed = {"img_size": tuple(input_shape)} if config is not None and config.fixed_input_size else {}

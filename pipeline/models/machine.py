@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from pipeline.mendable import Mendable
 from pipeline.params import Machine
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -14,7 +15,7 @@ GIBIBYTE = 1 << 30
 
 def resolve_device(accelerator: Literal["auto", "cpu", "gpu"]) -> torch.device:
     if accelerator == "gpu" and not torch.cuda.is_available():
-        raise ValueError("machine.accelerator: gpu, but torch finds no GPU here; say auto or cpu")
+        raise Mendable("machine.accelerator: gpu, but torch finds no GPU here; say auto or cpu")
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 

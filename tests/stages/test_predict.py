@@ -6,6 +6,7 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.masks.rule import strongest_mean
+from pipeline.mendable import Mendable
 from pipeline.params import Predict
 
 
@@ -37,5 +38,5 @@ def test_the_batch_size_changes_nothing_but_rounding(finished: Artifacts, own_ru
 def test_without_trained_members_the_way_out_is_named(own_run: Artifacts) -> None:
     for path in own_run.train_segmenter.members.iterdir():
         path.unlink()
-    with pytest.raises(FileNotFoundError, match="run the training stages first"):
+    with pytest.raises(Mendable, match="run the training stages first"):
         stages.predict.main(Predict(), own_run)

@@ -18,6 +18,7 @@ from pipeline.data.synthetic.clouds import draw_clouds_scene
 from pipeline.data.synthetic.scene import Scene
 from pipeline.data.synthetic.steel import draw_steel_scene
 from pipeline.masks.rle import Shape, encode_rle
+from pipeline.mendable import Mendable
 
 CsvLayout = Literal["joined", "split"]
 SceneDrawer = Callable[[np.random.Generator, Shape, Shape], Scene]
@@ -50,7 +51,7 @@ def csv_layout_of(written: Format, csv_layout: CsvLayout) -> Layout:
     """The layout of this name: "joined" has one key column, "split" has two."""
     layouts = {"split" if len(layout.columns) == 3 else "joined": layout for layout in written.layouts}
     if csv_layout not in layouts:
-        raise ValueError(f"csv_layout: {csv_layout} is not a layout of {written.name}; it has {', '.join(layouts)}")
+        raise Mendable(f"csv_layout: {csv_layout} is not a layout of {written.name}; it has {', '.join(layouts)}")
     return layouts[csv_layout]
 
 
