@@ -32,9 +32,9 @@ class Augment:
     def __call__(self, sample: Sample, seed: int) -> Sample:
         random = np.random.default_rng(seed)
         if random.random() < self.settings.horizontal_flip:
-            sample = Sample(*(array[:, ::-1] for array in sample))
+            sample = Sample(sample.image[:, ::-1], sample.planes[:, ::-1], sample.visible[:, ::-1])
         if random.random() < self.settings.vertical_flip:
-            sample = Sample(*(array[::-1] for array in sample))
+            sample = Sample(sample.image[::-1], sample.planes[::-1], sample.visible[::-1])
         return sample if self.steps is None else self._distort(sample, seed)
 
     def _distort(self, sample: Sample, seed: int) -> Sample:

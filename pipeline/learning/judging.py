@@ -1,6 +1,6 @@
 """What validation says of a network while it learns. Rules do not exist yet, so nothing here depends on one."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from pipeline.masks.dice import dice_of_areas
 LEVELS = 256
 STRONGEST_SHARE = 0.1
 Counts = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 
 class Judge(Protocol):
@@ -114,7 +115,7 @@ def unpack(planes: Tensor, classes: int) -> Tensor:
     return (planes[:, None] >> bits & 1).bool()
 
 
-def gather[T](seen: list[T]) -> list[T]:
+def gather(seen: list[T]) -> list[T]:
     """What all processes have seen."""
     count = process()[1]
     if count == 1:

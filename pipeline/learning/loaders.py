@@ -69,8 +69,8 @@ class Collate:
         random = np.random.default_rng([seeds[0], len(seeds)])
         if random.random() < self.cutmix:
             arrays = cut_and_mix(arrays, draw_box((planes.shape[1], planes.shape[2]), random))
-        images, *rest = (torch.from_numpy(array) for array in arrays)
-        return Batch(images.permute(0, 3, 1, 2), *rest)
+        batch = Batch(*(torch.from_numpy(array) for array in arrays))
+        return batch._replace(images=batch.images.permute(0, 3, 1, 2))
 
 
 class ResumableLoader(DataLoader[Any]):

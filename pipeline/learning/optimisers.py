@@ -24,9 +24,7 @@ OPTIMISERS: dict[OptimiserName, Callable[[Groups, float], optim.Optimizer]] = {
 
 def _onecycle(optimiser: optim.Optimizer, settings: Optimiser, steps: int) -> LRScheduler:
     peaks = [group["lr"] for group in optimiser.param_groups]
-    return OneCycleLR(
-        optimiser, peaks, total_steps=steps, pct_start=settings.warmup_share, cycle_momentum=False
-    )
+    return OneCycleLR(optimiser, peaks, total_steps=steps, pct_start=settings.warmup_share, cycle_momentum=False)
 
 
 def _cosine(optimiser: optim.Optimizer, settings: Optimiser, steps: int) -> LRScheduler:

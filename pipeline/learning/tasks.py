@@ -1,39 +1,42 @@
 """The two tasks, as Lightning sees them: how a batch becomes a loss, and what validation reports."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from pipeline.learning.judging import Judge
+from pipeline.learning.judging import Judge, PixelJudge, PresenceJudge, unpack
 from pipeline.learning.loaders import Batch
 from pipeline.learning.optimisers import build_optimiser, build_schedule
 from pipeline.models.losses import LossSettings, build_loss
 from pipeline.models.network import Network
 from pipeline.params import TrainClassifier, TrainSegmenter
 
+Settings = TypeVar("Settings", TrainClassifier, TrainSegmenter)
 
-class Task(LightningModule):
-    """A network, the loss it goes down, and the score that chooses its epoch."""
 
-    new_judge: ClassVar[Callable[[], Judge]]
-    params: TrainClassifier | TrainSegmenter
+class Task(LightningModule, Generic[Settings]):
+    """A network, the loss it goes down, and the scores that choose its epoch."""
 
-    def __init__(self, network: Network, positive_shares: Tensor, seed: int) -> None:
+    judge_type: ClassVar[type[Judge]]
+
+    def __init__(self, network: Network, params: Settings, positive_shares: Tensor, seed: int) -> None:
         super().__init__()
         self.network, self.positive_shares, self.seed = network, positive_shares, seed
+        self.params: Settings = params
         self.plateau: ReduceLROnPlateau | None = None
+        self.plateau_state: dict[str, Any] | None = None
 
-    def setup(self, stage: str) -> None:
+    def setup(self, stage: str) -> None:  # noqa: ARG002 - Lightning passes it by name
         # Not earlier: a task is pickled on its way into another process, and a function made here cannot be.
         self.loss = build_loss(self.params.loss, LossSettings(self.positive_shares, self.params.label_smoothing))
 
+    @abstractmethod
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
         """Logits against the truth of the batch → loss."""
-        raise NotImplementedError
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         # Dropout as a function of the step alone: a run that goes on after a kill ends with the same weights.
@@ -43,7 +46,7 @@ class Task(LightningModule):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        self.judge = type(self).new_judge()
+        self.judge = self.judge_type()
 
     def validation_step(self, batch: Batch, _: int) -> None:
         logits = self.network(batch.images)
@@ -73,3 +76,38 @@ class Task(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.plateau_state = checkpoint.get("plateau")
+
+    def on_train_start(self) -> None:
+        if self.plateau is not None and self.plateau_state is not None:
+            self.plateau.load_state_dict(self.plateau_state)
+
+    def on_train_epoch_end(self) -> None:
+        if self.plateau is not None:
+            self.plateau.step(monitored_score(self.trainer.callback_metrics, self.params.monitor))
+
+
+class ClassifierTask(Task[TrainClassifier]):
+    judge_type = PresenceJudge
+
+    def compare(self, logits: Tensor, batch: Batch) -> Tensor:
+        counted = torch.ones_like(batch.presence, dtype=torch.bool)
+        loss: Tensor = self.loss(logits, batch.presence, counted)
+        return loss
+
+
+class SegmenterTask(Task[TrainSegmenter]):
+    judge_type = PixelJudge
+
+    def compare(self, logits: Tensor, batch: Batch) -> Tensor:
+        truth = unpack(batch.planes, logits.shape[1])
+        counted = batch.visible[:, None].expand_as(truth)
+        if self.params.pictures == "positives":
+            counted = counted & truth.any(dim=(2, 3), keepdim=True)
+        loss: Tensor = self.loss(logits, truth, counted)
+        return loss
+
+
+def monitored_score(metrics: Any, monitor: str) -> float:
+    """What chooses the epoch, higher is better; NaN where validation could not tell."""
+    value = float(metrics[f"validation_{monitor}"])
+    return -value if monitor == "loss" else value

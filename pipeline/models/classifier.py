@@ -11,6 +11,8 @@ from pipeline.mendable import Mendable
 from pipeline.models.network import Network, Statistics
 from pipeline.models.weights import LITE_STATISTICS, from_hub, load_weights
 
+CENTRE = (0.5, 0.5, 0.5)
+
 
 class Classifier(Network):
     kind = "classifier"
@@ -38,19 +40,20 @@ def build_classifier(
         raise Mendable(f"encoder: timm knows no model {encoder!r}{hint}")
     config = timm.get_pretrained_cfg(encoder)
     # Transformers are built for one shape; convolutions take any.
-    fixed = {"img_size": tuple(input_shape)} if config is not None and config.fixed_input_size else {}
+    fixed: dict[str, Any] = {"img_size": tuple(input_shape)} if config is not None and config.fixed_input_size else {}
     with from_hub(encoder, wanted=weights == "hub"):
         body = timm.create_model(
             encoder, pretrained=weights == "hub", num_classes=class_count, drop_rate=dropout, **fixed
         )
-    network = Classifier(body, _statistics(encoder, body.pretrained_cfg))
+    network = Classifier(body, _statistics(encoder, vars(config) if config is not None else {}))
     load_weights(network, encoder, weights)
     return network
 
 
 def _statistics(encoder: str, config: dict[str, Any]) -> Statistics:
+    """timm's figures are for pixels of 0 to 1; a model without any is trained on centred pixels."""
     if "efficientnet_lite" in encoder:
         return LITE_STATISTICS
-    red, green, blue = (255 * value for value in config["mean"])
-    deviations = (255 * value for value in config["std"])
-    return (red, green, blue), tuple(deviations)  # type: ignore[return-value]
+    red, green, blue = (255 * value for value in config.get("mean", CENTRE))
+    deviations = [255 * value for value in config.get("std", CENTRE)]
+    return (red, green, blue), (deviations[0], deviations[1], deviations[2])

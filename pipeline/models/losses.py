@@ -89,8 +89,9 @@ def _region(region: Any, **settings: Any) -> Callable[[LossSettings], Loss]:
     return build
 
 
-POINTWISE: dict[LossName, Callable[[LossSettings], Loss]] = {"bce": _bce, "weighted_bce": _weighted_bce, "focal": _focal}
-LOSSES: dict[LossName, Callable[[LossSettings], Loss]] = {
+BuildLoss = Callable[[LossSettings], Loss]
+POINTWISE: dict[LossName, BuildLoss] = {"bce": _bce, "weighted_bce": _weighted_bce, "focal": _focal}
+LOSSES: dict[LossName, BuildLoss] = {
     **POINTWISE,
     "cce": _cce,
     "dice": _region(smp.losses.DiceLoss),

@@ -1,0 +1,187 @@
+"""Fit: one member from its first weights to its best, going on where a killed run stopped."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch import Tensor
+
+from pipeline.data.manifest import Manifest
+from pipeline.learning.augment import Augment
+from pipeline.learning.averaging import MovingAverage
+from pipeline.learning.keeping import History, KeepBest
+from pipeline.learning.loaders import Pictures, make_train_loader, make_validation_loader
+from pipeline.learning.members import Member, Rows, member_rows
+from pipeline.learning.tasks import ClassifierTask, SegmenterTask
+from pipeline.learning.unfreezing import Unfreezing
+from pipeline.masks.rle import Shape
+from pipeline.mendable import Mendable
+from pipeline.models.checkpoint import NetworkFacts
+from pipeline.models.classifier import build_classifier
+from pipeline.models.losses import refuse_region_losses
+from pipeline.models.machine import resolve_precision
+from pipeline.models.segmenter import build_segmenter
+from pipeline.params import TrainClassifier, TrainSegmenter
+
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
+SAVE_EVERY = timedelta(minutes=2)
+"""A killed run loses no more than this."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The folder in which a member keeps what it has."""
+
+    folder: Path
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def last(self) -> Path:
+        """All that is needed to go on in the middle of an epoch."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def finished(self) -> Path:
+        return self.folder / "finished"
+
+
+def fit_member(
+    member: Member, params: TrainClassifier | TrainSegmenter, manifest: Manifest, cache: Path, progress: Progress
+) -> None:
+    """Train one member; afterwards its best weights and its history lie in `progress`."""
+    seed_everything(member.seed, workers=True, verbose=False)
+    rows, validation_rows = _rows(member, params, manifest)
+    facts = _facts(member, params, manifest)
+    task = _build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), member.seed)
+    task.network.to(memory_format=torch.channels_last)
+
+    presence = manifest.presence()
+    pictures = Pictures(cache, presence, facts.input_shape, Augment(params.augmentation))
+    unchanged = Pictures(cache, presence, facts.input_shape)
+    with _quiet():
+        trainer = _build_trainer(params, facts, progress)
+        trainer.fit(
+            task,
+            make_train_loader(pictures, rows, params, member.seed),
+            make_validation_loader(unchanged, validation_rows, params),
+            ckpt_path=progress.last if progress.last.is_file() else None,
+            weights_only=True,
+        )
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if trainer.is_global_zero:
+        progress.finished.touch()
+
+
+def _rows(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Manifest) -> tuple[Rows, Rows]:
+    rows, validation_rows = member_rows(member, manifest)
+    if isinstance(params, TrainSegmenter) and params.pictures == "positives":
+        rows = rows[manifest.presence(rows).any(axis=1)]
+    for name, some in (("train", rows), ("validation", validation_rows)):
+        if some.size == 0:
+            raise Mendable(f"{member.name}: no picture to {name} on; see prepare.validation_share and .holdout_share")
+    return rows, validation_rows
+
+
+def _facts(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Manifest) -> NetworkFacts:
+    segmenter = isinstance(params, TrainSegmenter)
+    return NetworkFacts(
+        kind="segmenter" if segmenter else "classifier",
+        architecture=params.architecture if isinstance(params, TrainSegmenter) else params.encoder,
+        encoder=params.encoder,
+        input_shape=params.input_shape or manifest.facts.cache_shape,
+        data=manifest.facts,
+        member=member.name,
+        seed=member.seed,
+        fold=member.fold,
+        epoch=-1,
+        score=float("-inf"),
+        settings=params.model_dump(mode="json"),
+    )
+
+
+def _build_task(
+    params: TrainClassifier | TrainSegmenter, shape: Shape, positive_shares: Tensor, seed: int
+) -> ClassifierTask | SegmenterTask:
+    count = len(positive_shares)
+    if isinstance(params, TrainSegmenter):
+        segmenter = build_segmenter(params.architecture, params.encoder, count, weights=params.weights)
+        return SegmenterTask(segmenter, params, positive_shares, seed)
+    refuse_region_losses(params.loss)
+    classifier = build_classifier(params.encoder, count, shape, dropout=params.dropout, weights=params.weights)
+    return ClassifierTask(classifier, params, positive_shares, seed)
+
+
+def _positive_shares(params: TrainClassifier | TrainSegmenter, manifest: Manifest, rows: Rows) -> Tensor:
+    """How often each class is true (C): in pictures for a classifier, in pixels for a segmenter."""
+    if not isinstance(params, TrainSegmenter):
+        return torch.from_numpy(manifest.presence(rows).mean(axis=0)).float()
+    areas = manifest.images[[f"area_{name}" for name in manifest.facts.classes]].to_numpy()
+    return torch.from_numpy(areas[rows].mean(axis=0)).float()
+
+
+def _build_trainer(params: TrainClassifier | TrainSegmenter, facts: NetworkFacts, progress: Progress) -> Trainer:
+    machine = params.machine
+    return Trainer(
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy=machine.strategy,
+        precision=PRECISIONS[resolve_precision(machine)],
+        max_epochs=params.epochs,
+        gradient_clip_val=params.gradient_clip,
+        callbacks=_callbacks(params, facts, progress),
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        logger=False,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty(),
+    )
+
+
+def _callbacks(params: TrainClassifier | TrainSegmenter, facts: NetworkFacts, progress: Progress) -> list[Callback]:
+    callbacks: list[Callback] = [
+        KeepBest(progress.best, facts, params.monitor),
+        History(progress.history, facts.member, epochs=params.epochs),
+        ModelCheckpoint(progress.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
+        ModelCheckpoint(progress.folder, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
+    ]
+    if params.ema_decay is not None:
+        callbacks.append(MovingAverage(params.ema_decay))
+    if params.frozen_epochs:
+        callbacks.append(Unfreezing(params.frozen_epochs, params.unfreeze_steps))
+    if params.patience is not None:
+        mode = "min" if params.monitor == "loss" else "max"
+        monitor, patience = f"validation_{params.monitor}", max(1, params.patience)
+        callbacks.append(EarlyStopping(monitor, mode=mode, patience=patience, check_finite=False))
+    if sys.stderr.isatty():
+        callbacks.append(TQDMProgressBar())
+    return callbacks
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning advises on hardware and loaders at every start; what it says is decided in params here."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r".*does not have many workers.*")
+        warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty.*")
+        yield

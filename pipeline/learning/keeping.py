@@ -1,0 +1,74 @@
+"""What is kept while a network learns: its best weights, and a row of history per epoch."""
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from lightning.pytorch import Callback, LightningModule, Trainer
+from tqdm import tqdm
+
+from pipeline.artifacts import writing
+from pipeline.learning.tasks import monitored_score
+from pipeline.models.checkpoint import NetworkFacts, save_checkpoint
+
+
+class KeepBest(Callback):
+    """Writes the weights whenever validation has never been better. With averaged weights it sees the average, so it
+    stands before their callback in the list: that one puts the plain weights back."""
+
+    def __init__(self, path: Path, facts: NetworkFacts, monitor: str) -> None:
+        self.path, self.facts, self.monitor = path, facts, monitor
+        self.best: float | None = None
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        score = monitored_score(trainer.callback_metrics, self.monitor)
+        # A score that is not known (NaN) beats nothing, but the first epoch is kept whatever it scored.
+        if self.best is not None and not score > self.best:
+            return
+        self.best = score if score == score else float("-inf")
+        if trainer.is_global_zero:
+            facts = dataclasses.replace(self.facts, epoch=trainer.current_epoch, score=self.best)
+            save_checkpoint(self.path, pl_module.network, facts)  # type: ignore[arg-type]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = state_dict["best"]
+
+
+class History(Callback):
+    """One row per epoch, written as it comes: a run in other processes leaves nothing else behind."""
+
+    def __init__(self, path: Path, member: str, *, epochs: int) -> None:
+        self.path, self.member, self.epochs = path, member, epochs
+        self.rows: list[dict[str, Any]] = []
+        self.seconds = 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        rates = {f"{group['name']}_rate": group["lr"] for group in trainer.optimizers[0].param_groups}
+        seconds = round(time.monotonic() - self.started, 1)
+        row = {"member": self.member, "epoch": trainer.current_epoch, **metrics, **rates, "seconds": seconds}
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            with writing(self.path) as unfinished:
+                pd.DataFrame(self.rows).to_csv(unfinished, index=False)
+            self._tell(row, metrics)
+
+    def _tell(self, row: dict[str, Any], metrics: dict[str, float]) -> None:
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        epoch = f"{self.member}  epoch {row['epoch'] + 1}/{self.epochs}"
+        tqdm.write(f"{epoch}  {figures}  {row['seconds']:.0f} s", file=sys.stderr)  # beside a bar, not through it
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]

@@ -1,0 +1,63 @@
+"""Train all members of a network, so that a rerun finishes what a killed run began."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+from pipeline.artifacts import PrepareFolder, TrainFolder, writing
+from pipeline.data.manifest import Manifest
+from pipeline.json_file import write_json
+from pipeline.learning.fit import Progress, fit_member
+from pipeline.learning.members import Member, list_members
+from pipeline.models.checkpoint import load_facts
+from pipeline.params import TrainClassifier, TrainSegmenter
+
+
+def train_members(params: TrainClassifier | TrainSegmenter, prepared: PrepareFolder, folder: TrainFolder) -> None:
+    """Every member in turn; members, history and metrics appear once all have finished."""
+    manifest = Manifest.load(prepared.manifest, prepared.images)
+    members = list_members(params.seeds, manifest.facts.folds)
+    progress = _find_progress(folder.resume, resume_key(params, manifest), members)
+    for member in members:
+        if not progress[member].finished.is_file():
+            fit_member(member, params, manifest, prepared.cache, progress[member])
+    if _is_first():
+        _deliver(progress, folder)
+
+
+def _is_first() -> bool:
+    """Among several processes only the first writes what all have in common."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)
+
+
+def resume_key(params: TrainClassifier | TrainSegmenter, manifest: Manifest) -> str:
+    """Names the run: with another setting or other data there is nothing to go on with."""
+    content = [params.model_dump(mode="json"), manifest.facts.to_dict(), manifest.images.to_csv(index=False)]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _find_progress(folder: Path, key: str, members: list[Member]) -> dict[Member, Progress]:
+    if _is_first() and folder.is_dir():
+        for other in folder.iterdir():
+            if other.name != key:
+                shutil.rmtree(other)
+    return {member: Progress(folder / key / member.name) for member in members}
+
+
+def _deliver(progress: dict[Member, Progress], folder: TrainFolder) -> None:
+    with writing(folder.members) as unfinished:
+        unfinished.mkdir()
+        for member, kept in progress.items():
+            shutil.copyfile(kept.best, unfinished / f"{member.name}.safetensors")
+    with writing(folder.history) as unfinished:
+        histories = [pd.read_csv(kept.history) for kept in progress.values()]
+        pd.concat(histories, ignore_index=True).to_csv(unfinished, index=False)
+    best = {member.name: load_facts(kept.best) for member, kept in progress.items()}
+    scores = {name: {"epoch": facts.epoch, "score": facts.score} for name, facts in best.items()}
+    write_json(folder.metrics, {"mean_score": float(np.mean([f.score for f in best.values()])), "members": scores})
+    shutil.rmtree(folder.resume)

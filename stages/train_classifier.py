@@ -1,0 +1,15 @@
+"""Train classifier: manifest and cache in, one checkpoint per member out."""
+
+from pipeline.artifacts import Artifacts
+from pipeline.learning.stage import train_members
+from pipeline.models.machine import calm_allocator
+from pipeline.params import Params, TrainClassifier
+
+
+def main(params: TrainClassifier, artifacts: Artifacts) -> None:
+    calm_allocator()
+    train_members(params, artifacts.prepare, artifacts.train_classifier)
+
+
+if __name__ == "__main__":
+    main(Params.load().train_classifier, Artifacts())
