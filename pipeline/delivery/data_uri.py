@@ -19,7 +19,7 @@ def to_data_uri(image: Image) -> str:
 
 def recompress(content: bytes) -> str | None:
     """A picture file's bytes, such as a large PNG → the value of a `src`; None where they are no picture."""
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB) if content else None
     if image is None:
         return None
     height, width = image.shape[:2]

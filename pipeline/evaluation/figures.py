@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ def draw_curves(curves: pd.DataFrame, lines: list[Line]) -> Figure:
         known = "n/a" if np.isnan(line.average_precision) else f"{line.average_precision:.3f}"
         label = f"{line.class_name}: AP {known}"
         # Steps whose area is the average precision: a point speaks for the recall gained on the way to it.
-        steps = np.append(0, recall), np.append(precision[:1], precision)
+        steps = np.append(0 * recall[:1], recall), np.append(precision[:1], precision)
         axes.plot(*steps, drawstyle="steps-pre", color=colour, linestyle=style, linewidth=1.8, label=label)
         if line.chosen is not None:
             axes.plot(*line.chosen, "o", color=colour, markersize=8, markeredgecolor=PAPER, zorder=3, clip_on=False)
@@ -80,36 +81,47 @@ def draw_curves(curves: pd.DataFrame, lines: list[Line]) -> Figure:
 
 def draw_history(history: pd.DataFrame, chosen: Mapping[str, int]) -> Figure:
     """member, epoch, losses and scores → losses above scores, a line per member; dots are the chosen epochs."""
-    measured = [name for name in history.select_dtypes("number") if name not in KEYS and "rate" not in name]
+    measured = [str(name) for name in history.select_dtypes("number") if name not in KEYS]
     losses = [name for name in measured if name.endswith("loss")]
-    panels = [columns for columns in (losses, [name for name in measured if name not in losses]) if columns]
-    figure, all_axes = new_axes(2.1 * max(len(panels), 1) + 0.7, rows=max(len(panels), 1))
-    for axes, columns in zip(all_axes, panels, strict=False):
-        for index, name in enumerate(sorted(columns, key=lambda name: name.startswith("train"))):
-            for member, rows in history.groupby("member"):
-                _draw_course(axes, rows, name, LINE_STYLES[index % len(LINE_STYLES)], chosen.get(str(member)))
-            colour = MUTED if name.startswith("train") else ACCENT
-            axes.plot([], [], LINE_STYLES[index % len(LINE_STYLES)], color=colour, label=name.replace("_", " "))
+    scores = [name for name in measured if name not in losses and not name.endswith("rate")]
+    panels = {label: names for label, names in (("loss", losses), ("score", scores)) if names}
+    figure, all_axes = new_axes(2.1 * max(len(panels), 1) + 0.6, rows=max(len(panels), 1))
+    for axes, (label, names) in zip(all_axes, panels.items(), strict=False):
+        for name, style in zip(names, cycle(LINE_STYLES), strict=False):
+            _draw_courses(axes, history, name, style, chosen)
         axes.legend(frameon=False, labelcolor=INK, fontsize=9)
-        axes.set_ylabel("loss" if columns is losses else "score")
-    all_axes[-1].set_xlabel("epoch")
+        axes.set_ylabel(label)
+    # A lone epoch would otherwise get a scale of fractions.
+    all_axes[-1].set(xlabel="epoch", xlim=(history["epoch"].min() - 0.5, history["epoch"].max() + 0.5))
     all_axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
-def _draw_course(axes: Axes, rows: pd.DataFrame, name: str, style: str, chosen: int | None) -> None:
-    trained = name.startswith("train")
-    axes.plot(rows["epoch"], rows[name], style, color=MUTED if trained else ACCENT, linewidth=1.6)
-    at = rows[rows["epoch"] == chosen]
-    if not trained and len(at):
-        axes.plot(at["epoch"], at[name], "o", color=ACCENT, markersize=7, markeredgecolor=PAPER, zorder=3)
+def _draw_courses(axes: Axes, history: pd.DataFrame, name: str, style: str, chosen: Mapping[str, int]) -> None:
+    # Epochs are chosen by validation; what is measured on train recedes.
+    colour = MUTED if name.startswith("train") else ACCENT
+    axes.plot([], [], style, color=colour, label=name.replace("pr_auc", "PR AUC").replace("_", " "))
+    for member, rows in history.groupby("member"):
+        axes.plot(rows["epoch"], rows[name], style, color=colour, linewidth=1.6)
+        at = rows[rows["epoch"] == chosen.get(str(member))]
+        if colour == ACCENT and len(at):
+            axes.plot(at["epoch"], at[name], "o", color=colour, markersize=7, markeredgecolor=PAPER, zorder=3)
 
 
 def _draw_dot(axes: Axes, row: object, place: float, colour: str, width: float, marker: str = "o") -> None:
     dice, low, high = (float(getattr(row, name)) for name in ("dice", "low", "high"))
     if not np.isnan([low, high]).any():
         axes.plot([low, high], [place, place], color=colour, linewidth=width, solid_capstyle="round")
-    axes.plot([dice], [place], marker, color=colour, markersize=4.5 + width, markeredgecolor=PAPER, clip_on=False)
+    axes.plot(
+        [dice],
+        [place],
+        marker,
+        color=colour,
+        markersize=4.5 + width,
+        markeredgecolor=PAPER,
+        markeredgewidth=0.6,
+        clip_on=False,
+    )
 
 
 def _finish_dice_axis(axes: Axes) -> None:
@@ -120,6 +132,4 @@ def _finish_dice_axis(axes: Axes) -> None:
 
 def _add_legend(figure: Figure, axes: Axes, columns: int) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, frameon=False, labelcolor=INK, fontsize=9
-    )
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, labelcolor=INK, fontsize=9)

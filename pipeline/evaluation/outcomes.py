@@ -21,9 +21,9 @@ class Outcome:
     meaning: str
 
 
-HIT = Outcome("hit", (86, 180, 233), 0.55, "annotated and predicted")
-MISS = Outcome("miss", (240, 228, 66), 0.55, "annotated, not predicted")
-FALSE_ALARM = Outcome("false alarm", (213, 94, 0), 0.6, "predicted, not annotated")
+HIT = Outcome("hit", (86, 180, 233), 0.6, "annotated and predicted")
+MISS = Outcome("miss", (240, 228, 66), 0.65, "annotated, not predicted")
+FALSE_ALARM = Outcome("false alarm", (213, 94, 0), 0.65, "predicted, not annotated")
 RIGHT_NOTHING = Outcome("right nothing", (24, 24, 32), 0.6, "neither: the picture, dimmed")
 OUTCOMES = (HIT, MISS, FALSE_ALARM, RIGHT_NOTHING)
 

@@ -20,6 +20,8 @@ VARIABLES |= {standin: f"class-{index}" for index, standin in enumerate(CLASS_ST
 WIDTH = 5.2
 """inches: narrow enough to stay legible on a phone, where the whole figure must fit"""
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+DROPPED = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|font-family: [^;]*; ", re.DOTALL)
+"""Remarks, and styles that are the page's own affair: a `<style>` would hold for the whole page."""
 LARGEST_LUMINANCE = 0.3
 """A colour of this relative luminance has a contrast of 3:1 against white, the least for lines and marks."""
 
@@ -48,7 +50,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata=NO_METADATA)
     text = buffer.getvalue()
     body = text[text.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", body, flags=re.DOTALL)
+    body = DROPPED.sub("", body)
     view_box = re.search(r'viewBox="[^"]*"', body)
     assert view_box, "an SVG of matplotlib has a viewBox"
     opening = f'<svg {view_box[0]} role="img" aria-label="{_attribute(description)}">'

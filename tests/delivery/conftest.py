@@ -1,4 +1,3 @@
-
 import pytest
 
 from pipeline.artifacts import Artifacts

@@ -14,7 +14,7 @@ from pipeline.masks.geometry import Image, resize_image, resize_mask
 from pipeline.masks.rle import Shape
 
 LEAST_HEIGHT = 210  # below it the dust of Sugar would melt into grey while it is drawn
-HALF_THICKNESS = 0.75  # half of the light comes back
+HALF_THICKNESS = 0.68  # half of the light comes back
 CLASSES = tuple(PATTERNS)
 GLINT_SHARE, CIRRUS_SHARE, FRONT_SHARE = 0.6, 0.6, 0.45
 DRAWERS = tuple(PATTERNS.values())

@@ -7,11 +7,11 @@ import numpy as np
 from pipeline.data.synthetic.fields import Field, band_noise, coordinates
 from pipeline.masks.rle import Mask, Shape
 
-# Measured on real pictures: the darkest fifth has this mean colour; strips lean by a fixed angle either way, and open
-# downwards or upwards.
-OCEAN_COLOUR = (12.0, 17.0, 38.0)
-CLOUD_COLOUR = (262.0, 262.0, 264.0)  # of endless thickness
+# Chosen so that, under haze, the darkest fifth of the pixels has the mean colour it has in real pictures (16, 21, 40).
+OCEAN_COLOUR = (8.0, 13.0, 32.0)
+CLOUD_COLOUR = (264.0, 264.0, 266.0)  # of endless thickness
 GLINT_COLOUR = (1.0, 0.98, 0.86)
+# Measured there: strips lean by a fixed angle either way; widths at the top and at the bottom, of two kinds.
 STRIP_LEAN = 0.222
 STRIP_WIDTHS = ((0.08, 0.2), (0.23, 0.16))
 

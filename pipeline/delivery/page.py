@@ -1,0 +1,56 @@
+"""The page: everything worth knowing about a run in one HTML file that needs no network and no script."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline.delivery.page_findings import Finding
+from pipeline.delivery.page_gallery import Shown
+from pipeline.delivery.page_results import Results
+from pipeline.delivery.page_run import Training
+from pipeline.delivery.page_tables import Table, to_cell
+from pipeline.evaluation.outcomes import OUTCOMES
+from pipeline.evaluation.svg import readable_on_white
+from pipeline.masks.colours import CLASS_COLOURS, to_hex
+from pipeline.masks.rle import Shape
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page shows, in reading order."""
+
+    title: str
+    format_name: str
+    pictures: int
+    """on which everything is measured"""
+    confidence: float
+    judged_shape: Shape
+    results: Results
+    worst: tuple[Shown, ...]
+    best: tuple[Shown, ...]
+    trainings: tuple[Training, ...]
+    findings: tuple[Finding, ...]
+    faults: Table | None
+    splits: Table
+    settings: tuple[Table, ...]
+    versions: Table
+
+
+def render(page: Page) -> str:
+    """The page as HTML; every text that comes from data is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = lambda value: to_cell(value).text
+    return environment.get_template("page.html.jinja").render(
+        page=page,
+        outcomes=OUTCOMES,
+        to_hex=to_hex,
+        dark_colours=[to_hex(colour) for colour in CLASS_COLOURS],
+        light_colours=[readable_on_white(colour) for colour in CLASS_COLOURS],
+    )

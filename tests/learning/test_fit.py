@@ -1,0 +1,196 @@
+"""Networks that learn for real, on discs: what is kept, what goes on after a kill, what settings change."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from pipeline.artifacts import Artifacts
+from pipeline.data.manifest import Manifest
+from pipeline.json_file import read_json
+from pipeline.learning.stage import resume_key, train_members
+from pipeline.models.checkpoint import load_checkpoint
+from pipeline.params import TrainClassifier, TrainSegmenter
+from tests.architecture import ROOT
+from tests.learning.blobs import blobs_in
+
+QUICK = {"weights": "none", "batch_size": 8, "machine": {"accelerator": "cpu"}}
+CLASSIFIER = QUICK | {"encoder": "mobilenetv3_small_050", "dropout": 0.0}
+SEGMENTER = QUICK | {"architecture": "VanillaUnet"}
+
+
+def classifier(**changes: object) -> TrainClassifier:
+    return TrainClassifier.model_validate(CLASSIFIER | {"epochs": 2} | changes)
+
+
+def segmenter(**changes: object) -> TrainSegmenter:
+    return TrainSegmenter.model_validate(SEGMENTER | {"epochs": 2} | changes)
+
+
+def weights_of(path: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(path)[0].state_dict()
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def train(params: TrainClassifier | TrainSegmenter, artifacts: Artifacts) -> Path:
+    """Train and give the path of the first member."""
+    folder = artifacts.train_segmenter if isinstance(params, TrainSegmenter) else artifacts.train_classifier
+    train_members(params, artifacts.prepare, folder)
+    return folder.members / "seed0.safetensors"
+
+
+def test_a_segmenter_finds_the_discs(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    train(segmenter(epochs=12, optimiser={"decoder_rate": 0.02}), artifacts)
+    assert read_json(artifacts.train_segmenter.metrics)["mean_score"] > 0.8
+
+
+def test_a_classifier_tells_the_discs(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path, count=160)
+    params = classifier(epochs=8, encoder="resnet10t", optimiser={"encoder_rate": 3e-3, "decoder_rate": 3e-3})
+    train(params, artifacts)
+    assert read_json(artifacts.train_classifier.metrics)["mean_score"] > 0.9
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
+    one, other = (train(segmenter(), blobs_in(tmp_path / name)) for name in "ab")
+    assert same(weights_of(one), weights_of(other))
+
+
+def test_every_member_is_kept_with_its_history(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path, folds=2)
+    train(segmenter(seeds=[0, 7], epochs=1), artifacts)
+    names = ["seed0-fold0", "seed0-fold1", "seed7-fold0", "seed7-fold1"]
+    assert sorted(path.stem for path in artifacts.train_segmenter.members.iterdir()) == names
+    history = pd.read_csv(artifacts.train_segmenter.history)
+    assert history["member"].tolist() == names
+    assert {"epoch", "train_loss", "validation_loss", "validation_dice", "decoder_rate", "seconds"} <= set(history)
+    assert not artifacts.train_segmenter.resume.exists()
+
+
+def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    path = train(segmenter(epochs=4, optimiser={"decoder_rate": 0.05, "schedule": "constant"}), artifacts)
+    history = pd.read_csv(artifacts.train_segmenter.history)
+    _, facts = load_checkpoint(path)
+    assert facts.epoch == history["validation_dice"].idxmax()
+    assert facts.score == pytest.approx(history["validation_dice"].max())
+
+
+def test_training_stops_when_nothing_is_gained(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    rates = {"encoder_rate": 1e-12, "decoder_rate": 1e-12, "schedule": "constant"}
+    train(classifier(epochs=9, patience=2, optimiser=rates), artifacts)
+    assert len(pd.read_csv(artifacts.train_classifier.history)) < 9
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from pipeline.learning import fit
+from pipeline.learning.keeping import History
+from tests.learning import test_fit
+
+told = History._tell
+def die(self, row, metrics):
+    if row["epoch"] == 1:
+        os._exit(9)
+    told(self, row, metrics)
+History._tell = die
+test_fit.train(test_fit.segmenter(epochs=4, **eval(sys.argv[2])), test_fit.Artifacts(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9}, {"optimiser": {"schedule": "plateau"}}])
+def test_a_killed_run_ends_as_if_it_had_never_stopped(tmp_path: Path, changes: dict[str, object]) -> None:
+    killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
+    command = [sys.executable, "-c", KILLED, str(killed.root), repr(changes)]
+    done = subprocess.run(command, cwd=ROOT, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 9
+    assert not killed.train_segmenter.members.exists()
+    went_on, uninterrupted = (train(segmenter(epochs=4, **changes), run) for run in (killed, whole))
+    histories = [pd.read_csv(run.train_segmenter.history).drop(columns="seconds") for run in (killed, whole)]
+    pd.testing.assert_frame_equal(*histories)
+    assert same(weights_of(went_on), weights_of(uninterrupted))
+
+
+def test_a_changed_setting_starts_afresh(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    old = artifacts.train_segmenter.resume / resume_key(segmenter(), manifest)
+    old.mkdir(parents=True)
+    (old / "last.ckpt").write_text("not to be read")
+    assert resume_key(segmenter(batch_size=4), manifest) != resume_key(segmenter(), manifest)
+    train(segmenter(batch_size=4), artifacts)
+    assert len(pd.read_csv(artifacts.train_segmenter.history)) == 2
+
+
+def test_a_frozen_encoder_stays_as_it_was_and_then_wakes(tmp_path: Path) -> None:
+    networks = []
+    for epochs in (1, 3):
+        artifacts = blobs_in(tmp_path / str(epochs))
+        params = classifier(
+            epochs=epochs, frozen_epochs=1, encoder="tf_efficientnet_lite0", weights="bundled", monitor="loss",
+            optimiser={"schedule": "constant", "decoder_rate": 1e-3},
+        )  # fmt: skip
+        train(params, artifacts)
+        networks.append(load_checkpoint(artifacts.train_classifier.members / "seed0.safetensors")[0])
+    from pipeline.models.weights import read_bundled
+
+    stem = read_bundled("tf_efficientnet_lite0")["conv_stem.weight"]
+    frozen, awake = (network.encoder.conv_stem.weight for network in networks)
+    assert torch.equal(frozen, stem)
+    assert not torch.equal(awake, stem)
+
+
+@pytest.mark.parametrize("name", ["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("schedule", ["constant", "onecycle", "cosine", "plateau"])
+def test_every_optimiser_runs_with_every_schedule(name: str, schedule: str) -> None:
+    from pipeline.learning.optimisers import build_optimiser, build_schedule
+    from pipeline.models.segmenter import build_segmenter
+    from pipeline.params import Optimiser
+
+    network = build_segmenter("VanillaUnet", "", 2)
+    settings = Optimiser.model_validate({"name": name, "schedule": schedule})
+    optimiser = build_optimiser(network, settings)
+    planned = build_schedule(optimiser, settings, steps=3)
+    before = network.body.head.weight.detach().clone()
+    for _ in range(3):
+        network(torch.zeros(1, 3, 16, 16)).square().mean().backward()
+        optimiser.step()
+        if planned is not None:
+            planned.step(0.5) if schedule == "plateau" else planned.step()  # type: ignore[call-arg]
+    assert not torch.equal(before, network.body.head.weight)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": {"cce": 0.7, "dice": 0.3}, "pictures": "positives"},
+        {"loss": {"weighted_bce": 1, "lovasz": 1}, "sampling": "balanced"},
+        {"augmentation": {"rotation": 0.5, "grid_distortion": 0.5, "cutmix": 1.0}, "input_shape": [24, 40]},
+        {"monitor": "pr_auc", "ema_decay": 0.9, "label_smoothing": 0.1, "gradient_clip": None},
+    ],
+)
+def test_settings_go_together(tmp_path: Path, changes: dict[str, object]) -> None:
+    path = train(segmenter(epochs=1, **changes), blobs_in(tmp_path))
+    _, facts = load_checkpoint(path)
+    assert facts.settings["epochs"] == 1
+    assert facts.input_shape == tuple(changes.get("input_shape", (32, 48)))  # type: ignore[arg-type]
+
+
+def test_two_processes_learn_together(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    machine = {"accelerator": "cpu", "devices": 2, "strategy": "ddp_spawn"}
+    path = train(segmenter(epochs=2, machine=machine), artifacts)
+    history = pd.read_csv(artifacts.train_segmenter.history)
+    assert history["epoch"].tolist() == [0, 1]
+    _, facts = load_checkpoint(path)
+    assert facts.score == pytest.approx(history["validation_dice"].max())

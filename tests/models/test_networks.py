@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pipeline.data.manifest import Facts
+from pipeline.mendable import Mendable
+from pipeline.models.checkpoint import CheckpointError, NetworkFacts, load_checkpoint, save_checkpoint
+from pipeline.models.classifier import build_classifier
+from pipeline.models.segmenter import build_segmenter
+from pipeline.models.weights import read_bundled
+
+FACTS = Facts("clouds", ("a", "b"), (8, 12), (8, 12), (32, 48))
+
+
+def images(height: int, width: int) -> torch.Tensor:
+    return torch.randint(0, 256, (2, 3, height, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder"),
+    [
+        ("Unet", "efficientnet-b0"),
+        ("UnetPlusPlus", "resnet18"),
+        ("FPN", "mobilenet_v2"),
+        ("PSPNet", "resnet34"),
+        ("Linknet", "vgg11"),
+        ("DeepLabV3Plus", "resnet18"),
+        ("Unet", "inceptionresnetv2"),
+        ("Unet", "timm-tf_efficientnet_lite0"),
+        ("VanillaUnet", ""),
+    ],
+)
+def test_a_segmenter_answers_at_the_shape_it_was_asked(architecture: str, encoder: str) -> None:
+    network = build_segmenter(architecture, encoder, 3).eval()
+    with torch.inference_mode():
+        assert network(images(50, 75)).shape == (2, 3, 50, 75)
+
+
+@pytest.mark.parametrize("encoder", ["tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_050"])
+def test_a_classifier_takes_any_shape(encoder: str) -> None:
+    network = build_classifier(encoder, 3, (50, 75)).eval()
+    with torch.inference_mode():
+        assert network(images(50, 75)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "timm-tf_efficientnet_lite0"])
+def test_bundled_weights_fill_the_whole_encoder(name: str) -> None:
+    if name.startswith("timm-"):
+        network = build_segmenter("Unet", name, 2, weights="bundled")
+        stem = network.encoder.conv_stem.weight
+    else:
+        network = build_classifier(name, 2, (64, 64), weights="bundled")
+        stem = network.encoder.conv_stem.weight
+    assert torch.equal(stem, read_bundled(name)["conv_stem.weight"])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "weights", "message"),
+    [
+        ("resnet18", "bundled", "no package bundles 'resnet18'. Bundled are tf_efficientnet_lite0"),
+        ("resnet18", "some/file.pth", "neither bundled, hub, none nor a .safetensors file"),
+        ("resnet18", "some/file.safetensors", "cannot be read"),
+        ("resnet0815", "none", "timm knows no model 'resnet0815'"),
+    ],
+)
+def test_weights_that_cannot_be_had_name_the_choice(encoder: str, weights: str, message: str) -> None:
+    with pytest.raises(Mendable, match=message):
+        build_classifier(encoder, 2, (64, 64), weights=weights)
+
+
+def test_encoder_and_decoder_share_no_parameter_and_miss_none() -> None:
+    for network in (build_classifier("resnet18", 2, (64, 64)), build_segmenter("Unet", "resnet18", 2)):
+        encoder, decoder = (
+            {id(p) for p in some} for some in (network.encoder_parameters(), network.decoder_parameters())
+        )
+        assert not encoder & decoder
+        assert encoder | decoder == {id(parameter) for parameter in network.parameters()}
+
+
+def facts(**changes: object) -> NetworkFacts:
+    content = {
+        "kind": "segmenter",
+        "architecture": "Unet",
+        "encoder": "resnet18",
+        "input_shape": (32, 48),
+        "data": FACTS,
+        "member": "seed0",
+        "seed": 0,
+        "fold": -1,
+        "epoch": 3,
+        "score": 0.5,
+        "settings": {"epochs": 4},
+    }
+    return NetworkFacts(**{**content, **changes})  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_holds_all_that_rebuilds_the_network(tmp_path: Path) -> None:
+    network = build_segmenter("Unet", "resnet18", 2).eval()
+    save_checkpoint(tmp_path / "one.safetensors", network, facts())
+    loaded, found = load_checkpoint(tmp_path / "one.safetensors")
+    assert found == facts()
+    with torch.inference_mode():
+        assert torch.equal(loaded(images(32, 48)), network(images(32, 48)))
+
+
+def test_a_file_of_others_is_refused(tmp_path: Path) -> None:
+    save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match="no checkpoint of nephoscope"):
+        load_checkpoint(tmp_path / "other.safetensors")
+
+
+def test_a_trained_encoder_begins_another_task(tmp_path: Path) -> None:
+    trained = build_segmenter("Unet", "resnet18", 2)
+    save_checkpoint(tmp_path / "one.safetensors", trained, facts())
+    begun = build_segmenter("Unet", "resnet18", 3, weights=str(tmp_path / "one.safetensors"))
+    for ours, theirs in zip(begun.encoder_parameters(), trained.encoder_parameters(), strict=True):
+        assert torch.equal(ours, theirs)

@@ -1,0 +1,70 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stages.report
+from pipeline.artifacts import Artifacts
+from pipeline.mendable import Mendable
+from pipeline.params import Params, Report
+from tests.architecture import ROOT
+from tests.stages.tiny import tiny_params
+
+REPORT_ALONE = """
+import sys
+from pathlib import Path
+import stages.report
+from pipeline.artifacts import Artifacts
+from pipeline.params import Params
+
+stages.report.main(Params(), Artifacts(Path(sys.argv[1])))
+sys.exit("torch" in sys.modules)
+"""
+
+
+def small(run: Artifacts) -> Params:
+    return tiny_params(run.root).model_copy(update={"report": Report(best=1, worst=2)})
+
+
+def test_the_page_of_a_finished_run_has_every_chapter(finished: Artifacts) -> None:
+    html = finished.report.page.read_text("utf-8")
+    for chapter in ("dice", "rule", "curves", "pictures", "training", "data", "settings"):
+        assert f'<section id="{chapter}">' in html
+    assert "Dice 0." in html or "Dice 1." in html
+    assert "mobilenetv3_small_050" in html
+
+
+def test_it_is_the_same_every_time(own_run: Artifacts) -> None:
+    pages = []
+    for _ in range(2):
+        stages.report.main(small(own_run), own_run)
+        pages.append(own_run.report.page.read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_it_never_loads_torch(own_run: Artifacts) -> None:
+    command = [sys.executable, "-c", REPORT_ALONE, str(own_run.root)]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
+    none = tiny_params(own_run.root).model_copy(update={"report": Report(best=0, worst=0)})
+    for path in own_run.prepare.findings.iterdir():
+        path.unlink()
+    own_run.prepare.findings.rmdir()
+    stages.report.main(none, own_run)
+    html = own_run.report.page.read_text("utf-8")
+    assert 'id="pictures"' not in html
+    assert "<img" not in html
+
+
+@pytest.mark.parametrize(
+    ("stage", "path"),
+    [("tune", "tune/rules.json"), ("train_segmenter", "train_segmenter/history.csv"), ("evaluate", "evaluate/tables")],
+)
+def test_what_is_missing_is_named_with_the_command_that_makes_it(own_run: Artifacts, stage: str, path: str) -> None:
+    missing: Path = own_run.root / path
+    missing.rename(missing.with_name("elsewhere"))
+    with pytest.raises(Mendable, match=rf"{path} is missing; `dvc repro {stage}`"):
+        stages.report.main(small(own_run), own_run)

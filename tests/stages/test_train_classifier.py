@@ -1,0 +1,40 @@
+import pandas as pd
+import pytest
+import torch
+
+import stages.train_classifier
+from pipeline.artifacts import Artifacts
+from pipeline.data.manifest import Manifest
+from pipeline.json_file import read_json
+from pipeline.mendable import Mendable
+from pipeline.models.checkpoint import load_checkpoint
+from pipeline.params import TrainClassifier
+from tests.stages.tiny import tiny_params
+
+
+def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
+    network, facts = load_checkpoint(finished.train_classifier.members / "seed0.safetensors")
+    manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
+    assert (facts.kind, facts.encoder, facts.input_shape) == ("classifier", "mobilenetv3_small_050", (64, 96))
+    assert facts.data == manifest.facts
+    assert facts.settings == tiny_params(finished.root).train_classifier.model_dump(mode="json")
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 3, 64, 96, dtype=torch.uint8)).shape == (2, 4)
+
+
+def test_history_and_metrics_tell_of_the_same_epoch(finished: Artifacts) -> None:
+    history, metrics = pd.read_csv(finished.train_classifier.history), read_json(finished.train_classifier.metrics)
+    chosen = metrics["members"]["seed0"]
+    assert history["validation_pr_auc"][chosen["epoch"]] == pytest.approx(chosen["score"])
+    assert metrics["mean_score"] == chosen["score"]
+
+
+def test_nothing_is_left_to_resume(finished: Artifacts) -> None:
+    assert not finished.train_classifier.resume.exists()
+
+
+def test_a_loss_of_regions_is_refused_before_anything_is_replaced(own_run: Artifacts) -> None:
+    params = TrainClassifier(weights="none", encoder="mobilenetv3_small_050", loss={"dice": 1.0})
+    with pytest.raises(Mendable, match="a classifier can use bce"):
+        stages.train_classifier.main(params, own_run)
+    assert (own_run.train_classifier.members / "seed0.safetensors").is_file()

@@ -1,0 +1,34 @@
+import pandas as pd
+import pytest
+import torch
+
+import stages.train_segmenter
+from pipeline.artifacts import Artifacts
+from pipeline.data.manifest import Manifest
+from pipeline.json_file import read_json
+from pipeline.models.checkpoint import load_checkpoint
+from pipeline.params import TrainSegmenter
+from tests.stages.tiny import tiny_params
+
+
+def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
+    network, facts = load_checkpoint(finished.train_segmenter.members / "seed0.safetensors")
+    manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
+    assert (facts.kind, facts.architecture, facts.input_shape) == ("segmenter", "VanillaUnet", (64, 96))
+    assert facts.data == manifest.facts
+    assert facts.settings == tiny_params(finished.root).train_segmenter.model_dump(mode="json")
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 3, 64, 96, dtype=torch.uint8)).shape == (2, 4, 64, 96)
+
+
+def test_history_and_metrics_tell_of_the_same_epoch(finished: Artifacts) -> None:
+    history, metrics = pd.read_csv(finished.train_segmenter.history), read_json(finished.train_segmenter.metrics)
+    chosen = metrics["members"]["seed0"]
+    assert history["validation_dice"][chosen["epoch"]] == pytest.approx(chosen["score"])
+    assert metrics["mean_score"] == chosen["score"]
+
+
+def test_members_of_an_earlier_run_do_not_stay(own_run: Artifacts) -> None:
+    params = TrainSegmenter(weights="none", architecture="VanillaUnet", epochs=1, batch_size=8, seeds=(3,))
+    stages.train_segmenter.main(params, own_run)
+    assert [path.name for path in own_run.train_segmenter.members.iterdir()] == ["seed3.safetensors"]
