@@ -22,9 +22,13 @@ OPTIMISERS: dict[OptimiserName, Callable[[Groups, float], optim.Optimizer]] = {
 }
 
 
-def _onecycle(optimiser: optim.Optimizer, settings: Optimiser, steps: int) -> LRScheduler:
+def _onecycle(optimiser: optim.Optimizer, settings: Optimiser, steps: int) -> LRScheduler | None:
+    if steps < 4:
+        return None  # too short to rise and fall
     peaks = [group["lr"] for group in optimiser.param_groups]
-    return OneCycleLR(optimiser, peaks, total_steps=steps, pct_start=settings.warmup_share, cycle_momentum=False)
+    # torch divides by the length of either slope: both need a step at least.
+    rising = min(max(settings.warmup_share, 2 / steps), 1 - 2 / steps)
+    return OneCycleLR(optimiser, peaks, total_steps=steps, pct_start=rising, cycle_momentum=False)
 
 
 def _cosine(optimiser: optim.Optimizer, settings: Optimiser, steps: int) -> LRScheduler:

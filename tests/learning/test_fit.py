@@ -12,9 +12,12 @@ import torch
 from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
 from pipeline.json_file import read_json
+from pipeline.learning.optimisers import build_optimiser, build_schedule
 from pipeline.learning.stage import resume_key, train_members
 from pipeline.models.checkpoint import load_checkpoint
-from pipeline.params import TrainClassifier, TrainSegmenter
+from pipeline.models.segmenter import build_segmenter
+from pipeline.models.weights import read_bundled
+from pipeline.params import Optimiser, TrainClassifier, TrainSegmenter
 from tests.architecture import ROOT
 from tests.learning.blobs import blobs_in
 
@@ -48,7 +51,7 @@ def train(params: TrainClassifier | TrainSegmenter, artifacts: Artifacts) -> Pat
 
 def test_a_segmenter_finds_the_discs(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
-    train(segmenter(epochs=12, optimiser={"decoder_rate": 0.02}), artifacts)
+    train(segmenter(epochs=8, optimiser={"decoder_rate": 0.03}), artifacts)
     assert read_json(artifacts.train_segmenter.metrics)["mean_score"] > 0.8
 
 
@@ -142,8 +145,6 @@ def test_a_frozen_encoder_stays_as_it_was_and_then_wakes(tmp_path: Path) -> None
         )  # fmt: skip
         train(params, artifacts)
         networks.append(load_checkpoint(artifacts.train_classifier.members / "seed0.safetensors")[0])
-    from pipeline.models.weights import read_bundled
-
     stem = read_bundled("tf_efficientnet_lite0")["conv_stem.weight"]
     frozen, awake = (network.encoder.conv_stem.weight for network in networks)
     assert torch.equal(frozen, stem)
@@ -153,21 +154,30 @@ def test_a_frozen_encoder_stays_as_it_was_and_then_wakes(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"])
 @pytest.mark.parametrize("schedule", ["constant", "onecycle", "cosine", "plateau"])
 def test_every_optimiser_runs_with_every_schedule(name: str, schedule: str) -> None:
-    from pipeline.learning.optimisers import build_optimiser, build_schedule
-    from pipeline.models.segmenter import build_segmenter
-    from pipeline.params import Optimiser
-
     network = build_segmenter("VanillaUnet", "", 2)
     settings = Optimiser.model_validate({"name": name, "schedule": schedule})
     optimiser = build_optimiser(network, settings)
     planned = build_schedule(optimiser, settings, steps=3)
     before = network.body.head.weight.detach().clone()
     for _ in range(3):
-        network(torch.zeros(1, 3, 16, 16)).square().mean().backward()
+        network(torch.zeros(2, 3, 32, 32)).square().mean().backward()
         optimiser.step()
         if planned is not None:
             planned.step(0.5) if schedule == "plateau" else planned.step()  # type: ignore[call-arg]
     assert not torch.equal(before, network.body.head.weight)
+
+
+@pytest.mark.parametrize("steps", range(1, 12))
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_cycle_of_any_length_has_a_rate_for_every_step(steps: int, share: float) -> None:
+    settings = Optimiser(schedule="onecycle", warmup_share=share)
+    optimiser = build_optimiser(build_segmenter("VanillaUnet", "", 2), settings)
+    planned = build_schedule(optimiser, settings, steps)
+    for _ in range(steps):
+        assert 0 < optimiser.param_groups[-1]["lr"] <= settings.decoder_rate * 1.0001
+        optimiser.step()
+        if planned is not None and planned.last_epoch < steps - 1:
+            planned.step()
 
 
 @pytest.mark.parametrize(
