@@ -1,4 +1,6 @@
 import os
 
-# Before anything imports it: a test run calls nobody.
+# Before anything imports them. A test run calls nobody,
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# and its small networks gain nothing from threads, which only wait for each other where tests run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -100,6 +100,31 @@ def test_deps_name_all_that_a_stage_reads_of_others(stage: str) -> None:
     assert read <= outs, f"{stage} reads what no stage declares: {sorted(read - outs)}"
 
 
+FOLLOWS = {
+    "prepare": set(STAGES) - {"synthesize", "prepare"},
+    "train_classifier": {"predict", "tune", "evaluate", "submit", "export", "report"},
+    "train_segmenter": {"predict", "tune", "evaluate", "submit", "export", "report"},
+    "predict": {"tune", "evaluate", "submit", "export", "report"},
+    "tune": {"evaluate", "submit", "export", "report"},
+    "evaluate": {"report"},
+    "submit": {"report"},
+    "export": {"report"},
+}
+
+
+@pytest.mark.parametrize("stage", FOLLOWS)
+def test_a_changed_setting_reruns_its_stage_and_what_follows(stage: str) -> None:
+    """The report follows all sections, because it shows them."""
+    changed = {name for name in STAGES if stage in DVC[name].get("params", [])}
+    while True:
+        outs = {_path(out) for name in changed for key in ("outs", "metrics") for out in DVC[name].get(key, [])}
+        further = {name for name in STAGES if outs & set(DVC[name]["deps"])} | changed
+        if further == changed:
+            break
+        changed = further
+    assert changed == FOLLOWS[stage] | {stage}
+
+
 def test_names_say_what_is_inside() -> None:
     names = {path.stem for top in ("pipeline", "stages", "tests") for path in (ROOT / top).rglob("*.py")}
     assert not names & FORBIDDEN_NAMES

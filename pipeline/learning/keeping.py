@@ -48,6 +48,10 @@ class History(Callback):
         self.rows: list[dict[str, Any]] = []
         self.seconds = 0.0
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        # A run that goes on in the middle of an epoch does not start that epoch again.
+        self.started = time.monotonic()
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         self.started = time.monotonic()
 

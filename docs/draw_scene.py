@@ -1,0 +1,66 @@
+"""Draw the README's picture from the finished default run: `python docs/draw_scene.py [image_id]`.
+
+A scene, what its annotators boxed, and what was decided. Without an image_id it is the holdout scene with most classes
+among those of middling Dice, so that it flatters nobody.
+"""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from pipeline.artifacts import Artifacts
+from pipeline.data.images import read_resized
+from pipeline.data.manifest import Manifest
+from pipeline.data.overlay import draw_overlay
+from pipeline.data.truth import Truth
+from pipeline.evaluation.store import ProbabilityStore
+from pipeline.json_file import read_json
+from pipeline.masks.colours import CLASS_COLOURS
+from pipeline.masks.rule import Rules, decide_masks, presences
+
+TARGET = Path("docs/images/scene.jpg")
+GAP = 12
+
+
+def main(artifacts: Artifacts, image_id: str | None) -> None:
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    store = ProbabilityStore.open(artifacts.predict.probabilities("holdout"))
+    truth = Truth.load(artifacts.prepare.truth, manifest.facts)
+    image_id = image_id or choose(artifacts)
+    index = store.image_ids.index(image_id)
+    file = manifest.images.set_index("image_id").loc[image_id, "file"]
+    image = read_resized(artifacts.synthesize.dataset / str(file), rules.judged_shape)
+    found = store[index]
+    decided = decide_masks(presences(store.raw, rules)[index], found.levels, found.visible, rules)
+    everything = np.ones(rules.judged_shape, bool)
+    panels = [image, *(draw_overlay(image, masks, everything) for masks in (truth.masks(image_id), decided))]
+    white = np.full((image.shape[0], GAP, 3), 255, np.uint8)
+    row = np.hstack([panels[0], white, panels[1], white, panels[2]])
+    TARGET.parent.mkdir(exist_ok=True)
+    sheet = np.vstack([row, legend(row.shape[1], rules.classes)])
+    cv2.imwrite(str(TARGET), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    print(f"{TARGET}: {image_id}")
+
+
+def choose(artifacts: Artifacts) -> str:
+    judgements = pd.read_csv(artifacts.evaluate.tables / "judgements.csv", dtype={"image_id": str})
+    pictures = judgements.groupby("image_id").agg(dice=("dice", "mean"), shown=("truth_area", lambda a: (a > 0).sum()))
+    middling = pictures[pictures["dice"].between(*pictures["dice"].quantile([0.4, 0.8]))]
+    return str(middling.sort_values(["shown", "dice"]).index[-1])
+
+
+def legend(width: int, classes: tuple[str, ...]) -> np.ndarray:
+    strip, left = np.full((44, width, 3), 255, np.uint8), 12
+    for name, colour in zip(classes, CLASS_COLOURS, strict=False):
+        cv2.rectangle(strip, (left, 14), (left + 22, 32), colour, -1)
+        cv2.putText(strip, name, (left + 32, 31), cv2.FONT_HERSHEY_SIMPLEX, 0.65, (40, 40, 40), 1, cv2.LINE_AA)
+        left += 150
+    return strip
+
+
+if __name__ == "__main__":
+    main(Artifacts(), sys.argv[1] if len(sys.argv) > 1 else None)
