@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import stages.report
-import stages.train_classifier
-import stages.train_segmenter
-
 import stages.evaluate
 import stages.export
 import stages.predict
 import stages.prepare
+import stages.report
 import stages.submit
 import stages.synthesize
+import stages.train_classifier
+import stages.train_segmenter
 import stages.tune
 from pipeline.artifacts import Artifacts
 from pipeline.params import Params
