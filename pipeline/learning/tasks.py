@@ -1,7 +1,7 @@
 """The two tasks, as Lightning sees them: how a batch becomes a loss, and what validation reports."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from pipeline.learning.judging import Judge, PixelJudge, PresenceJudge, unpack
-from pipeline.learning.loaders import Batch
+from pipeline.learning.loaders import Batch, ResumableLoader
 from pipeline.learning.optimisers import build_optimiser, build_schedule
 from pipeline.models.losses import LossSettings, build_loss
 from pipeline.models.network import Network
@@ -28,7 +28,7 @@ class Task(LightningModule, Generic[Settings]):
         self.network, self.positive_shares, self.seed = network, positive_shares, seed
         self.params: Settings = params
         self.plateau: ReduceLROnPlateau | None = None
-        self.plateau_state: dict[str, Any] | None = None
+        self.resumed: dict[str, Any] = {}
 
     def setup(self, stage: str) -> None:  # noqa: ARG002 - Lightning passes it by name
         # Not earlier: a task is pickled on its way into another process, and a function made here cannot be.
@@ -69,17 +69,25 @@ class Task(LightningModule, Generic[Settings]):
             return optimiser
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    @property
+    def _train_loader(self) -> ResumableLoader:
+        return cast(ResumableLoader, self.trainer.train_dataloader)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Lightning would put the loader back only where nobody asked for the number of steps before.
+        checkpoint["loader"] = self._train_loader.state_dict()
         # Lightning steps this schedule only after it has saved, so a run that goes on would miss a step.
-        if self.plateau is not None:
-            checkpoint["plateau"] = self.plateau.state_dict()
+        checkpoint["plateau"] = self.plateau.state_dict() if self.plateau is not None else None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.plateau_state = checkpoint.get("plateau")
+        self.resumed = checkpoint
 
     def on_train_start(self) -> None:
-        if self.plateau is not None and self.plateau_state is not None:
-            self.plateau.load_state_dict(self.plateau_state)
+        if self.resumed:
+            self._train_loader.load_state_dict(self.resumed["loader"])
+        if self.resumed and self.plateau is not None:
+            self.plateau.load_state_dict(self.resumed["plateau"])
+        self.resumed = {}
 
     def on_train_epoch_end(self) -> None:
         if self.plateau is not None:
