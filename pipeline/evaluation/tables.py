@@ -44,9 +44,9 @@ def _with_intervals(
 
 
 def _human_table(human: HumanDice) -> pd.DataFrame:
-    rows = [("human union against human union", "mean", human.union)]
-    rows += [("human union against human union", name, value) for name, value in human.per_class.items()]
-    rows += [("one human against another", "mean", human.single)]
+    rows = [("human union against human union, real pictures", "mean", human.union)]
+    rows += [("human union against human union, real pictures", name, value) for name, value in human.per_class.items()]
+    rows += [("one human against another, real pictures", "mean", human.single)]
     return pd.DataFrame(rows, columns=["reference", "class_name", "dice"])
 
 

@@ -101,7 +101,7 @@ def test_the_headline_stands_beside_its_interval_and_references(
     dice = read_json(judged_run[1].evaluate.metrics)["dice"]
     for number in (dice["mean"], dice["low"], dice["high"], *dice["references"].values()):
         assert f"{number:.3f}" in html
-    for name in ("all masks empty", "perfect presence, whole image", "human union against human union"):
+    for name in ("all masks empty", "perfect presence, whole image", "human union against human union, real pictures"):
         assert name in html
 
 

@@ -62,8 +62,8 @@ def test_references_stand_beside(judged: Judged, rules: Rules) -> None:
     assert table.loc[("whole image, every class", "a"), "dice"] == pytest.approx(whole[:, 0].mean())
     perfect = np.where(empty, 1, whole).mean()
     assert table.loc[("perfect presence, whole image", "mean"), "dice"] == pytest.approx(perfect)
-    assert table.loc[("human union against human union", "b"), "dice"] == 0.7
-    assert table.loc[("one human against another", "mean"), "dice"] == 0.7
+    assert table.loc[("human union against human union, real pictures", "b"), "dice"] == 0.7
+    assert table.loc[("one human against another, real pictures", "mean"), "dice"] == 0.7
 
 
 def test_intervals_hold_the_mean_and_narrow_with_pictures() -> None:
