@@ -24,11 +24,9 @@ class Measured:
     metrics: dict[str, Any]
 
     def write(self, tables: Path, curves: Path) -> None:
-        for folder, content in ((tables, self.tables), (curves, self.curves)):
-            with writing(folder) as unfinished:
-                unfinished.mkdir()
-                for name, table in content.items():
-                    table.to_csv(unfinished / f"{name}.csv", index=False)
+        _write_folder(tables, self.tables)
+        # DVC hands its plots the text of a number, which Vega takes to sort by: 8.7e-06 would come after 1.0.
+        _write_folder(curves, self.curves, float_format="%.6f")
 
 
 def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice | None) -> Measured:
@@ -56,6 +54,13 @@ def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice
         "pixel_average_precision": _precision_metrics(pixels, classes),
     }
     return Measured(tables, curves, metrics)
+
+
+def _write_folder(folder: Path, content: dict[str, pd.DataFrame], float_format: str | None = None) -> None:
+    with writing(folder) as unfinished:
+        unfinished.mkdir()
+        for name, table in content.items():
+            table.to_csv(unfinished / f"{name}.csv", index=False, float_format=float_format)
 
 
 def _curve_table(curves: Sequence[Curve], names: Sequence[str]) -> pd.DataFrame:

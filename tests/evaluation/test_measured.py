@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,7 @@ def test_metrics_are_numbers_or_null(judged: Judged, rules: Rules, tmp_path: Pat
 def test_tables_are_written_as_csv(judged: Judged, rules: Rules, tmp_path: Path) -> None:
     measure(judged, rules, BOOTSTRAP, None).write(tmp_path / "tables", tmp_path / "plots")
     assert {path.stem for path in (tmp_path / "plots").iterdir()} == {"presence", "pixels"}
+    assert not re.search(r"\de-\d", (tmp_path / "plots/pixels.csv").read_text())
     judgements = pd.read_csv(tmp_path / "tables/judgements.csv", dtype={"image_id": str})
     assert len(judgements) == 16 * 2
 
