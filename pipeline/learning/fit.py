@@ -183,5 +183,7 @@ def _quiet() -> Iterator[None]:
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r".*does not have many workers.*")
+        # Lightning 2.6 asks torch in a way that torch 2.15 would rather be asked otherwise.
+        warnings.filterwarnings("ignore", r".*LeafSpec.*", FutureWarning)
         warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty.*")
         yield

@@ -1,13 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import stages.predict
 from pipeline.artifacts import Artifacts
+from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.store import ProbabilityStore
+from pipeline.inference.trained import open_two_stage, predict_rows
 from pipeline.masks.rule import strongest_mean
 from pipeline.mendable import Mendable
 from pipeline.params import Predict
+from tests.stages.tiny import run_until_trained, tiny_params
 
 
 def test_every_picture_of_both_splits_is_in_its_store(finished: Artifacts) -> None:
@@ -33,6 +38,26 @@ def test_the_batch_size_changes_nothing_but_rounding(finished: Artifacts, own_ru
     after = ProbabilityStore.open(own_run.predict.probabilities("holdout"))
     assert after.raw.classifier == pytest.approx(before.raw.classifier, abs=1e-4)
     assert np.abs(after[0].levels.astype(int) - before[0].levels).max() <= 1
+
+
+def test_with_folds_rules_are_tuned_on_what_members_never_saw(tmp_path: Path) -> None:
+    params, artifacts = tiny_params(tmp_path, folds=2), Artifacts(tmp_path)
+    run_until_trained(params, artifacts)
+    stages.predict.main(params.predict, artifacts)
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
+    pool = manifest.tuning_rows()
+    assert list(store.image_ids) == manifest.images.loc[pool, "image_id"].tolist()
+    assert set(manifest.images.loc[pool, "fold"]) == {0, 1}
+
+    cache = Cache.open(artifacts.prepare.cache)
+    members = artifacts.train_classifier.members, artifacts.train_segmenter.members
+    for fold in (0, 1):
+        model = open_two_stage(*members, store.reading, params.predict.machine, fold)
+        assert len(model.classifiers) == len(model.segmenters) == 1
+        index = int(np.flatnonzero(manifest.images["fold"].to_numpy()[pool] == fold)[0])
+        ((_, alone),) = predict_rows(model, cache, pool[index : index + 1], batch_size=1)
+        assert alone.classifier == pytest.approx(store.raw.classifier[index], abs=1e-4)
 
 
 def test_without_trained_members_the_way_out_is_named(own_run: Artifacts) -> None:
