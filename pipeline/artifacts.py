@@ -189,7 +189,7 @@ def writing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The name's end stays: writers that go by the ending (.npy, .zip) keep working.
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    _remove(unfinished)
+    _clear_left_behind(path)
     try:
         yield unfinished
         if path.is_dir():
@@ -197,6 +197,24 @@ def writing(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         _remove(unfinished)
+
+
+def _clear_left_behind(path: Path) -> None:
+    """What killed processes had begun at this path, and this one too."""
+    for unfinished in path.parent.glob(f".unfinished-*-{path.name}"):
+        pid = unfinished.name.split("-")[1]
+        if pid == str(os.getpid()) or not _is_alive(int(pid)):
+            _remove(unfinished)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _remove(path: Path) -> None:

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,34 @@ def test_a_finished_folder_takes_the_place_of_the_old(tmp_path: Path) -> None:
             unfinished.mkdir()
             (unfinished / content).touch()
     assert [one.name for one in path.iterdir()] == ["two"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from pipeline.artifacts import writing
+with writing(Path(sys.argv[1])) as unfinished:
+    unfinished.write_text("half")
+    os._exit(9)
+"""
+
+
+def test_what_a_killed_process_left_behind_is_cleared(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert not path.exists()
+    with writing(path) as unfinished:
+        unfinished.write_text("whole")
+    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
+    path, others = tmp_path / "out", tmp_path / f".unfinished-{os.getppid()}-out"
+    others.touch()
+    with writing(path) as unfinished:
+        unfinished.touch()
+    assert others.exists()
 
 
 def test_an_unknown_number_is_null(tmp_path: Path) -> None:

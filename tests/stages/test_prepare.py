@@ -1,6 +1,8 @@
 """The stage as a whole: what it leaves behind, what it refuses, what it sets aside."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,27 @@ def test_it_leaves_manifest_cache_truth_and_findings_behind(root, artifacts, cap
     assert {"samples.png", "co_occurrence.png", "masks_per_image.csv", "area_per_class.csv"} <= names
     assert len(pd.read_csv(artifacts.prepare.faults)) == 0
     assert capsys.readouterr().out.startswith("13 pictures: 8 train, 2 validation, 2 holdout, 1 unlabelled")
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from pipeline.artifacts import Artifacts
+from pipeline.params import Prepare
+from stages import prepare
+prepare.write_findings = lambda *_: os._exit(9)
+prepare.main(Prepare(root=sys.argv[1], cache_shape=(20, 30)), Artifacts(Path(sys.argv[2])))
+"""
+
+
+def test_a_killed_run_leaves_nothing_that_a_later_stage_would_trust(root, artifacts):
+    settings = Prepare(root=root, cache_shape=(20, 30))
+    prepare.main(settings, artifacts)
+    command = [sys.executable, "-c", KILLED, str(root), str(artifacts.root)]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 9
+    assert not artifacts.prepare.manifest.exists()
+    prepare.main(settings, artifacts)
+    assert len(load(artifacts).images) == 13
 
 
 def test_twice_the_same_settings_give_the_same_files(root, artifacts, tmp_path):
