@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline.params import Params, ParamsError
 from tests.architecture import ROOT
@@ -13,6 +14,12 @@ FILES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_file_that_we_ship_is_valid(path: Path) -> None:
     assert Params.load(path).prepare.root
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_that_we_ship_names_every_section(path: Path) -> None:
+    """DVC refuses a stage whose section is missing from the file, though its defaults would do."""
+    assert set(yaml.safe_load(path.read_text())) == set(Params.model_fields)
 
 
 def load(tmp_path: Path, text: str) -> Params:
