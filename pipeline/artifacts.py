@@ -86,6 +86,11 @@ class TuneFolder(StageFolder):
         return self.folder / "rules.json"
 
     @property
+    def tables(self) -> Path:
+        """Folder: what the rules are worth, how sure they are, and what else was tried, as CSV."""
+        return self.folder / "tables"
+
+    @property
     def metrics(self) -> Path:
         return self.folder / "metrics.json"
 

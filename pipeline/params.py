@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.mendable import Mendable
 
@@ -12,6 +12,8 @@ PositiveShape = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
 """(height, width)"""
 Share = Annotated[float, Field(ge=0, le=1)]
 FormatName = Literal["clouds", "severstal"]
+FamilyName = Literal["pixel", "area", "presence", "seed", "core"]
+Searched = Literal["searched"]
 LossName = Literal["bce", "weighted_bce", "cce", "focal", "dice", "jaccard", "tversky", "lovasz"]
 OptimiserName = Literal["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"]
 ScheduleName = Literal["constant", "onecycle", "cosine", "plateau"]
@@ -158,22 +160,57 @@ class Predict(Section):
     machine: Machine = Machine()
 
 
+def _spread(values: Any) -> Any:
+    """{first, last, step} → all the numbers it stands for."""
+    if isinstance(values, dict) and set(values) == {"first", "last", "step"}:
+        return tuple(range(values["first"], values["last"] + 1, values["step"]))
+    return values
+
+
+Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], BeforeValidator(_spread), Field(min_length=1)]
+"""As a list, or as {first: 1, last: 255, step: 1}; level / 255 is the probability."""
+Areas = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_spread), Field(min_length=1)]
+"""Pixels at the judged shape, as a list, or as {first: 0, last: 30000, step: 250}."""
+
+
 class Tune(Section):
     presence: Literal["classifier", "pixels", "both"] = Field("both", description="what presence is read from")
-    classifier_weight: Share = Field(0.5, description="both only: share of the classifier in the fused presence")
+    classifier_weight: Share | Searched = Field(
+        "searched", description="both only: share of the classifier in the fused presence"
+    )
     calibrate: bool = Field(True, description="fit a logistic calibration of presence per class")
-    force_strongest: bool = Field(False, description="where no class passes its presence threshold, the strongest does")
-    pixel_thresholds: tuple[Annotated[int, Field(ge=1, le=255)], ...] = Field(
-        tuple(range(20, 241, 10)), min_length=1, description="levels tried, 1 to 255; level / 255 is the probability"
+    family: FamilyName | Searched = Field(
+        "searched",
+        description="pixel: pixel threshold alone; area: + minimum area; presence: + presence threshold; "
+        "seed, core: that + a seed threshold, or a core. Searched: cross-fitting decides",
     )
-    min_areas: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        tuple(range(0, 30_001, 1_500)), min_length=1, description="pixels at the judged shape"
+    force_strongest: bool | Searched = Field(
+        "searched", description="where no class passes its presence threshold, the strongest does"
     )
+    pixel_thresholds: Levels = Field(tuple(range(1, 256)), description="levels tried")
+    min_areas: Areas | Literal["every"] = Field(
+        tuple(range(0, 30_001, 250)), description="areas tried; every: whatever area a component has (slow)"
+    )
+    seed_thresholds: Levels = Field(tuple(range(100, 251, 15)), description="levels tried, beside no seed")
+    core_thresholds: Levels = Field(tuple(range(100, 241, 20)), description="levels tried")
+    core_areas: Areas = Field((100, 300, 1000, 2000, 4000, 8000, 16000), description="areas tried, beside no core")
+    borrow: Share = Field(
+        0.5, description="how far the calibrated presence threshold of a class moves towards the classes' mean"
+    )
+    goal: Literal["dice", "f_beta"] = Field("dice", description="f_beta: of presence first, then Dice")
+    beta: float = Field(1.0, gt=0, description="f_beta only: above 1 recall counts more")
+    min_precision: dict[str, Share] = Field({}, description="of presence, by class name; `every` is all others")
+    min_recall: dict[str, Share] = Field({}, description="of presence, by class name; `every` is all others")
+    folds: int = Field(5, ge=3, description="of the cross-fitted estimate")
+    resamples: int = Field(200, ge=1, description="of the pictures, behind the intervals of thresholds")
+    bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind the intervals of Dice")
+    confidence: float = Field(0.95, gt=0, lt=1)
+    seed: int = Field(0, ge=0)
 
-    @field_validator("pixel_thresholds", "min_areas")
+    @field_validator("pixel_thresholds", "min_areas", "seed_thresholds", "core_thresholds", "core_areas")
     @classmethod
-    def _ascending(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sorted(set(values)))
+    def _ascending(cls, values: tuple[int, ...] | str) -> tuple[int, ...] | str:
+        return values if isinstance(values, str) else tuple(sorted(set(values)))
 
 
 class Evaluate(Section):
@@ -198,6 +235,11 @@ class Report(Section):
     best: int = Field(6, ge=0, description="pictures shown of the best")
     worst: int = Field(12, ge=0, description="pictures shown of the worst")
     title: str = "nephoscope"
+    earlier: Path | None = Field(
+        None,
+        description="folder of tables of an earlier run (a copy of its artifacts/evaluate/tables), to compare with, "
+        "picture by picture",
+    )
 
 
 class Params(Section):

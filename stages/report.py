@@ -11,12 +11,15 @@ from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.data.truth import Truth
 from pipeline.delivery.page import Page, render
+from pipeline.delivery.page_comparison import show_comparison
 from pipeline.delivery.page_findings import read_tables, show_faults, show_findings
 from pipeline.delivery.page_gallery import Gallery, choose_best, choose_worst
 from pipeline.delivery.page_results import show_results
 from pipeline.delivery.page_run import show_settings, show_splits, show_training, show_versions
+from pipeline.delivery.page_tuning import show_tuning
 from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
@@ -31,6 +34,9 @@ def main(params: Params, artifacts: Artifacts) -> None:
     judged = Judged(store, Truth.load(artifacts.prepare.truth, manifest.facts))
     tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
 
+    judging = params.evaluate
+    bootstrap = Bootstrap(judging.bootstrap, judging.confidence, judging.seed)
+    earlier = params.report.earlier
     gallery = Gallery(judged, rules, manifest, Cache.open(artifacts.prepare.cache), tables["judgements"])
     worst = choose_worst(tables["pictures"], params.report.worst)
     best = choose_best(tables["pictures"], tables["judgements"], params.report.best, worst)
@@ -38,9 +44,11 @@ def main(params: Params, artifacts: Artifacts) -> None:
         title=params.report.title,
         format_name=manifest.facts.format,
         pictures=len(judged),
-        confidence=params.evaluate.confidence,
+        confidence=judging.confidence,
         judged_shape=rules.judged_shape,
         results=show_results(tables, curves, rules),
+        comparison=show_comparison(earlier, tables["judgements"], bootstrap) if earlier else None,
+        tuned=show_tuning(read_tables(artifacts.tune.tables), rules.classes),
         worst=gallery.show(worst),
         best=gallery.show(best),
         trainings=(
@@ -71,7 +79,7 @@ def needed(artifacts: Artifacts) -> Iterator[tuple[str, Path]]:
     yield "train_classifier", artifacts.train_classifier.history
     yield "train_segmenter", artifacts.train_segmenter.history
     yield "predict", artifacts.predict.probabilities("holdout")
-    yield "tune", artifacts.tune.rules
+    yield from (("tune", path) for path in (artifacts.tune.rules, artifacts.tune.tables))
     yield from (("evaluate", path) for path in (evaluate.tables, evaluate.plots))
 
 

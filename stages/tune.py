@@ -1,35 +1,26 @@
-"""Tune: probabilities and truth of validation in, one rule per class out."""
+"""Tune: probabilities and truth of validation in, one rule per class out, and how sure it is."""
 
 from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
 from pipeline.data.truth import Truth
-from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.store import ProbabilityStore
-from pipeline.evaluation.tuning import Grid, fit_presence, tune_rules
+from pipeline.evaluation.table_files import write_tables
+from pipeline.evaluation.tuning.tune import tune
 from pipeline.json_file import write_json
 from pipeline.params import Params, Tune
-
-WEIGHTS = {"classifier": 1.0, "pixels": 0.0}
 
 
 def main(params: Tune, artifacts: Artifacts) -> None:
     facts = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).facts
     store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
-    judged = Judged(store, Truth.load(artifacts.prepare.truth, facts))
 
-    fitted = fit_presence(
-        judged,
-        classifier_weight=WEIGHTS.get(params.presence, params.classifier_weight),
-        calibrated=params.calibrate,
-        force_strongest=params.force_strongest,
-    )
-    rules, dices = tune_rules(judged, fitted, Grid(params.pixel_thresholds, params.min_areas))
+    tuning = tune(store, Truth.load(artifacts.prepare.truth, facts), settings=params)
 
-    write_json(artifacts.tune.rules, rules.model_dump())
-    tuned = dict(zip(facts.classes, dices, strict=True))
-    write_json(artifacts.tune.metrics, {"tuned_dice": {"mean": sum(dices) / len(dices), **tuned}})
-    for name, rule in zip(rules.classes, rules.rules, strict=True):
-        print(f"{name:>10}: Dice {tuned[name]:.3f} on {len(judged)} pictures with {rule!r}")
+    write_json(artifacts.tune.rules, tuning.rules.model_dump())
+    write_tables(artifacts.tune.tables, tuning.tables, plotted=True)
+    write_json(artifacts.tune.metrics, tuning.metrics())
+    for name in ("thresholds", "estimates"):
+        print(tuning.tables[name].to_string(index=False, float_format="{:.3f}".format, na_rep=""), end="\n\n")
 
 
 if __name__ == "__main__":

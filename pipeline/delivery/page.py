@@ -5,11 +5,13 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pipeline.delivery.page_comparison import Compared
 from pipeline.delivery.page_findings import Finding
 from pipeline.delivery.page_gallery import Shown
 from pipeline.delivery.page_results import Results
 from pipeline.delivery.page_run import Training
 from pipeline.delivery.page_tables import Table, to_cell
+from pipeline.delivery.page_tuning import Tuned
 from pipeline.evaluation.outcomes import OUTCOMES
 from pipeline.evaluation.svg import readable_on_white
 from pipeline.masks.colours import CLASS_COLOURS, to_hex
@@ -27,6 +29,8 @@ class Page:
     confidence: float
     judged_shape: Shape
     results: Results
+    comparison: Compared | None
+    tuned: Tuned
     worst: tuple[Shown, ...]
     best: tuple[Shown, ...]
     trainings: tuple[Training, ...]

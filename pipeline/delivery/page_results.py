@@ -17,7 +17,6 @@ from pipeline.evaluation.tables import OURS
 from pipeline.masks.rule import Rules
 
 Tables = Mapping[str, pd.DataFrame]
-LAST_STEP = "+ presence gate"
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ def show_results(tables: Tables, curves: Tables, rules: Rules) -> Results:
     dice, steps, classes = tables["dice"], tables["steps"], list(rules.classes)
     means = dice[dice["class_name"] == "mean"].rename(columns={"reference": "label"})
     step_means = steps[steps["class_name"] == "mean"].rename(columns={"step": "label"})
+    last_step = str(steps["step"].iloc[-1])
     of_classes = dice[dice["class_name"].isin(classes)]
     mean_table = show_dice("Mean Dice beside the references", dice, "reference", ["mean"])
     return Results(
@@ -72,9 +72,9 @@ def show_results(tables: Tables, curves: Tables, rules: Rules) -> Results:
         per_class_drawing=Drawing.of_figure(
             "classes", draw_dice_per_class(of_classes, OURS), "Dice and interval per class, beside the references"
         ),
-        steps=show_dice("Dice after each step", steps, "step", ["mean", *classes], LAST_STEP),
+        steps=show_dice("Dice after each step", steps, "step", ["mean", *classes], last_step),
         steps_drawing=Drawing.of_figure(
-            "steps", draw_intervals(step_means, LAST_STEP), "Mean Dice and interval after each step of the rule"
+            "steps", draw_intervals(step_means, last_step), "Mean Dice and interval after each step of the rule"
         ),
         rules=show_rules(rules),
         presence=Table.of_frame("Presence at the tuned thresholds", tables["presence"]),

@@ -8,8 +8,7 @@ from typing import Any, Self
 import pandas as pd
 
 from pipeline.evaluation.tables import OURS
-from pipeline.evaluation.tuning import NEVER
-from pipeline.masks.rule import Rules
+from pipeline.masks.rule import NEVER, Rules
 
 UNKNOWN = "n/a"
 HEADINGS = {"class_name": "class", "f1": "F1", "brier": "Brier", "std": "deviation"}
@@ -75,6 +74,15 @@ def dice_cell(dice: float, low: float, high: float) -> Cell:
     return Cell(to_cell(dice).text, "" if math.isnan(low) else f"{low:.3f} to {high:.3f}")
 
 
+def signed_cell(difference: float, low: float, high: float) -> Cell:
+    """A difference over its interval.
+
+    >>> signed_cell(0.25, -0.125, 0.5)
+    Cell(text='+0.250', detail='-0.125 to +0.500')
+    """
+    return Cell(f"{difference:+.3f}", f"{low:+.3f} to {high:+.3f}")
+
+
 def show_dice(caption: str, table: pd.DataFrame, key: str, columns: Sequence[str], highlighted: str = OURS) -> Table:
     """key, class_name, dice, low, high → a row per key, a column per class that is asked for."""
     cells = {
@@ -89,21 +97,23 @@ def show_rules(rules: Rules) -> Table:
     """Per class its thresholds; columns for seed and core only where a rule has one."""
     rows: list[dict[str, Cell]] = []
     for name, rule in zip(rules.classes, rules.rules, strict=True):
-        never = rule.presence_threshold >= NEVER
-        row = {
-            "class": Cell(name),
-            "presence threshold": Cell("never" if never else f"≥ {rule.presence_threshold:.3f}"),
-        }
-        row["pixel threshold"] = _level(rule.pixel_threshold)
+        row = {"class": Cell(name), "presence threshold": Cell(_shown_from(rule.presence_threshold))}
+        row["pixel threshold"] = level_cell(rule.pixel_threshold)
         row["minimum area"] = Cell(f"{rule.min_area:,}")
         if any(one.seed_threshold is not None for one in rules.rules):
-            row["seed threshold"] = _level(rule.seed_threshold)
+            row["seed threshold"] = level_cell(rule.seed_threshold)
         if any(one.core_threshold is not None for one in rules.rules):
-            row |= {"core threshold": _level(rule.core_threshold), "core area": Cell(f"{rule.core_area:,}")}
+            row |= {"core threshold": level_cell(rule.core_threshold), "core area": Cell(f"{rule.core_area:,}")}
         rows.append(row)
     height, width = rules.judged_shape
     caption = f"The rule of every class; areas are pixels at {height} × {width}"
     return Table.of_cells(caption, list(rows[0]), [list(row.values()) for row in rows], note=_presence_note(rules))
+
+
+def _shown_from(threshold: float) -> str:
+    if threshold >= NEVER:
+        return "never"
+    return f"≥ {threshold:.3f}" if threshold > 0 else "every picture"
 
 
 def _presence_note(rules: Rules) -> str:
@@ -112,5 +122,6 @@ def _presence_note(rules: Rules) -> str:
     return f"Presence is {100 * weight:.0f} % classifier and {100 - 100 * weight:.0f} % strongest pixels{forced}."
 
 
-def _level(level: int | None) -> Cell:
+def level_cell(level: int | None) -> Cell:
+    """A pixel threshold as a probability, over its level of 255."""
     return Cell("none") if level is None else Cell(f"{level / 255:.3f}", f"level {level}")

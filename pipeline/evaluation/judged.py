@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.truth import Truth
 from pipeline.evaluation.store import ProbabilityStore
-from pipeline.masks.rle import Mask
-from pipeline.masks.rule import Levels, RawPresences
+from pipeline.masks.rle import Mask, Shape
+from pipeline.masks.rule import Levels, RawPresences, Reading
 from pipeline.mendable import Mendable
 
 
@@ -22,6 +22,23 @@ class JudgedImage(NamedTuple):
     """H×W"""
     truth: npt.NDArray[np.bool_]
     """C×H×W"""
+
+
+class JudgedImages(Protocol):
+    """Pictures to tune or to measure on, wherever their maps and masks come from."""
+
+    @property
+    def image_ids(self) -> tuple[str, ...]: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def judged_shape(self) -> Shape: ...
+    @property
+    def reading(self) -> Reading: ...
+    @property
+    def raw(self) -> RawPresences: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> JudgedImage: ...
 
 
 @dataclass(frozen=True)
@@ -38,17 +55,24 @@ class Judged:
             raise Mendable("the probability store holds no picture; nothing can be tuned or measured on it")
 
     @property
+    def image_ids(self) -> tuple[str, ...]:
+        return self.store.image_ids
+
+    @property
     def classes(self) -> tuple[str, ...]:
         return self.store.classes
 
     @property
+    def judged_shape(self) -> Shape:
+        return self.truth.judged_shape
+
+    @property
+    def reading(self) -> Reading:
+        return self.store.reading
+
+    @property
     def raw(self) -> RawPresences:
         return self.store.raw
-
-    def present(self) -> npt.NDArray[np.bool_]:
-        """Which class is truly present in which picture: N×C."""
-        rles = self.truth.rles
-        return np.array([[bool(rles.get((i, name))) for name in self.classes] for i in self.store.image_ids])
 
     def __len__(self) -> int:
         return len(self.store)

@@ -8,12 +8,13 @@ import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
 
-from pipeline.evaluation.judged import Judged, JudgedImage
+from pipeline.evaluation.judged import JudgedImage, JudgedImages
 from pipeline.masks.dice import dice_of_areas
 from pipeline.masks.rule import Presences, Rule, Rules, decide, presences
 from pipeline.mendable import Mendable
 
 Step = Callable[[Rule], Rule]
+NOTHING_MORE = {"seed_threshold": None, "core_threshold": None, "core_area": 0}
 
 
 def _at_half(_: Rule) -> Rule:
@@ -25,20 +26,34 @@ def _with_pixels(rule: Rule) -> Rule:
 
 
 def _with_components(rule: Rule) -> Rule:
-    return rule.model_copy(update={"presence_threshold": 0.0})
+    return rule.model_copy(update=NOTHING_MORE | {"presence_threshold": 0.0})
+
+
+def _with_gate(rule: Rule) -> Rule:
+    return rule.model_copy(update=NOTHING_MORE)
+
+
+def _with_seed(rule: Rule) -> Rule:
+    return rule.model_copy(update={"core_threshold": None, "core_area": 0})
 
 
 def _whole(rule: Rule) -> Rule:
     return rule
 
 
-STEPS: dict[str, Step] = {
-    "threshold 0.5": _at_half,
-    "tuned pixel threshold": _with_pixels,
-    "+ minimum area": _with_components,
-    "+ presence gate": _whole,
-}
-"""What each part of a rule contributes: every step adds one, the last is the rule itself."""
+def steps_of(rules: Rules) -> dict[str, Step]:
+    """What each part of the rules contributes: every step adds one that some class has; the last is the whole rule."""
+    each = rules.rules
+    parts: dict[str, tuple[Step, bool]] = {
+        "threshold 0.5": (_at_half, True),
+        "tuned pixel threshold": (_with_pixels, True),
+        "+ minimum area": (_with_components, any(rule.min_area > 1 for rule in each)),
+        "+ presence gate": (_with_gate, any(rule.presence_threshold > 0 for rule in each)),
+        "+ seed threshold": (_with_seed, any(rule.seed_threshold for rule in each)),
+        "+ core": (_whole, any(rule.core_threshold for rule in each)),
+    }
+    return {name: step for name, (step, has) in parts.items() if has}
+
 
 OVERLAP, TRUTH, PREDICTED = range(3)
 
@@ -51,6 +66,8 @@ class Judgement:
     """N×C, calibrated and fused"""
     areas: npt.NDArray[np.int64]
     """N×C×steps×3: overlap, truth, predicted, in pixels at the judged shape"""
+    steps: tuple[str, ...]
+    """their names"""
     pixels: int
     """of one picture at the judged shape"""
 
@@ -87,25 +104,27 @@ class Judgement:
         return pd.DataFrame(columns, index=keys).reset_index()
 
 
-def judge(judged: Judged, rules: Rules) -> Judgement:
+def judge(judged: JudgedImages, rules: Rules) -> Judgement:
     """Decide every picture by the rules and measure it against truth."""
     if rules.classes != judged.classes:
         raise Mendable(f"rules are for {rules.classes}, probabilities are of {judged.classes}")
-    if rules.reading != judged.store.reading:
-        raise Mendable(f"rules were tuned on {rules.reading!r}, probabilities are {judged.store.reading!r}; rerun tune")
-    presence = presences(judged.raw, rules)
-    measure = delayed(lambda index: _measure(judged[index], presence[index], rules))
+    if rules.reading != judged.reading:
+        raise Mendable(f"rules were tuned on {rules.reading!r}, probabilities are {judged.reading!r}; rerun tune")
+    presence, steps = presences(judged.raw, rules), steps_of(rules)
+    measure = delayed(lambda index: _measure(judged[index], presence[index], rules, tuple(steps.values())))
     areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(judged))))
     height, width = rules.judged_shape
-    return Judgement(judged.store.image_ids, judged.classes, presence, areas, height * width)
+    return Judgement(judged.image_ids, judged.classes, presence, areas, tuple(steps), height * width)
 
 
-def _measure(image: JudgedImage, presence: npt.NDArray[np.float64], rules: Rules) -> npt.NDArray[np.int64]:
+def _measure(
+    image: JudgedImage, presence: npt.NDArray[np.float64], rules: Rules, steps: tuple[Step, ...]
+) -> npt.NDArray[np.int64]:
     """C×steps×3"""
-    areas = np.zeros((len(rules.classes), len(STEPS), 3), np.int64)
+    areas = np.zeros((len(rules.classes), len(steps), 3), np.int64)
     for index, rule in enumerate(rules.rules):
         truth = image.truth[index]
-        for row, step in zip(areas[index], STEPS.values(), strict=True):
+        for row, step in zip(areas[index], steps, strict=True):
             predicted = decide(float(presence[index]), image.levels[index], image.visible, step(rule))
             row[:] = (truth & predicted).sum(), truth.sum(), predicted.sum()
     return areas

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.artifacts import writing
 from pipeline.data.format import HumanDice
 from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.judgement import judge
 from pipeline.evaluation.precision_recall import Curve, mean_precision, pixel_curves, presence_curves
+from pipeline.evaluation.table_files import write_tables
 from pipeline.evaluation.tables import OURS, dice_table, picture_table, pixel_table, presence_table, step_table
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.masks.rule import Rules
@@ -24,9 +24,8 @@ class Measured:
     metrics: dict[str, Any]
 
     def write(self, tables: Path, curves: Path) -> None:
-        _write_folder(tables, self.tables)
-        # DVC hands its plots the text of a number, which Vega takes to sort by: 8.7e-06 would come after 1.0.
-        _write_folder(curves, self.curves, float_format="%.6f")
+        write_tables(tables, self.tables)
+        write_tables(curves, self.curves, plotted=True)
 
 
 def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice | None) -> Measured:
@@ -54,13 +53,6 @@ def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice
         "pixel_average_precision": _precision_metrics(pixels, classes),
     }
     return Measured(tables, curves, metrics)
-
-
-def _write_folder(folder: Path, content: dict[str, pd.DataFrame], float_format: str | None = None) -> None:
-    with writing(folder) as unfinished:
-        unfinished.mkdir()
-        for name, table in content.items():
-            table.to_csv(unfinished / f"{name}.csv", index=False, float_format=float_format)
 
 
 def _curve_table(curves: Sequence[Curve], names: Sequence[str]) -> pd.DataFrame:

@@ -19,6 +19,8 @@ VARIABLES |= {standin: f"class-{index}" for index, standin in enumerate(CLASS_ST
 
 WIDTH = 5.2
 """inches: narrow enough to stay legible on a phone, where the whole figure must fit"""
+COLUMNS = 2
+"""of panels: more would be too small there"""
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 DROPPED = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|font-family: [^;]*; ", re.DOTALL)
 """Remarks, and styles that are the page's own affair: a `<style>` would hold for the whole page."""
@@ -31,15 +33,35 @@ def new_axes(height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     panels = list(figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0])
     for axes in panels:
-        axes.set_facecolor("none")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[:].set_color(MUTED)
-        axes.grid(color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.tick_params(colors=MUTED, labelcolor=INK)
-        axes.xaxis.label.set_color(INK)
-        axes.yaxis.label.set_color(INK)
+        _make_plain(axes)
     return figure, panels
+
+
+def new_panels(count: int, row_height: float, further_height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with so many axes, two beside each other, on the same scales; heights in inches, those of a row and of
+    all that is not rows."""
+    columns, rows = min(count, COLUMNS), -(-count // COLUMNS)
+    figure = Figure(figsize=(WIDTH, rows * row_height + further_height), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel())
+    for axes in panels[count:]:
+        axes.remove()
+    for axes in panels[:count]:
+        _make_plain(axes)
+    # Where the last row is not full, the row above it is the lowest of its column.
+    for axes in panels[:count][-columns:]:
+        axes.tick_params(labelbottom=True)
+    return figure, panels[:count]
+
+
+def _make_plain(axes: Axes) -> None:
+    axes.set_facecolor("none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[:].set_color(MUTED)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=MUTED, labelcolor=INK)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:
@@ -56,7 +78,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     opening = f'<svg {view_box[0]} role="img" aria-label="{_attribute(description)}">'
     body = opening + body[body.index(">") + 1 :]
     body = re.sub(r'\bid="', f'id="{name}-', body).replace("url(#", f"url(#{name}-")
-    body = body.replace('xlink:href="#', f'href="#{name}-')
+    body = body.replace('xlink:href="#', f'href="#{name}-').replace('xlink:href="', 'href="')
     return re.sub(r"#0[1-6]0[1-6]0[0-9a-f]", lambda found: _variable(found[0]), body).strip()
 
 

@@ -6,11 +6,12 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
 
 from pipeline.data.format import HumanDice
-from pipeline.evaluation.judgement import OVERLAP, PREDICTED, STEPS, TRUTH, Judgement
+from pipeline.evaluation.judgement import OVERLAP, PREDICTED, TRUTH, Judgement
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.masks.dice import dice_of_areas
 from pipeline.masks.rule import Rules
 
+Dices = npt.NDArray[np.float64]
 OURS = "nephoscope"
 
 
@@ -29,15 +30,26 @@ def dice_table(judgement: Judgement, bootstrap: Bootstrap, human: HumanDice | No
 
 
 def step_table(judgement: Judgement, bootstrap: Bootstrap) -> pd.DataFrame:
-    """What each step of the rule contributes: step, class_name, dice, low, high."""
+    """What each step of the rule contributes: step, class_name, dice, low, high, and the gain over the step before it
+    with its interval, pictures paired; the first step has none."""
     dices = judgement.step_dices
-    tables = [_with_intervals(step, dices[..., i], judgement.classes, bootstrap) for i, step in enumerate(STEPS)]
+    tables = [
+        _with_intervals(step, dices[..., i], judgement.classes, bootstrap) for i, step in enumerate(judgement.steps)
+    ]
+    tables[1:] = [
+        table.assign(**_gains(dices[..., i], dices[..., i + 1], bootstrap)) for i, table in enumerate(tables[1:])
+    ]
     return pd.concat(tables, ignore_index=True).rename(columns={"reference": "step"})
 
 
-def _with_intervals(
-    name: str, dices: npt.NDArray[np.float64], classes: tuple[str, ...], bootstrap: Bootstrap
-) -> pd.DataFrame:
+def _gains(before: Dices, after: Dices, bootstrap: Bootstrap) -> dict[str, list[float]]:
+    pairs = [(before, after), *zip(before.T, after.T, strict=True)]
+    differences = [bootstrap.compare(*pair).difference for pair in pairs]
+    names = {"gain": "mean", "gain_low": "low", "gain_high": "high"}
+    return {name: [getattr(one, end) for one in differences] for name, end in names.items()}
+
+
+def _with_intervals(name: str, dices: Dices, classes: tuple[str, ...], bootstrap: Bootstrap) -> pd.DataFrame:
     columns = {"mean": dices, **{class_name: dices[:, index] for index, class_name in enumerate(classes)}}
     rows = [(name, key, *vars(bootstrap.interval(scores)).values()) for key, scores in columns.items()]
     return pd.DataFrame(rows, columns=["reference", "class_name", "dice", "low", "high"])

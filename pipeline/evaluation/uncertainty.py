@@ -14,6 +14,16 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """Is B better than A, on the same pictures?"""
+
+    difference: Interval
+    """B - A"""
+    better: float
+    """share of the resamples in which B is ahead; equals count half"""
+
+
+@dataclass(frozen=True)
 class Bootstrap:
     """The same resamples serve every figure of a run, so that figures can be compared pair by pair."""
 
@@ -23,14 +33,29 @@ class Bootstrap:
 
     def interval(self, scores: npt.NDArray[np.floating]) -> Interval:
         """Scores of pictures (N, or N×C: mean over both) → their mean and its percentile interval."""
-        per_picture = scores if scores.ndim == 1 else scores.mean(axis=1)
-        means = self._weights(len(per_picture)) @ per_picture
-        tail = (1 - self.confidence) / 2
-        low, high = np.quantile(means, [tail, 1 - tail])
+        per_picture = _per_picture(scores)
+        low, high = self.quantiles(self.weights(len(per_picture)) @ per_picture)
         return Interval(float(per_picture.mean()), float(low), float(high))
 
-    def _weights(self, count: int) -> npt.NDArray[np.float64]:
+    def compare(self, a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> Comparison:
+        """Scores of the same pictures by A and by B (N or N×C each) → how much better B is, picture by picture."""
+        if a.shape != b.shape:
+            raise ValueError(f"A has scores of shape {a.shape}, B of {b.shape}; a paired comparison needs the same")
+        difference = _per_picture(b) - _per_picture(a)
+        means = self.weights(len(difference)) @ difference
+        return Comparison(self.interval(difference), float((means > 0).mean() + (means == 0).mean() / 2))
+
+    def quantiles(self, resampled: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Figures of the resamples (R×…) → the two ends of their interval: 2×…"""
+        tail = (1 - self.confidence) / 2
+        return np.asarray(np.quantile(resampled, [tail, 1 - tail], axis=0), np.float64)
+
+    def weights(self, count: int) -> npt.NDArray[np.float64]:
         """resamples × count: how much each picture weighs in each resample."""
         rng = np.random.default_rng(self.seed)
         drawn: npt.NDArray[np.int64] = rng.multinomial(count, np.full(count, 1 / count), size=self.resamples)
         return drawn / count
+
+
+def _per_picture(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    return scores if scores.ndim == 1 else scores.mean(axis=1)

@@ -18,6 +18,8 @@ Level = Annotated[int, Field(ge=1, le=255)]
 Flip = Literal["none", "horizontal", "vertical", "both"]
 Presences = npt.NDArray[np.float64]
 """N×C, each in [0, 1]."""
+NEVER = 2.0
+"""A presence threshold that no presence reaches."""
 
 
 class Rule(BaseModel):
@@ -142,9 +144,8 @@ def decide_masks(
 
 def strongest_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:
     """Mean probability (C) of this share of the visible pixels, strongest first, from levels (C×H×W)."""
-    seen = levels[:, visible]
-    if seen.shape[1] == 0:
-        return np.zeros(len(levels))
-    count = max(1, round(share * seen.shape[1]))
-    strongest = np.partition(seen, seen.shape[1] - count, axis=1)[:, -count:]
-    return np.asarray(strongest.mean(axis=1) / 255, np.float64)
+    counts = np.stack([np.bincount(level, minlength=256) for level in levels[:, visible]])[:, ::-1]
+    wanted = max(1, round(share * counts[0].sum()))
+    before = np.cumsum(counts, axis=1) - counts
+    taken = np.clip(wanted - before, 0, counts)
+    return np.asarray(taken @ np.arange(255, -1, -1) / (255 * max(1, taken[0].sum())), np.float64)

@@ -29,7 +29,7 @@ def data_sets(draw):
 shares = st.floats(0.05, 0.4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data_sets(), shares, shares, st.integers(0, 5))
 def test_every_picture_is_in_one_split_and_every_split_has_some(data, validation, holdout, seed):
     ids, presence, _ = data
@@ -41,7 +41,7 @@ def test_every_picture_is_in_one_split_and_every_split_has_some(data, validation
     assert (splits.fold == -1).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data_sets(), st.integers(0, 3), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(data, seed, random):
     ids, presence, groups = data
@@ -51,7 +51,7 @@ def test_the_order_of_the_rows_does_not_matter(data, seed, random):
     assert shuffled.split.tolist() == straight.split[order].tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data_sets(), st.sampled_from([0, 2, 5]))
 def test_groups_stay_together(data, folds):
     ids, presence, groups = data
@@ -61,7 +61,7 @@ def test_groups_stay_together(data, folds):
         assert len({places[row] for row in np.flatnonzero(groups == group)}) == 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data_sets(), st.integers(2, 5))
 def test_the_holdout_does_not_depend_on_folds(data, folds):
     ids, presence, groups = data
@@ -73,7 +73,7 @@ def test_the_holdout_does_not_depend_on_folds(data, folds):
     assert (folded.fold[~pool] == -1).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data_sets(), shares)
 def test_every_presence_pattern_is_divided_by_the_shares(data, holdout):
     ids, presence, _ = data

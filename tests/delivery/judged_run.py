@@ -33,7 +33,8 @@ def judged_params(root: Path, labelled: int = 24) -> Params:
             "validation_share": 0.25,
             "holdout_share": 0.4,
         },
-        "tune": {"pixel_thresholds": [64, 96, 128, 160], "min_areas": [0, 2000]},
+        # Six pictures in validation: three folds are the most that can be cross-fitted.
+        "tune": {"pixel_thresholds": [64, 96, 128, 160], "min_areas": [0, 2000], "folds": 3, "resamples": 5},
         "evaluate": {"bootstrap": 100},
         "report": {"best": 2, "worst": 3},
     }

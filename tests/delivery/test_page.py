@@ -151,13 +151,16 @@ def test_dice_stands_over_its_interval_where_it_has_one() -> None:
 
 def test_a_rule_shows_seed_and_core_only_where_there_is_one(judged_run: tuple[Params, Artifacts]) -> None:
     rules = Rules.model_validate(read_json(judged_run[1].tune.rules))
-    never, *others = rules.rules
+    plain = {"seed_threshold": None, "core_threshold": None, "core_area": 0}
+    never, *others = (rule.model_copy(update=plain) for rule in rules.rules)
+    rules = rules.model_copy(update={"rules": (never, *others)})
     never = never.model_copy(update={"presence_threshold": 2.0, "seed_threshold": 200})
+    others[0] = others[0].model_copy(update={"presence_threshold": 0.0})
     table = show_rules(rules.model_copy(update={"rules": (never, *others)}))
     assert "seed threshold" not in show_rules(rules).columns
     assert table.columns[-1] == "seed threshold"
     assert (table.rows[0][1], table.rows[0][-1]) == (Cell("never"), Cell("0.784", "level 200"))
-    assert table.rows[1][-1] == Cell("none")
+    assert (table.rows[1][1], table.rows[1][-1]) == (Cell("every picture"), Cell("none"))
 
 
 def test_the_point_of_a_threshold_is_the_last_that_reaches_it() -> None:
@@ -217,7 +220,8 @@ def test_settings_are_shown_in_full() -> None:
     assert tables["train_segmenter"]["loss"] == "bce 0.75, dice 0.25"
     assert tables["train_segmenter"]["optimiser.name"] == "adamw"
     assert tables["tune"]["calibrate"] == "yes"
-    assert tables["tune"]["pixel_thresholds"] == "20, 30, 40, …, 240 (23 values)"
+    assert tables["report"]["earlier"] == "none"
+    assert tables["tune"]["pixel_thresholds"] == "1, 2, 3, …, 255 (255 values)"
 
 
 def test_what_is_no_picture_is_left_out() -> None:

@@ -8,19 +8,20 @@ import pytest
 
 from pipeline.data.format import HumanDice
 from pipeline.evaluation.judged import Judged
-from pipeline.evaluation.judgement import STEPS, judge
+from pipeline.evaluation.judgement import judge, steps_of
 from pipeline.evaluation.measured import measure
 from pipeline.evaluation.plots_page import plots_page
 from pipeline.evaluation.tables import OURS, presence_table
-from pipeline.evaluation.tuning import Grid, fit_presence, tune_rules
+from pipeline.evaluation.tuning.tune import tune
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json, write_json
 from pipeline.masks.dice import dice
-from pipeline.masks.rule import Reading, Rules, decide, presences
+from pipeline.masks.rule import Reading, Rule, Rules, decide, presences
+from pipeline.params import Tune
 from tests.evaluation.scenes import write_judged
 
 BOOTSTRAP = Bootstrap(resamples=200)
-GRID = Grid((60, 100, 140), (0, 20))
+SETTINGS = Tune(pixel_thresholds=(60, 100, 140), min_areas=(0, 20), family="presence", folds=3, resamples=5)
 HUMAN = HumanDice(union=0.6, single=0.7, per_class={"a": 0.5, "b": 0.7})
 
 
@@ -31,8 +32,7 @@ def judged(tmp_path: Path) -> Judged:
 
 @pytest.fixture
 def rules(judged: Judged) -> Rules:
-    fitted = fit_presence(judged, classifier_weight=0.5, calibrated=True, force_strongest=False)
-    return tune_rules(judged, fitted, GRID)[0]
+    return tune(judged.store, judged.truth, settings=SETTINGS).rules
 
 
 def test_what_is_measured_is_what_is_decided(judged: Judged, rules: Rules) -> None:
@@ -50,13 +50,36 @@ def test_what_is_measured_is_what_is_decided(judged: Judged, rules: Rules) -> No
 def test_steps_end_with_the_rule_itself(judged: Judged, rules: Rules) -> None:
     tables = measure(judged, rules, BOOTSTRAP, None).tables
     steps, ours = tables["steps"], tables["dice"][tables["dice"]["reference"] == OURS]
-    assert steps["step"].unique().tolist() == list(STEPS)
+    assert steps["step"].unique().tolist() == list(steps_of(rules))
     assert steps.tail(3)["dice"].tolist() == ours["dice"].tolist()
+
+
+def test_every_step_tells_what_it_gains_over_the_one_before(judged: Judged, rules: Rules) -> None:
+    steps = measure(judged, rules, BOOTSTRAP, None).tables["steps"]
+    means = steps[steps["class_name"] == "mean"]
+    assert means["gain"].iloc[1:].tolist() == pytest.approx(np.diff(means["dice"]).tolist())
+    assert means.iloc[1:]["gain"].between(means["gain_low"].iloc[1:], means["gain_high"].iloc[1:]).all()
+    assert np.isnan(means["gain"].iloc[0])
+
+
+def test_steps_are_those_that_the_rules_have(rules: Rules) -> None:
+    plain = Rule(presence_threshold=0, pixel_threshold=9, min_area=0)
+    full = Rule(
+        presence_threshold=0.5, pixel_threshold=9, min_area=3, seed_threshold=99, core_threshold=88, core_area=7
+    )
+    assert list(steps_of(rules.model_copy(update={"rules": (plain, plain)}))) == [
+        "threshold 0.5",
+        "tuned pixel threshold",
+    ]
+    steps = steps_of(rules.model_copy(update={"rules": (plain, full)}))
+    assert list(steps)[2:] == ["+ minimum area", "+ presence gate", "+ seed threshold", "+ core"]
+    assert [step(full).seed_threshold for step in steps.values()] == [None] * 4 + [99, 99]
+    assert [step(full).core_threshold for step in steps.values()] == [None] * 5 + [88]
 
 
 def test_references_stand_beside(judged: Judged, rules: Rules) -> None:
     table = measure(judged, rules, BOOTSTRAP, HUMAN).tables["dice"].set_index(["reference", "class_name"])
-    empty = ~judged.present()
+    empty = ~np.array([image.truth.any((1, 2)) for image in judged])
     assert table.loc[("all masks empty", "mean"), "dice"] == pytest.approx(empty.mean())
     areas = np.array([image.truth.sum((1, 2)) for image in judged])
     whole = 2 * areas / (areas + 24 * 36)

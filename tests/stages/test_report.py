@@ -61,7 +61,12 @@ def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "path"),
-    [("tune", "tune/rules.json"), ("train_segmenter", "train_segmenter/history.csv"), ("evaluate", "evaluate/tables")],
+    [
+        ("tune", "tune/rules.json"),
+        ("tune", "tune/tables"),
+        ("train_segmenter", "train_segmenter/history.csv"),
+        ("evaluate", "evaluate/tables"),
+    ],
 )
 def test_what_is_missing_is_named_with_the_command_that_makes_it(own_run: Artifacts, stage: str, path: str) -> None:
     missing: Path = own_run.root / path

@@ -1,10 +1,14 @@
+import pandas as pd
 import pytest
 
 import stages.tune
 from pipeline.artifacts import Artifacts
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
+from pipeline.mendable import Mendable
 from pipeline.params import Tune
+
+QUICK = {"pixel_thresholds": [64, 128, 192], "min_areas": [0, 2000], "folds": 3, "resamples": 3, "bootstrap": 20}
 
 
 def rules_of(artifacts: Artifacts) -> Rules:
@@ -19,22 +23,44 @@ def test_there_is_a_rule_per_class_from_the_grid(finished: Artifacts) -> None:
     assert {rule.min_area for rule in rules.rules} <= {0, 2000}
 
 
-def test_the_tuned_dice_is_told(finished: Artifacts) -> None:
-    tuned = read_json(finished.tune.metrics)["tuned_dice"]
-    assert tuned["mean"] == pytest.approx(sum(tuned[name] for name in rules_of(finished).classes) / 4)
+def test_dice_is_told_as_tuned_and_as_cross_fitted(own_run: Artifacts) -> None:
+    stages.tune.main(Tune.model_validate(QUICK), own_run)
+    metrics = read_json(own_run.tune.metrics)
+    assert set(metrics) == {"tuned", "cross-fitted", "gap"}
+    tuned = metrics["tuned"]
+    assert tuned["mean"] == pytest.approx(sum(tuned[name] for name in rules_of(own_run).classes) / 4)
+    assert metrics["gap"]["mean"] == pytest.approx(tuned["mean"] - metrics["cross-fitted"]["mean"])
 
 
-def test_a_finer_grid_is_never_worse_where_it_is_tuned(finished: Artifacts, own_run: Artifacts) -> None:
-    stages.tune.main(Tune(pixel_thresholds=(32, 64, 128, 192), min_areas=(0, 2000, 4000)), own_run)
-    finer, coarse = (read_json(run.tune.metrics)["tuned_dice"] for run in (own_run, finished))
-    assert all(finer[name] >= coarse[name] - 1e-12 for name in coarse)
+def test_tables_are_there_to_be_plotted(finished: Artifacts) -> None:
+    names = {path.stem for path in finished.tune.tables.glob("*.csv")}
+    assert names == {"estimates", "optimum", "thresholds", "trials", "surface", "presence"}
+    surface = pd.read_csv(finished.tune.tables / "surface.csv")
+    assert len(surface) == 4 * 3 * 2
+    assert "e-" not in (finished.tune.tables / "surface.csv").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("presence", "weight"), [("classifier", 1.0), ("pixels", 0.0), ("both", 0.25)])
 def test_presence_is_read_from_where_the_settings_say(own_run: Artifacts, presence: str, weight: float) -> None:
-    settings = {"presence": presence, "classifier_weight": 0.25, "pixel_thresholds": [128], "min_areas": [0]}
-    stages.tune.main(Tune.model_validate(settings | {"calibrate": False, "force_strongest": True}), own_run)
+    settings = {**QUICK, "presence": presence, "classifier_weight": 0.25, "calibrate": False, "force_strongest": True}
+    stages.tune.main(Tune.model_validate(settings), own_run)
     rules = rules_of(own_run)
     assert rules.classifier_weight == weight
     assert rules.force_strongest
     assert all(calibration.slope == 1 for calibration in rules.classifier_calibrations)
+
+
+@pytest.mark.parametrize("family", ["pixel", "area", "presence", "seed", "core"])
+def test_a_family_can_be_asked_for(own_run: Artifacts, family: str) -> None:
+    stages.tune.main(Tune.model_validate({**QUICK, "family": family, "seed_thresholds": [200]}), own_run)
+    rules = rules_of(own_run).rules
+    assert family != "pixel" or all(rule.min_area == 0 for rule in rules)
+    assert family not in ("pixel", "area") or all(rule.presence_threshold == 0 for rule in rules)
+    assert family == "seed" or all(rule.seed_threshold is None for rule in rules)
+    assert family == "core" or all(rule.core_threshold is None for rule in rules)
+
+
+def test_a_goal_needs_a_gate(own_run: Artifacts) -> None:
+    settings = Tune.model_validate({**QUICK, "family": "area", "min_recall": {"every": 0.5}})
+    with pytest.raises(Mendable, match="area has no presence threshold, so no goal can bound it"):
+        stages.tune.main(settings, own_run)

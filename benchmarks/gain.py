@@ -1,0 +1,86 @@
+"""What exact tuning gains on holdout over the usual ways to choose a rule, pictures paired:
+
+    python -m benchmarks.gain artifacts
+
+Rules are tuned on the validation pictures of a finished run. The usual ways: a threshold of 0.5 and nothing else; one
+number after the other on the common grid (10 thresholds, then 18 areas, then 19 presence thresholds).
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.robustness import open_judged, tune_all, with_rules
+from pipeline.artifacts import Artifacts
+from pipeline.evaluation.tuning.evidence import Evidence, gather
+from pipeline.evaluation.tuning.families import FAMILIES
+from pipeline.evaluation.tuning.fitting import fit_presence
+from pipeline.evaluation.tuning.tune import tune
+from pipeline.evaluation.uncertainty import Bootstrap
+from pipeline.masks.rule import Rule, Rules
+from pipeline.params import Tune
+
+THRESHOLDS = [round(255 * percent / 100) for percent in range(25, 75, 5)]
+AREAS = [0, 500, 1000, 2000, 3000, 4000, 5000, 6000, 7500, 9000, 10500, 12000, 14000, 16000, 18000, 20000, 25000, 30000]
+PRESENCES = [percent / 100 for percent in range(5, 100, 5)]
+PLAIN = Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
+OURS = "nephoscope's tuner"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("artifacts", type=Path, help="of a finished run: prepare and predict are read")
+    parser.add_argument("--out", type=Path, help="write the table here as CSV")
+    given = parser.parse_args()
+
+    validation = open_judged(Artifacts(given.artifacts), "validation")
+    tuning, holdout = gather(validation), gather(open_judged(Artifacts(given.artifacts), "holdout"))
+    tuner = tune(validation.store, validation.truth)
+    ways = {**usual_ways(tuning), "plain joint optimum": joint_optimum(tuning), OURS: tuner.rules}
+    table = pd.DataFrame([row(name, rules, ways[OURS], tuning, holdout) for name, rules in ways.items()])
+    print(table.to_string(index=False, float_format="{:.4f}".format))
+    print(f"cross-fitted estimate of {OURS}: {tuner.cross_fitted.mean():.4f}")
+    if given.out:
+        table.to_csv(given.out, index=False)
+
+
+def row(name: str, rules: Rules, ours: Rules, tuning: Evidence, holdout: Evidence) -> dict[str, object]:
+    dices = holdout.dices(rules)
+    ahead = Bootstrap().compare(dices, holdout.dices(ours))
+    return {
+        "way": name,
+        "validation": tuning.dices(rules).mean(),
+        **{f"holdout {end}": value for end, value in vars(Bootstrap().interval(dices)).items()},
+        **{f"ours ahead {end}": value for end, value in vars(ahead.difference).items()},
+        "share of resamples ahead": ahead.better,
+    }
+
+
+def usual_ways(tuning: Evidence) -> dict[str, Rules]:
+    fitted = fit_presence(tuning, np.ones(len(tuning), bool), calibrate=False)
+    rules = [PLAIN] * len(tuning.classes)
+    ways = {"threshold 0.5": with_rules(fitted, rules)}
+    for part, values in {"pixel_threshold": THRESHOLDS, "min_area": AREAS, "presence_threshold": PRESENCES}.items():
+        rules = best_each(tuning, fitted, rules, part, values)
+        ways[f"one after the other, up to {part}"] = with_rules(fitted, rules)
+    return ways
+
+
+def best_each(tuning: Evidence, fitted: Rules, rules: list[Rule], part: str, values: list[float]) -> list[Rule]:
+    """Per class the value of one part that scores best, all others as they are."""
+    tried = [[rule.model_copy(update={part: value}) for rule in rules] for value in values]
+    dices = np.array([tuning.dices(with_rules(fitted, each)).mean(axis=0) for each in tried])
+    return [tried[int(best)][index] for index, best in enumerate(dices.argmax(axis=0))]
+
+
+def joint_optimum(tuning: Evidence) -> Rules:
+    settings = Tune()
+    grid = FAMILIES["presence"](np.array(settings.pixel_thresholds), np.array(settings.min_areas), settings)
+    (fit,) = tune_all(tuning, grid, 0.5)
+    return with_rules(fit.rules, [choice.best for choice in fit.choices])
+
+
+if __name__ == "__main__":
+    main()
