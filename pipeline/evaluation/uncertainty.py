@@ -1,6 +1,7 @@
 """How sure a mean is: bootstrap intervals over pictures, because the classes of one picture are not independent."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -52,9 +53,15 @@ class Bootstrap:
 
     def weights(self, count: int) -> npt.NDArray[np.float64]:
         """resamples × count: how much each picture weighs in each resample."""
-        rng = np.random.default_rng(self.seed)
-        drawn: npt.NDArray[np.int64] = rng.multinomial(count, np.full(count, 1 / count), size=self.resamples)
-        return drawn / count
+        return _draw_weights(self.resamples, count, self.seed)
+
+
+@lru_cache(maxsize=4)
+def _draw_weights(resamples: int, count: int, seed: int) -> npt.NDArray[np.float64]:
+    """Drawn once, for a run asks for the same resamples with every figure."""
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples) / count
+    drawn.setflags(write=False)
+    return drawn
 
 
 def _per_picture(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

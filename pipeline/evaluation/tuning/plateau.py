@@ -15,7 +15,7 @@ from pipeline.evaluation.tuning.evidence import ClassEvidence
 from pipeline.evaluation.tuning.families import NO_SEED, Core, Grid
 from pipeline.evaluation.tuning.gains import tabulate
 from pipeline.evaluation.tuning.search import Bools, Floats, Problem, find_cuts, spread
-from pipeline.masks.rule import Rule
+from pipeline.masks.rule import NEVER, Rule
 
 CELLS = 2048
 """of a block: what a thousand pictures gain in it stays within the last cache"""
@@ -59,10 +59,13 @@ def choose(evidence: ClassEvidence, grid: Grid, problems: Sequence[Problem]) -> 
     peaks = [_Peak() for _ in problems]
     for which, found in _walk(evidence, grid, problems):
         peaks[which].see(found)
-    references = [_reference(evidence, *pair) for pair in zip(problems, peaks, strict=True)]
+    shown = [evidence.shown_gains(peak.rule) for peak in peaks]
+    references = [_gated(*each) for each in zip(problems, peaks, shown, strict=True)]
     middles = [_Middle() for _ in problems]
     for which, found in _walk(evidence, grid, problems):
         middles[which].see(found, found.behind(peaks[which].total, references[which]))
+    for each in zip(middles, problems, peaks, shown, strict=True):
+        _widen(*each)
     return [_settle(evidence, grid, *each) for each in zip(problems, peaks, references, middles, strict=True)]
 
 
@@ -71,7 +74,7 @@ def map_surface(evidence: ClassEvidence, grid: Grid, problem: Problem) -> Surfac
     peak = _Peak()
     for _, found in _walk(evidence, grid, [problem]):
         peak.see(found)
-    reference = _reference(evidence, problem, peak)
+    reference = _gated(problem, peak, evidence.shown_gains(peak.rule))
     shape = (len(grid.pixel_thresholds), len(grid.min_areas))
     gains, behind = np.full(shape, -np.inf), np.full(shape, np.inf)
     for _, found in _walk(evidence, grid, [problem]):
@@ -133,7 +136,7 @@ def _walk(evidence: ClassEvidence, grid: Grid, problems: Sequence[Problem]) -> I
 @dataclass
 class _Peak:
     total: float = -np.inf
-    rule: Rule | None = None
+    rule: Rule = field(default_factory=lambda: Rule(presence_threshold=NEVER, pixel_threshold=255, min_area=0))
 
     def see(self, found: _Found) -> None:
         cell = int(found.total.argmax())
@@ -141,10 +144,9 @@ class _Peak:
             self.total, self.rule = float(found.total[cell]), found.rule(cell)
 
 
-def _reference(evidence: ClassEvidence, problem: Problem, peak: _Peak) -> Floats:
-    """What the best rule gains on every picture: N."""
-    assert peak.rule is not None, "a grid has at least one cell"
-    return np.where(problem.presence >= peak.rule.presence_threshold, evidence.shown_gains(peak.rule), 0.0)
+def _gated(problem: Problem, peak: _Peak, shown: Floats) -> Floats:
+    """What the best rule gains on every picture (N), from what it gains where it is shown."""
+    return np.where(problem.presence >= peak.rule.presence_threshold, shown, 0.0)
 
 
 @dataclass
@@ -174,10 +176,22 @@ class _Middle:
         return mean
 
 
+def _widen(middle: _Middle, problem: Problem, peak: _Peak, shown: Floats) -> None:
+    """Cells know their best cut only: add the other presence thresholds with which the best rule is as good."""
+    gains, weight = shown[problem.order], problem.weight[problem.order]
+    total, squares = (np.concatenate(([0.0], np.cumsum(weight * gains**power))) for power in (1, 2))
+    best = int(np.flatnonzero(problem.thresholds == peak.rule.presence_threshold)[0])
+    # Two cuts differ in the pictures between them alone.
+    behind, between = (total[best] - total) / weight.sum(), np.abs(squares - squares[best]) / weight.sum()
+    within = problem.allowed & (standard_errors(behind, between, weight.sum()) <= NOISE)
+    thresholds = np.minimum(problem.thresholds[within], 1)
+    middle.lowest[PRESENCE] = min(middle.lowest[PRESENCE], thresholds.min())
+    middle.highest[PRESENCE] = max(middle.highest[PRESENCE], thresholds.max())
+
+
 def _settle(
     evidence: ClassEvidence, grid: Grid, problem: Problem, peak: _Peak, reference: Floats, middle: _Middle
 ) -> Choice:
-    assert peak.rule is not None, "a grid has at least one cell"
     count = problem.weight.sum()
     parts = middle.parts
     rule = _on_grid(parts, grid).model_copy(update={"presence_threshold": problem.nearest_allowed(parts[PRESENCE])})
@@ -186,23 +200,8 @@ def _settle(
     behind = standard_errors(-difference.sum() / count, difference @ (gain - reference) / count, count)
     # Two plateaus may lie apart with a hollow between them; then the best itself is chosen.
     chosen = rule if behind <= HOLLOW else peak.rule
-    presence = _presences_within_noise(evidence, problem, peak)
-    middle.lowest[PRESENCE] = min(middle.lowest[PRESENCE], presence.min())
-    middle.highest[PRESENCE] = max(middle.highest[PRESENCE], presence.max())
     lowest, highest = (dict(zip(PARTS, map(float, values), strict=True)) for values in (middle.lowest, middle.highest))
     return Choice(peak.rule, peak.total / count, chosen, lowest, highest, middle.within / middle.cells)
-
-
-def _presences_within_noise(evidence: ClassEvidence, problem: Problem, peak: _Peak) -> Floats:
-    """The presence thresholds as good as the best, the rest of the best rule kept: cells know their best cut only."""
-    assert peak.rule is not None, "a grid has at least one cell"
-    gains, weight = evidence.shown_gains(peak.rule)[problem.order], problem.weight[problem.order]
-    total, squares = (np.concatenate(([0.0], np.cumsum(weight * gains**power))) for power in (1, 2))
-    best = int(np.flatnonzero(problem.thresholds == peak.rule.presence_threshold)[0])
-    # Two cuts differ in the pictures between them alone.
-    behind, between = (total[best] - total) / weight.sum(), np.abs(squares - squares[best]) / weight.sum()
-    within = problem.allowed & (standard_errors(behind, between, weight.sum()) <= NOISE)
-    return np.minimum(problem.thresholds[within], 1)
 
 
 def standard_errors(behind: npt.ArrayLike, mean_square: npt.ArrayLike, count: float) -> Floats:
