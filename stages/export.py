@@ -7,12 +7,12 @@ import numpy as np
 from pipeline.artifacts import Artifacts, writing
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
-from pipeline.delivery.portable import compare, export_model, open_portable
+from pipeline.delivery.portable import EXACT, compare, export_model, open_portable
 from pipeline.inference.trained import member_paths
 from pipeline.json_file import read_json, write_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
-from pipeline.params import Export, Machine, Params
+from pipeline.params import Export, Params
 
 
 def main(params: Export, artifacts: Artifacts) -> None:
@@ -25,7 +25,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
     with writing(artifacts.export.model) as unfinished:
         export_model(unfinished, *members, rules, params.opset)
         exported, _ = open_portable(unfinished, "onnx")
-        original, _ = open_portable(unfinished, "torch", Machine(accelerator="cpu", precision="fp32"))
+        original, _ = open_portable(unfinished, "torch", EXACT)
         agreement = compare(exported, original, images)
         difference = max(agreement.presence, agreement.pixels)
         if difference > params.tolerance:

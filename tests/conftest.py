@@ -1,6 +1,11 @@
 import os
+import shutil
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from pipeline.artifacts import Artifacts
 
 # Before anything imports them. A test run calls nobody,
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -10,3 +15,28 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The first call of compiled code takes a second, and a busy machine takes its time: neither is a fault.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that read the finished run go to one worker, so that it is made once."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("finished"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    """A finished run of the whole pipeline. Only to be read: tests that write take `own_run`."""
+    from tests.stages.tiny import run_after_training, run_until_trained, tiny_params  # imports torch: not for all
+
+    root = tmp_path_factory.mktemp("finished")
+    params, artifacts = tiny_params(root), Artifacts(root)
+    run_until_trained(params, artifacts)
+    run_after_training(params, artifacts)
+    return artifacts
+
+
+@pytest.fixture
+def own_run(finished: Artifacts, tmp_path: Path) -> Artifacts:
+    """A copy of the finished run, to be changed at will."""
+    return Artifacts(Path(shutil.copytree(finished.root, tmp_path / "artifacts")))

@@ -45,10 +45,13 @@ def fill_cache(folder: Path, source: Source, data_format: Format, shape: Shape, 
 
     def fill(row: int, image_id: str, file: str) -> Filled:
         try:
-            image = read_image(source.root / file)
+            image = read_image(source.root / file, near=shape)
+            fault = check_picture(image, data_format.rle_shape, file, image_id)
+            if fault:  # seen at a reduced scale; only the whole picture tells its true size
+                fault = check_picture(read_image(source.root / file), data_format.rle_shape, file, image_id)
         except ImageError as error:
-            return Filled(image_id, Fault(KIND[error.reason], file, None, str(error), image_id))
-        if fault := check_picture(image, data_format.rle_shape, file, image_id):
+            fault = Fault(KIND[error.reason], file, None, str(error), image_id)
+        if fault:
             return Filled(image_id, fault)
         return _fill_row(cache, row, image, image_id, source.rles.get(image_id, {}), data_format)
 

@@ -6,13 +6,15 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from pipeline.data.image_header import HeaderError, read_shape
+from pipeline.data.image_header import JPEG_START, HeaderError, read_shape
 from pipeline.masks.geometry import Image, resize_image
 from pipeline.masks.rle import Shape
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 MAX_PIXELS = 100_000_000
 """A small file can claim to be a huge picture; no more than this is decoded."""
+SCALED = {1: 0, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
+"""A JPEG can be decoded at a fraction of its size. Together with RGB these flags mean colour, whatever they say."""
 
 
 class ImageError(ValueError):
@@ -23,20 +25,20 @@ class ImageError(ValueError):
         self.reason = reason
 
 
-def read_image(path: Path) -> Image:
-    """A picture file of any size → H×W×3, RGB."""
+def read_image(path: Path, near: Shape | None = None) -> Image:
+    """A picture file of any size → H×W×3, RGB; `near` a shape, a large JPEG is read at a half, fourth or eighth."""
     try:
-        return decode_image(path.read_bytes())
+        return decode_image(path.read_bytes(), near)
     except OSError as error:
         raise ImageError("unreadable", f"cannot be opened: {error.strerror}") from None
 
 
 def read_resized(path: Path, shape: Shape) -> Image:
     """A picture file → H×W×3 of this shape, RGB: what a network is shown, in training and in serving."""
-    return resize_image(read_image(path), shape)
+    return resize_image(read_image(path, near=shape), shape)
 
 
-def decode_image(content: bytes) -> Image:
+def decode_image(content: bytes, near: Shape | None = None) -> Image:
     """The bytes of a JPEG or PNG → H×W×3, RGB; raises ImageError."""
     try:
         height, width = read_shape(content)
@@ -44,13 +46,25 @@ def decode_image(content: bytes) -> Image:
         raise ImageError("unreadable", str(error)) from None
     if height * width > MAX_PIXELS:
         raise ImageError("oversized", f"{height}×{width} are more than {MAX_PIXELS} pixels")
+    is_jpeg = content.startswith(JPEG_START)
     # Some decoders fill the missing part of a truncated JPEG with grey and say nothing.
-    if content[:2] == b"\xff\xd8" and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
+    if is_jpeg and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
         raise ImageError("truncated", f"the JPEG breaks off after {len(content)} bytes, before its end marker")
+    scale = _scale((height, width), near) if is_jpeg and near else 1
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | SCALED[scale])
     except cv2.error as error:
         raise ImageError("unreadable", f"cannot be decoded: {error.err}") from None
     if image is None:
         raise ImageError("unreadable", "cannot be decoded: its content is damaged")
     return np.asarray(image, np.uint8)
+
+
+def _scale(shape: Shape, near: Shape) -> int:
+    """The coarsest scale at which no side falls short; the picture may lie on its side.
+
+    >>> _scale((1400, 2100), (192, 288))
+    4
+    """
+    room = min(min(shape) / min(near), max(shape) / max(near))
+    return max((scale for scale in SCALED if scale <= room), default=1)

@@ -4,22 +4,30 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from pipeline.data.manifest import Facts
-from pipeline.inference.engines import Engine, OnnxEngine, TorchEngine
+from pipeline.inference.choosing import answer, open_fastest
+from pipeline.inference.engines import ENGINES, Engine, TorchEngine
 from pipeline.inference.two_stage import TwoStage, fit_images
 from pipeline.json_file import read_json, write_json
 from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Rules
+from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_checkpoint
 from pipeline.params import Machine
 
-EngineName = Literal["torch", "onnx"]
+Choice = Literal["auto", "openvino", "onnx", "torch"]
+EXACT = Machine(accelerator="cpu", precision="fp32")
+
+
+ANSWERS = "answers.safetensors"
+"""What torch answers to the probe of `pipeline.inference.choosing`, member by member."""
 
 
 class _WithProbabilities(nn.Module):
@@ -47,6 +55,9 @@ def export_model(
     data = facts.data.to_dict()
     write_json(folder / "model.json", {"data": data, **names})
     write_json(folder / "rules.json", rules.model_dump())
+    stems = [folder / name for each in names.values() for name in each]
+    answers = {stem.name: answer(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in stems}
+    save_file(answers, folder / ANSWERS)
 
 
 def _export_onnx(network: nn.Module, shape: Shape, path: Path, opset: int) -> None:
@@ -66,18 +77,22 @@ def _export_onnx(network: nn.Module, shape: Shape, path: Path, opset: int) -> No
     program.save(path, external_data=False)
 
 
-def open_portable(folder: Path, engine: EngineName = "onnx", machine: Machine | None = None) -> tuple[TwoStage, Rules]:
-    """A portable model folder → both stages and the rules."""
+def open_portable(folder: Path, engine: Choice = "auto", machine: Machine | None = None) -> tuple[TwoStage, Rules]:
+    """A portable model folder → both stages and the rules. "auto" is the fastest engine that answers like torch."""
+    if not (folder / "model.json").is_file():
+        raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
     content, rules = read_json(folder / "model.json"), Rules.model_validate(read_json(folder / "rules.json"))
-    machine = machine or Machine()
-
-    def open_engine(name: str) -> Engine:
-        if engine == "onnx":
-            return OnnxEngine(folder / f"{name}.onnx")
-        return TorchEngine.open(folder / f"{name}.safetensors", machine)
-
-    classifiers, segmenters = ([open_engine(name) for name in content[kind]] for kind in ("classifiers", "segmenters"))
+    engines = _open_engines(folder, content, engine, machine or Machine())
+    classifiers, segmenters = ([engines[name] for name in content[kind]] for kind in ("classifiers", "segmenters"))
     return TwoStage(Facts.from_dict(content["data"]), classifiers, segmenters, rules.reading), rules
+
+
+def _open_engines(folder: Path, content: dict[str, Any], engine: Choice, machine: Machine) -> dict[str, Engine]:
+    stems = [folder / name for kind in ("classifiers", "segmenters") for name in content[kind]]
+    if engine != "auto":
+        return {stem.name: ENGINES[engine](stem, machine) for stem in stems}
+    fastest = open_fastest(stems, machine, load_file(folder / ANSWERS))
+    return fastest.members
 
 
 @dataclass(frozen=True)

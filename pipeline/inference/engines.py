@@ -1,15 +1,18 @@
 """Engines: one network behind one call, images (N×H×W×3 uint8, RGB) → probabilities, whatever computes them."""
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from types import ModuleType
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import torch
 from torch import nn
 
 from pipeline.masks.rle import Shape
+from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_checkpoint
 from pipeline.models.machine import resolve_device, resolve_precision
 from pipeline.params import Machine
@@ -17,6 +20,11 @@ from pipeline.params import Machine
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 """N×C of a classifier, N×C×H×W of a segmenter"""
+EngineName = Literal["torch", "onnx", "openvino"]
+
+
+class EngineMissing(Mendable):
+    """The engine's package is not installed; the message says how to get it."""
 
 
 class Engine(Protocol):
@@ -49,10 +57,11 @@ class TorchEngine:
 
 
 class OnnxEngine:
-    """An exported network: N×3×H×W uint8 in, probabilities out."""
+    """An exported network (N×3×H×W uint8 in, probabilities out) in ONNX Runtime, fp32."""
 
     def __init__(self, path: Path) -> None:
-        self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        runtime = _require("onnxruntime")
+        self._session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
         height, width = self._session.get_inputs()[0].shape[2:]
         self.input_shape: Shape = (height, width)
 
@@ -60,3 +69,55 @@ class OnnxEngine:
         batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
         (probabilities,) = self._session.run(None, {self._session.get_inputs()[0].name: batch})
         return np.asarray(probabilities, np.float32)
+
+
+class OpenVinoEngine:
+    """An exported network in OpenVINO; "auto" precision is bf16 where the processor computes in it."""
+
+    def __init__(self, path: Path, machine: Machine) -> None:
+        openvino = _require("openvino")
+        core = openvino.Core()
+        model = core.read_model(path)
+        height, width = (dimension.get_length() for dimension in list(model.input(0).partial_shape)[2:])
+        self.input_shape: Shape = (height, width)
+        # The network takes pictures as they lie in memory, and turns them itself.
+        steps = openvino.preprocess.PrePostProcessor(model)
+        steps.input().tensor().set_layout(openvino.Layout("NHWC"))
+        steps.input().model().set_layout(openvino.Layout("NCHW"))
+        hints = {"PERFORMANCE_HINT": "LATENCY"}
+        if machine.precision != "auto":
+            hints["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[machine.precision]
+        self._compiled = core.compile_model(steps.build(), "CPU", hints)
+        self._request = self._compiled.create_infer_request()
+
+    def __call__(self, images: Images) -> Probabilities:
+        results = self._request.infer({0: np.ascontiguousarray(images)})
+        return np.array(results[self._compiled.output(0)], np.float32)
+
+
+def _open_torch(stem: Path, machine: Machine) -> Engine:
+    return TorchEngine.open(stem.with_suffix(".safetensors"), machine)
+
+
+def _open_onnx(stem: Path, _: Machine) -> Engine:
+    return OnnxEngine(stem.with_suffix(".onnx"))
+
+
+def _open_openvino(stem: Path, machine: Machine) -> Engine:
+    return OpenVinoEngine(stem.with_suffix(".onnx"), machine)
+
+
+ENGINES: dict[EngineName, Callable[[Path, Machine], Engine]] = {
+    "openvino": _open_openvino,
+    "onnx": _open_onnx,
+    "torch": _open_torch,
+}
+"""Path of an exported member without its ending, and the machine → its engine; the usually fastest first."""
+
+
+def _require(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        message = f"the engine {module} is not installed; `python -m pip install {module}`, or choose another engine"
+        raise EngineMissing(message) from None

@@ -26,6 +26,43 @@ def test_pictures_come_back_as_rgb(tmp_path, ending):
     assert read_resized(path, (8, 12)).shape == (8, 12, 3)
 
 
+def soft_picture(shape):
+    coarse = np.random.default_rng(0).integers(0, 256, (7, 9, 3)).astype(np.uint8)
+    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize(
+    ("shape", "near", "expected"),
+    [
+        ((160, 240), (20, 30), (20, 30)),
+        ((160, 240), (21, 30), (40, 60)),
+        ((164, 244), (40, 60), (41, 61)),
+        ((160, 240), (100, 150), (160, 240)),
+        ((240, 160), (40, 60), (60, 40)),  # on its side
+        ((160, 240), None, (160, 240)),
+    ],
+)
+def test_a_large_jpeg_is_decoded_near_the_shape_that_is_asked_for(shape, near, expected):
+    image = soft_picture(shape)
+    found = decode_image(encode(image, ".jpg"), near)
+    assert found.shape[:2] == expected
+    resized = cv2.resize(image, expected[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(found.astype(int) - resized).mean() < 4
+    assert decode_image(encode(image, ".png"), near).shape[:2] == shape
+
+
+def test_a_reduced_picture_is_upright():
+    upright = soft_picture((160, 240))
+    turned = encode(np.ascontiguousarray(np.rot90(upright)), ".jpg")
+    exif = (
+        b"\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"
+        + bytes(4)
+    )
+    found = decode_image(turned[:2] + exif + turned[2:], (40, 60))
+    assert found.shape == (40, 60, 3)
+    assert np.abs(found.astype(int) - cv2.resize(upright, (60, 40), interpolation=cv2.INTER_AREA)).mean() < 4
+
+
 def test_grey_and_progressive_pictures_are_read():
     grey = cv2.imencode(".png", RED_LEFT[..., 0])[1].tobytes()
     progressive = cv2.imencode(".jpg", RED_LEFT, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pycocotools import mask as coco
 
 from pipeline.masks.rle import RleError, decode_rle, encode_rle
 
@@ -64,3 +65,26 @@ def test_what_is_wrong_is_named(text: str, message: str) -> None:
 def test_any_text_is_decoded_or_refused(text: str) -> None:
     with contextlib.suppress(RleError):
         assert decode_rle(text, (3, 4)).shape == (3, 4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pycocotools' own
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40))))
+def test_masks_go_the_way_of_pycocotools_and_back(mask: np.ndarray) -> None:
+    """Its RLE is column-major too, but counts zeros and ones in turns."""
+    shape = (mask.shape[0], mask.shape[1])
+    counts = coco.frPyObjects({"size": list(shape), "counts": uncompressed(encode_rle(mask), mask.size)}, *shape)
+    np.testing.assert_array_equal(coco.decode(counts).astype(bool), mask)
+    theirs = coco.decode(coco.encode(np.asfortranarray(mask.astype(np.uint8)))).astype(bool)
+    np.testing.assert_array_equal(decode_rle(encode_rle(theirs), shape), mask)
+
+
+def uncompressed(text: str, size: int) -> list[int]:
+    starts, lengths = np.array(text.split(), int).reshape(-1, 2).T
+    edges = np.column_stack([starts - 1, starts - 1 + lengths]).ravel()
+    return np.diff(edges, prepend=0, append=size).tolist()
+
+
+def test_a_mask_may_lie_in_memory_as_it_likes() -> None:
+    mask = np.random.default_rng(0).random((9, 14)) > 0.5
+    for view in (mask.T, mask[::-1], mask[:, ::2], np.asfortranarray(mask)):
+        np.testing.assert_array_equal(decode_rle(encode_rle(view), view.shape), view)

@@ -35,6 +35,7 @@ def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:
     assert names == {
         "model.json",
         "rules.json",
+        "answers.safetensors",
         "classifier-seed0.onnx",
         "classifier-seed0.safetensors",
         "segmenter-seed0.onnx",

@@ -1,0 +1,50 @@
+"""The command line: `nephoscope predict …`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.delivery.portable import Choice
+from pipeline.delivery.predicting import predict_pictures
+from pipeline.mendable import Mendable
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reads how shallow clouds organise.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `predict` a command of its own while it is the only one."""
+
+
+@app.command(no_args_is_help=True)
+def predict(
+    pictures: Annotated[list[str], typer.Argument(help="Files, folders or patterns; also s3://… or gs://…")],
+    model: Annotated[Path, typer.Option(help="Folder of a portable model")] = Path("artifacts/export/model"),
+    out: Annotated[str, typer.Option(help="Folder for the results")] = "predicted",
+    engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures computed at once")] = 8,
+    shard_size: Annotated[int, typer.Option(min=1, help="Pictures that are done again after a crash, at most")] = 64,
+    cluster: Annotated[str | None, typer.Option(help="Spread over Ray: local, or a cluster's address")] = None,
+) -> None:
+    """Masks of pictures, as the competition writes them: OUT/submission.csv, and OUT/faults.csv for what is no picture.
+
+    A run that was interrupted goes on where it stopped: say the same again.
+
+    nephoscope predict data/clouds/test_images --out predicted
+    """
+    decided, faulty = predict_pictures(
+        pictures, model, out, engine=engine, batch_size=batch_size, shard_size=shard_size, cluster=cluster
+    )
+    typer.echo(f"{out}/submission.csv: {decided} pictures")
+    if faulty:
+        typer.echo(f"{out}/faults.csv: {faulty} pictures could not be read", err=True)
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    try:
+        app()
+    except Mendable as error:
+        typer.echo(f"nephoscope: {error}", err=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,98 @@
+"""Pictures on their way: files → what the networks say → masks as RLE; reading, predicting and writing overlap."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import fsspec
+import numpy as np
+
+from pipeline.data.images import ImageError, decode_image
+from pipeline.data.visible import find_visible
+from pipeline.evaluation.store import Prediction
+from pipeline.inference.two_stage import TwoStage, decide_predictions
+from pipeline.masks.geometry import Image, resize_image
+from pipeline.masks.rle import Mask, encode_rle
+from pipeline.masks.rule import Rules
+
+AHEAD = 2
+"""Batches that are read before they are asked for, and masks that may wait to be encoded."""
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Decided(NamedTuple):
+    """One picture: its masks, or why it has none."""
+
+    address: str
+    rles: tuple[str, ...]
+    """per class, at the judged shape"""
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads pictures at the shape of the cache, as training saw them."""
+
+    model: TwoStage
+
+    def __call__(self, address: str) -> tuple[Image, Mask] | str:
+        """A local path or any address of fsspec → image and visible pixels, or what is wrong with it."""
+        facts = self.model.facts
+        try:
+            with fsspec.open(address, "rb") as file:
+                image = resize_image(decode_image(file.read(), near=facts.cache_shape), facts.cache_shape)
+        except (ImageError, OSError) as error:
+            return str(error)
+        return image, find_visible(image, facts.nodata)
+
+
+def decide_pictures(model: TwoStage, rules: Rules, addresses: Sequence[str], batch_size: int) -> Iterator[Decided]:
+    """Pictures in their order, each decided by the rules. A picture that cannot be read has a fault, and no masks."""
+    read = Reader(model)
+    batches = [addresses[begin : begin + batch_size] for begin in range(0, len(addresses), batch_size)]
+    with ThreadPoolExecutor() as threads:
+
+        def read_batch(batch: Sequence[str]) -> list[tuple[Image, Mask] | str]:
+            return [read(address) for address in batch]
+
+        def predict() -> Iterator[tuple[Sequence[str], list[Prediction | str]]]:
+            for batch, pictures in zip(batches, ahead(threads, read_batch, batches), strict=True):
+                yield batch, predict_batch(model, pictures)
+
+        def decide(pair: tuple[Sequence[str], list[Prediction | str]]) -> list[Decided]:
+            return decide_batch(rules, *pair)
+
+        for decided in ahead(threads, decide, predict()):
+            yield from decided
+
+
+def predict_batch(model: TwoStage, pictures: Sequence[tuple[Image, Mask] | str]) -> list[Prediction | str]:
+    readable = [picture for picture in pictures if not isinstance(picture, str)]
+    if not readable:
+        return [str(picture) for picture in pictures]
+    images, visible = (np.stack(each) for each in zip(*readable, strict=True))
+    predictions = iter(model.predict(images, visible))
+    return [picture if isinstance(picture, str) else next(predictions) for picture in pictures]
+
+
+def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[Prediction | str]) -> list[Decided]:
+    known = [one for one in predictions if not isinstance(one, str)]
+    masks = iter(decide_predictions(known, rules) if known else [])
+    return [
+        Decided(address, (), one) if isinstance(one, str) else Decided(address, tuple(map(encode_rle, next(masks))))
+        for address, one in zip(addresses, predictions, strict=True)
+    ]
+
+
+def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In]) -> Iterator[Out]:
+    """Like map, in order, with a few results computed before they are asked for, and never more."""
+    waiting: deque[Future[Out]] = deque()
+    for one in inputs:
+        waiting.append(threads.submit(call, one))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -1,0 +1,137 @@
+"""Prediction of any number of pictures: what to predict with, which pictures, and where to run it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+from tqdm import tqdm
+
+from pipeline.data.formats import FORMATS
+from pipeline.data.images import ENDINGS
+from pipeline.delivery.pictures import decide_pictures
+from pipeline.delivery.portable import Choice, open_portable
+from pipeline.delivery.shards import Plan, put_together, write_shard
+from pipeline.json_file import read_json
+from pipeline.mendable import Mendable
+from pipeline.models.machine import calm_allocator
+
+CORES_OF_AN_ACTOR = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of prediction; small enough to be sent to a worker."""
+
+    model: Path
+    engine: Choice
+    batch_size: int
+    plan: Plan
+
+
+class Worker:
+    """Opens the model once and does shard after shard."""
+
+    def __init__(self, job: Job) -> None:
+        calm_allocator()
+        self.job = job
+        self.model, self.rules = open_portable(job.model, job.engine)
+
+    def do(self, shard: int) -> int:
+        """Returns how many pictures were done."""
+        pictures = self.job.plan.pictures(shard)
+        return write_shard(self.job.plan, shard, decide_pictures(self.model, self.rules, pictures, self.job.batch_size))
+
+
+def predict_pictures(
+    pictures: Sequence[str],
+    model: Path,
+    out: str,
+    *,
+    engine: Choice = "auto",
+    batch_size: int = 8,
+    shard_size: int = 64,
+    cluster: str | None = None,
+) -> tuple[int, int]:
+    """Files, folders or patterns, local or fsspec addresses → `out`/submission.csv and `out`/faults.csv.
+
+    Returns how many pictures were decided, and how many could not be read. A run that was killed goes on where it
+    stopped. With a cluster ("local", or the address of one) Ray shares the shards among workers.
+    """
+    plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), fingerprint(model))
+    job, todo = Job(model, engine, batch_size, plan), plan.begin()
+    done = len(plan.addresses) - sum(len(plan.pictures(shard)) for shard in todo)
+    with tqdm(total=len(plan.addresses), initial=done, desc="predict", unit="picture") as progress:
+        for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):
+            progress.update(count)
+    return put_together(plan, FORMATS[read_json(model / "model.json")["data"]["format"]])
+
+
+def do_here(job: Job, shards: Sequence[int]) -> Iterator[int]:
+    """In this process; pictures per shard, as they are done."""
+    if shards:
+        worker = Worker(job)
+        yield from map(worker.do, shards)
+
+
+def find_pictures(given: Sequence[str]) -> list[str]:
+    """Files, folders (JPEG and PNG in them) and patterns like `data/*.jpg` → addresses, sorted by file name."""
+    found = {address for one in given for address in _expand(one)}
+    names: dict[str, str] = {}
+    for address in found:
+        other = names.setdefault(PurePosixPath(address).name, address)
+        if other != address:
+            raise Mendable(f"{other} and {address} have the same name, and results go by name; predict them apart")
+    return [names[name] for name in sorted(names)]
+
+
+def _expand(given: str) -> list[str]:
+    files, path = fsspec.url_to_fs(given)
+    if files.isdir(path):
+        found = [one for one in files.ls(path, detail=False) if PurePosixPath(one).suffix.lower() in ENDINGS]
+    else:
+        found = files.glob(path) if any(mark in path for mark in "*?[") else [path] * files.exists(path)
+    if not found:
+        raise Mendable(f"{given}: no picture there; expected a JPEG or PNG, a folder of them, or a pattern")
+    return [files.unstrip_protocol(one) if "://" in given else one for one in found]
+
+
+def fingerprint(model: Path) -> str:
+    """Of everything in a portable model folder that decides what comes out."""
+    if not (model / "model.json").is_file():
+        raise Mendable(f"{model}: no portable model; `python -m stages.export` writes one")
+    digest = hashlib.sha256()
+    for path in sorted(model.iterdir()):
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def do_on_cluster(job: Job, shards: Sequence[int], cluster: str) -> Iterator[int]:
+    """On Ray; pictures per shard, as they are done. Workers that die are replaced, and their shards done again."""
+    if not shards:
+        return
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise Mendable("a cluster needs Ray; `python -m pip install 'ray[data]'`, or leave --cluster out") from None
+    ray.init(address=None if cluster == "local" else cluster, log_to_driver=False, ignore_reinit_error=True)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rows = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
+    # A network uses several cores by itself.
+    cores: float = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]
+    actors = max(1, int(cores) // CORES_OF_AN_ACTOR)
+    done = rows.map(_Actor, fn_constructor_args=(job,), concurrency=(1, actors), num_cpus=1)  # type: ignore[arg-type]
+    try:
+        yield from (int(row["count"]) for row in done.iter_rows())
+    finally:
+        ray.shutdown()
+
+
+class _Actor:
+    def __init__(self, job: Job) -> None:
+        self.worker = Worker(job)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, int]:
+        return {"count": self.worker.do(int(row["shard"]))}

@@ -1,0 +1,83 @@
+"""Prediction in shards: what was done is kept, what was not is done, and nothing twice."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.data.formats import FORMATS
+from pipeline.delivery.pictures import Decided
+from pipeline.delivery.predicting import find_pictures
+from pipeline.delivery.shards import UNFINISHED, Plan, put_together, read_shards, write_shard
+from pipeline.mendable import Mendable
+
+PICTURES = tuple(f"in/{index}.jpg" for index in range(5))
+
+
+def plan(out: Path, fingerprint: str = "model", pictures: tuple[str, ...] = PICTURES) -> Plan:
+    return Plan(pictures, 2, str(out), fingerprint)
+
+
+def decide(plan: Plan, shard: int) -> list[Decided]:
+    return [Decided(address, ("1 2", "", "", "7 1")) for address in plan.pictures(shard)]
+
+
+def test_the_last_shard_holds_what_is_left(tmp_path: Path) -> None:
+    assert len(plan(tmp_path)) == 3
+    assert plan(tmp_path).pictures(2) == ("in/4.jpg",)
+
+
+def test_a_second_run_does_what_the_first_left(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    assert one.begin() == [0, 1, 2]
+    assert write_shard(one, 1, decide(one, 1)) == 2
+    assert plan(tmp_path).begin() == [0, 2]
+
+
+def test_a_shard_that_broke_off_is_not_there(tmp_path: Path) -> None:
+    def breaking_off():  # type: ignore[no-untyped-def]
+        yield from decide(one, 0)
+        raise KeyboardInterrupt
+
+    one = plan(tmp_path)
+    one.begin()
+    with pytest.raises(KeyboardInterrupt):
+        write_shard(one, 0, breaking_off())
+    (tmp_path / "shards" / f"{UNFINISHED}1").write_text("[{")
+    assert plan(tmp_path).begin() == [0, 1, 2]
+    assert list((tmp_path / "shards").iterdir()) == []
+
+
+@pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"pictures": PICTURES[:4]}])
+def test_other_results_are_not_mixed_in(tmp_path: Path, other: dict[str, object]) -> None:
+    plan(tmp_path).begin()
+    with pytest.raises(Mendable, match="holds results of other pictures or another model"):
+        plan(tmp_path, **other).begin()  # type: ignore[arg-type]
+
+
+def test_shards_become_one_table(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    one.begin()
+    for shard in (2, 0, 1):
+        write_shard(one, shard, decide(one, shard))
+    write_shard(one, 1, [Decided("in/2.jpg", (), "the file is empty"), Decided("in/3.jpg", ("", "3 1", "", ""))])
+    assert put_together(one, FORMATS["clouds"]) == (4, 1)
+    rows = pd.read_csv(tmp_path / "submission.csv", keep_default_na=False)
+    assert rows["Image_Label"].str[:5].unique().tolist() == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
+    assert rows.set_index("Image_Label").loc["3.jpg_Flower", "EncodedPixels"] == "3 1"
+    assert pd.read_csv(tmp_path / "faults.csv").to_numpy().tolist() == [["2.jpg", "the file is empty"]]
+    assert [one.address for one in read_shards(one)] == list(PICTURES)
+
+
+def test_pictures_are_found_in_folders_and_by_patterns(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.PNG", "notes.txt"):
+        (tmp_path / name).touch()
+    names = ["a.PNG", "b.jpg"]
+    assert [Path(one).name for one in find_pictures([str(tmp_path)])] == names
+    assert [Path(one).name for one in find_pictures([str(tmp_path / "*.jpg"), str(tmp_path / "a.PNG")])] == names
+    with pytest.raises(Mendable, match="no picture there"):
+        find_pictures([str(tmp_path / "c.jpg")])
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "b.jpg").touch()
+    with pytest.raises(Mendable, match="have the same name"):
+        find_pictures([str(tmp_path), str(tmp_path / "more")])

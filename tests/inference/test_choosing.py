@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.inference import choosing
+from pipeline.inference.choosing import EVERY, answer, draw_probe, open_fastest
+from pipeline.inference.engines import ENGINES, EngineMissing
+from pipeline.mendable import Mendable
+from pipeline.params import Machine
+
+SHAPE = (16, 24)
+
+
+class Constant:
+    """An engine that answers one number, and counts how often it is asked."""
+
+    input_shape = SHAPE
+
+    def __init__(self, value: float) -> None:
+        self.value, self.asked = value, 0
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        self.asked += 1
+        return np.full((len(images), 2, *SHAPE), self.value, np.float32)
+
+
+def engines(monkeypatch: pytest.MonkeyPatch, values: dict[str, float], seconds: dict[str, float]) -> None:
+    def missing(*_: object) -> Constant:
+        raise EngineMissing("not installed")
+
+    for name in ENGINES:
+        value = values.get(name)
+        opened = missing if value is None else lambda *_, value=value: Constant(value)
+        monkeypatch.setitem(ENGINES, name, opened)
+    by_value = {values[name]: duration for name, duration in seconds.items()}
+    monkeypatch.setattr(choosing, "_time", lambda members: by_value[next(iter(members)).value])
+
+
+def choose(expected: float = 0.5) -> str:
+    answers = {"one": answer(Constant(expected))}
+    return open_fastest([Path("one")], Machine(), answers).engine
+
+
+def test_the_fastest_that_agrees_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines(monkeypatch, {"openvino": 0.51, "onnx": 0.5, "torch": 0.5001}, {"openvino": 1, "onnx": 3, "torch": 5})
+    assert choose() == "openvino"
+
+
+def test_one_that_does_not_agree_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines(monkeypatch, {"openvino": 0.6, "onnx": 0.5, "torch": 0.5001}, {"openvino": 1, "onnx": 3, "torch": 5})
+    assert choose() == "onnx"
+
+
+def test_one_that_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines(monkeypatch, {"torch": 0.5}, {"torch": 5})
+    assert choose() == "torch"
+
+
+def test_where_none_agrees_nothing_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines(monkeypatch, {"torch": 0.5, "onnx": 0.9}, {"torch": 5, "onnx": 1})
+    with pytest.raises(Mendable, match=r"onnx by 0.800, torch by 0.400; export anew"):
+        choose(expected=0.1)
+
+
+def test_the_probe_is_always_the_same_and_maps_are_thinned() -> None:
+    assert draw_probe(SHAPE).shape == (2, 16, 24, 3)
+    np.testing.assert_array_equal(draw_probe(SHAPE), draw_probe(SHAPE))
+    assert answer(Constant(0.5)).shape == (2, 2, 16 // EVERY, 24 // EVERY)
