@@ -31,7 +31,7 @@ def predict(
 
     A run that was interrupted goes on where it stopped: say the same again.
 
-    nephoscope predict data/clouds/test_images --out predicted
+    nephoscope predict artifacts/synthesize/dataset/test_images --out predicted
     """
     decided, faulty = predict_pictures(
         pictures, model, out, engine=engine, batch_size=batch_size, shard_size=shard_size, cluster=cluster

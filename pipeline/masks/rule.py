@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.masks.components import keep_components, label_components
+from pipeline.masks.components import filter_components
 from pipeline.masks.rle import Mask, Shape
 
 Levels = npt.NDArray[np.uint8]
@@ -116,22 +116,18 @@ def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> M
 
     Invisible pixels count as level 0; then presence, core, pixel threshold, components.
     """
-    levels = np.where(visible, probability, 0)
-    nothing = np.zeros(levels.shape, bool)
+    nothing = np.zeros(probability.shape, bool)
     if presence < rule.presence_threshold:
         return nothing
-    if rule.core_threshold is not None and (levels >= rule.core_threshold).sum() < rule.core_area:
-        return nothing
-    mask = np.asarray(levels >= rule.pixel_threshold)
+    # No threshold is below 1, so that seen and strong enough is the same as strong enough with the unseen at 0.
+    if rule.core_threshold is not None:
+        core = (probability >= rule.core_threshold) & visible
+        if np.count_nonzero(core) < rule.core_area:
+            return nothing
+    mask = np.asarray((probability >= rule.pixel_threshold) & visible)
     if rule.min_area <= 1 and rule.seed_threshold is None:
         return mask
-    components = label_components(mask)
-    kept = components.areas >= rule.min_area
-    if rule.seed_threshold is not None:
-        peaks = np.zeros(len(kept) + 1, np.uint8)
-        np.maximum.at(peaks, components.labels.ravel(), levels.ravel())
-        kept &= peaks[1:] >= rule.seed_threshold
-    return keep_components(components, kept)
+    return filter_components(mask, probability, rule.min_area, rule.seed_threshold or 0)
 
 
 def decide_masks(

@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit
 
 SPACE, ZERO = 32, 48
+TEN, ZERO_TOO = np.uint64(10), np.uint64(ZERO)
+"""Unsigned, since that divides faster; mixed with signed numbers it would turn into floats."""
 LONGEST_NUMBER = 18
 """Digits that surely fit into an int64."""
 UNREADABLE = -1
@@ -20,23 +22,21 @@ def find_edges(pixels):  # type: ignore[no-untyped-def]
     words = pixels[: len(pixels) // 8 * 8].view(np.uint64)
     edges, count = np.empty(len(pixels) + 2, np.int64), 0
     last = np.uint8(0)
-    for index in range(len(words)):
+    for word in range(len(words)):
         # Eight at a time where nothing changes, which is nearly everywhere in a drawn mask.
-        if words[index] != (ONES if last else ZEROS):
-            count, last = _note_edges(pixels, 8 * index, 8 * index + 8, edges, count, last)
-    count, last = _note_edges(pixels, 8 * len(words), len(pixels), edges, count, last)
-    edges[count] = len(pixels)
-    return edges[: count + last]
-
-
-@njit(cache=True, nogil=True)
-def _note_edges(pixels, start, stop, edges, count, last):  # type: ignore[no-untyped-def]
-    for index in range(start, stop):
-        # Noted always and kept only at a change: no branch, which noise would make unpredictable.
+        if words[word] == (ONES if last else ZEROS):
+            continue
+        for index in range(8 * word, 8 * word + 8):
+            # Noted always and kept only at a change: no branch, which noise would make unpredictable.
+            edges[count] = index
+            count += pixels[index] != last
+            last = pixels[index]
+    for index in range(8 * len(words), len(pixels)):
         edges[count] = index
         count += pixels[index] != last
         last = pixels[index]
-    return count, last
+    edges[count] = len(pixels)
+    return edges[: count + last]
 
 
 @njit(cache=True, nogil=True)
@@ -51,13 +51,18 @@ def write_runs(edges, text):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _write_number(text, position, number):  # type: ignore[no-untyped-def]
-    end, limit = position + 1, 10
+    if number < 10:
+        text[position], text[position + 1] = ZERO + number, SPACE
+        return position + 2
+    end, limit = position + 2, 100
     while number >= limit:
         end, limit = end + 1, 10 * limit
     text[end] = SPACE
+    rest = np.uint64(number)
     for place in range(end - 1, position - 1, -1):
-        text[place] = ZERO + number % 10
-        number //= 10
+        shorter = rest // TEN
+        text[place] = ZERO_TOO + (rest - TEN * shorter)
+        rest = shorter
     return end + 1
 
 

@@ -9,6 +9,17 @@ from pycocotools import mask as coco
 
 from pipeline.masks.rle import RleError, decode_rle, encode_rle
 
+MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
+
+
+@st.composite
+def grained_masks(draw: st.DrawFn) -> np.ndarray:
+    """Noise of any density, in grains of any size, up to 90×90: runs short and long, within columns and across."""
+    height, width, grain = draw(st.integers(1, 90)), draw(st.integers(1, 90)), draw(st.sampled_from([1, 2, 7, 40]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    noise = rng.random((height // grain + 1, width // grain + 1)) < draw(st.sampled_from([0, 0.02, 0.5, 0.98, 1]))
+    return noise.repeat(grain, 0).repeat(grain, 1)[:height, :width]
+
 
 def test_runs_go_down_the_columns_and_count_from_one() -> None:
     mask = np.array([[0, 1, 0], [1, 1, 0]], bool)
@@ -29,16 +40,26 @@ def test_runs_may_come_in_any_order() -> None:
     assert encode_rle(decode_rle("5 1 1 2", (2, 3))) == "1 2 5 1"
 
 
-@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)))
+@given(MASKS)
 def test_decoding_undoes_encoding(mask: np.ndarray) -> None:
     assert (decode_rle(encode_rle(mask), mask.shape) == mask).all()
 
 
-@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)))
+@given(MASKS)
 def test_runs_are_as_few_as_can_be(mask: np.ndarray) -> None:
     starts = np.array(encode_rle(mask).split()[::2], int)
     lengths = np.array(encode_rle(mask).split()[1::2], int)
     assert (starts[1:] > starts[:-1] + lengths[:-1]).all()
+
+
+def test_masks_of_no_pixels_are_empty() -> None:
+    assert encode_rle(np.zeros((0, 5), bool)) == ""
+    assert decode_rle("", (0, 5)).shape == (0, 5)
+
+
+@pytest.mark.parametrize("text", ["1  2 5 1", " 1 2 5 1 ", "1 2\t5 1", "01 2 5 1", "5 1\n1 2", "1 2 5 +1", "١ 2 5 1"])
+def test_any_spaces_and_digits_will_do(text: str) -> None:
+    assert encode_rle(decode_rle(text, (2, 3))) == "1 2 5 1"
 
 
 @pytest.mark.parametrize(
@@ -68,20 +89,22 @@ def test_any_text_is_decoded_or_refused(text: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pycocotools' own
-@given(hnp.arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40))))
+@given(MASKS | grained_masks())
 def test_masks_go_the_way_of_pycocotools_and_back(mask: np.ndarray) -> None:
     """Its RLE is column-major too, but counts zeros and ones in turns."""
     shape = (mask.shape[0], mask.shape[1])
     counts = coco.frPyObjects({"size": list(shape), "counts": uncompressed(encode_rle(mask), mask.size)}, *shape)
+    theirs = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    assert counts == theirs  # the very same runs
     np.testing.assert_array_equal(coco.decode(counts).astype(bool), mask)
-    theirs = coco.decode(coco.encode(np.asfortranarray(mask.astype(np.uint8)))).astype(bool)
-    np.testing.assert_array_equal(decode_rle(encode_rle(theirs), shape), mask)
+    np.testing.assert_array_equal(decode_rle(encode_rle(coco.decode(theirs).astype(bool)), shape), mask)
 
 
 def uncompressed(text: str, size: int) -> list[int]:
     starts, lengths = np.array(text.split(), int).reshape(-1, 2).T
     edges = np.column_stack([starts - 1, starts - 1 + lengths]).ravel()
-    return np.diff(edges, prepend=0, append=size).tolist()
+    counts = np.diff(edges, prepend=0, append=size).tolist()
+    return counts if counts[-1] else counts[:-1]
 
 
 def test_a_mask_may_lie_in_memory_as_it_likes() -> None:
