@@ -1,11 +1,14 @@
 """RLE and the decision of one mask, against pycocotools' C, plain Python and scipy, on the same masks:
 
     python -m benchmarks.masks                       # 350×525 and 1400×2100
-    python -m benchmarks.masks --out masks.json
+    python -m benchmarks.masks --cold --out masks.json
 
-Medians of one thread; what is compared takes turns, so that a busy machine slows all of it alike. Every result is
-checked before it is timed. pycocotools encodes from masks in Fortran's order: from ours it has to turn them first
-("pycocotools"), as our own does too; "pycocotools, turned" is spared that.
+Medians of one thread; what is compared takes turns, so that a busy machine slows all of it alike, and every call comes
+after an untimed one of its own, or with --cold after other memory filled the caches: what went before, such as a slow
+Python loop, would favour whoever comes last. Every result is checked before it is timed.
+
+pycocotools encodes from masks in Fortran's order: from ours it has to turn them first ("pycocotools"), as our own does
+too; "pycocotools, turned" is spared that.
 """
 
 import argparse
@@ -27,6 +30,8 @@ from pipeline.masks.rule import Rule, decide
 
 SHAPES = ((350, 525), (1400, 2100))
 OURS = "ours"
+ELSEWHERE = np.zeros(8_000_000)
+"""64 MB, more than caches hold."""
 RULE = Rule(presence_threshold=0.5, pixel_threshold=150, min_area=500)
 Row = dict[str, Any]
 Tasks = dict[str, Callable[[], Any]]
@@ -35,12 +40,13 @@ Tasks = dict[str, Callable[[], Any]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.0, help="for every row of the table, repeats included")
+    parser.add_argument("--cold", action="store_true", help="with caches full of something else before every call")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     given = parser.parse_args()
 
     cv2.setNumThreads(1)
     rows = [
-        {"task": task, "shape": list(shape), "mask": name, "microseconds": medians(tasks, given.seconds)}
+        {"task": task, "shape": list(shape), "mask": name, "microseconds": medians(tasks, given)}
         for shape in SHAPES
         for task, name, tasks in tqdm(list(comparisons(shape)), desc="×".join(map(str, shape)), unit="row")
     ]
@@ -132,17 +138,21 @@ def draw_masks(shape: Shape) -> dict[str, np.ndarray]:
 
 
 def smooth_levels(shape: Shape) -> np.ndarray:
-    """Hills, 100 in a column and 150 in a row: about 30 runs of a mask each way."""
+    """Hills, 100 down a column and 150 along a row."""
     hills = cv2.resize(np.random.default_rng(1).random((100, 150)), shape[::-1], interpolation=cv2.INTER_CUBIC)
     return np.clip(255 * hills, 0, 255).astype(np.uint8)
 
 
-def medians(tasks: Tasks, seconds: float) -> dict[str, float]:
+def medians(tasks: Tasks, given: argparse.Namespace) -> dict[str, float]:
     """Microseconds each, from as many rounds as the time allows, at least three."""
     times: dict[str, list[float]] = {name: [] for name in tasks}
-    end = time.perf_counter() + seconds
+    end = time.perf_counter() + given.seconds
     while len(times[OURS]) < 3 or time.perf_counter() < end:
         for name, task in tasks.items():
+            if given.cold:
+                np.add(ELSEWHERE, 1, out=ELSEWHERE)
+            else:
+                task()
             begin = time.perf_counter()
             task()
             times[name].append(1e6 * (time.perf_counter() - begin))

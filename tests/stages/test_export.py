@@ -21,7 +21,7 @@ def test_the_folder_alone_predicts_what_the_pipeline_predicted(finished: Artifac
         Cache.open(finished.prepare.cache),
     )
     rows = manifest.rows("holdout")
-    model, rules = open_portable(finished.export.model)
+    model, rules = open_portable(finished.export.model, "onnx")
     predictions = model.predict(np.asarray(cache.images[rows]), np.asarray(cache.visible[rows]))
     store = ProbabilityStore.open(finished.predict.probabilities("holdout"))
     for index, prediction in enumerate(predictions):
