@@ -1,68 +1,62 @@
 """RLE and the decision of one mask, against pycocotools' C, plain Python and scipy, on the same masks:
 
-    python -m benchmarks.masks                       # 350×525 and 1400×2100
-    python -m benchmarks.masks --cold --out masks.json
+    python -m benchmarks.masks        # 350×525 and 1400×2100
 
-Medians of one thread; what is compared takes turns, so that a busy machine slows all of it alike, and every call comes
-after an untimed one of its own, or with --cold after other memory filled the caches: what went before, such as a slow
-Python loop, would favour whoever comes last. Every result is checked before it is timed.
-
-pycocotools encodes from masks in Fortran's order: from ours it has to turn them first ("pycocotools"), as our own does
-too; "pycocotools, turned" is spared that.
+Medians of one thread; every result is checked before it is timed. pycocotools encodes masks in Fortran's order: from
+ours it has to turn them first ("pycocotools"), as our own does too; "pycocotools, turned" is spared that.
 """
 
 import argparse
-import json
-import statistics
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 from pycocotools import mask as coco
 from scipy import ndimage
-from tqdm import tqdm
 
+from benchmarks.table import Row, medians, print_rows, rows_against
 from pipeline.masks.rle import Shape, decode_rle, encode_rle
 from pipeline.masks.rule import Rule, decide
 
 SHAPES = ((350, 525), (1400, 2100))
 OURS = "ours"
-ELSEWHERE = np.zeros(8_000_000)
-"""64 MB, more than caches hold."""
 RULE = Rule(presence_threshold=0.5, pixel_threshold=150, min_area=500)
-Row = dict[str, Any]
 Tasks = dict[str, Callable[[], Any]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1.0, help="for every row of the table, repeats included")
-    parser.add_argument("--cold", action="store_true", help="with caches full of something else before every call")
-    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
-    given = parser.parse_args()
+    parser.add_argument("--seconds", type=float, default=1.0, help="for every comparison, repeats included")
+    print_rows(measure(parser.parse_args().seconds))
 
+
+def measure(seconds: float = 1.0) -> list[Row]:
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    rows = [
-        {"task": task, "shape": list(shape), "mask": name, "microseconds": medians(tasks, given)}
-        for shape in SHAPES
-        for task, name, tasks in tqdm(list(comparisons(shape)), desc="×".join(map(str, shape)), unit="row")
-    ]
-    print(as_markdown(rows))
-    if given.out:
-        given.out.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+    try:
+        return [
+            row
+            for shape in SHAPES
+            for step, mask, tasks in comparisons(shape)
+            for row in rows_against(
+                step, f"{shape[0]}×{shape[1]} {mask}", OURS, medians(tasks, seconds), scale=1e6, unit="µs"
+            )
+        ]
+    finally:
+        cv2.setNumThreads(threads)
 
 
-def comparisons(shape: Shape) -> list[tuple[str, str, Tasks]]:
-    """Task, kind of mask, and everybody's way to do it."""
+def comparisons(shape: Shape) -> Iterator[tuple[str, str, Tasks]]:
+    """Step, kind of mask, and everybody's way to do it."""
     masks = draw_masks(shape)
-    rle = [(name, encoding(mask), decoding(mask)) for name, mask in masks.items()]
-    found = [("encode", name, tasks) for name, tasks, _ in rle] + [("decode", name, tasks) for name, _, tasks in rle]
-    levels, visible = smooth_levels(shape), np.ones(shape, bool)
+    for name, mask in masks.items():
+        yield "RLE encode", name, encoding(mask)
+    for name, mask in masks.items():
+        yield "RLE decode", name, decoding(mask)
+    levels, visible = draw_levels(shape, hills=30), np.ones(shape, bool)
     visible[:, shape[1] // 4 : shape[1] // 3] = False  # a gap between two swaths
-    return [*found, ("decide", "smooth", deciding(levels, visible))]
+    yield "components and rule", "clouds", deciding(levels, visible)
 
 
 def encoding(mask: np.ndarray) -> Tasks:
@@ -129,45 +123,18 @@ def draw_masks(shape: Shape) -> dict[str, np.ndarray]:
     for top, left in rng.random((8, 2)) * 0.7 * shape:
         rectangles[int(top) : int(top) + shape[0] // 4, int(left) : int(left) + shape[1] // 4] = True
     return {
-        "rectangles": rectangles,
-        "smooth": smooth_levels(shape) >= RULE.pixel_threshold,
-        "empty": np.zeros(shape, bool),
-        "full": np.ones(shape, bool),
+        "boxes": rectangles,
+        "clouds": draw_levels(shape, hills=30) >= RULE.pixel_threshold,
+        "grain": draw_levels(shape, hills=100) >= RULE.pixel_threshold,
         "noise": rng.random(shape) < 0.5,
     }
 
 
-def smooth_levels(shape: Shape) -> np.ndarray:
-    """Hills, 100 down a column and 150 along a row."""
-    hills = cv2.resize(np.random.default_rng(1).random((100, 150)), shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.clip(255 * hills, 0, 255).astype(np.uint8)
-
-
-def medians(tasks: Tasks, given: argparse.Namespace) -> dict[str, float]:
-    """Microseconds each, from as many rounds as the time allows, at least three."""
-    times: dict[str, list[float]] = {name: [] for name in tasks}
-    end = time.perf_counter() + given.seconds
-    while len(times[OURS]) < 3 or time.perf_counter() < end:
-        for name, task in tasks.items():
-            if given.cold:
-                np.add(ELSEWHERE, 1, out=ELSEWHERE)
-            else:
-                task()
-            begin = time.perf_counter()
-            task()
-            times[name].append(1e6 * (time.perf_counter() - begin))
-    return {name: statistics.median(each) for name, each in times.items()}
-
-
-def as_markdown(rows: list[Row]) -> str:
-    """One line per comparison; what others take is told in µs and as a multiple of ours."""
-    lines = ["| task | shape | mask | ours, µs | others, µs (× ours) |", "|---|---|---|--:|---|"]
-    for row in rows:
-        others = dict(row["microseconds"])
-        ours = others.pop(OURS)
-        told = "; ".join(f"{name} {other:,.0f} (×{other / ours:.1f})" for name, other in others.items())
-        lines.append(f"| {row['task']} | {'×'.join(map(str, row['shape']))} | {row['mask']} | {ours:,.0f} | {told} |")
-    return "\n".join(lines)
+def draw_levels(shape: Shape, hills: int) -> np.ndarray:
+    """So many smooth hills down a column."""
+    heights = np.random.default_rng(1).random((hills, hills * 3 // 2))
+    smooth = cv2.resize(heights, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(255 * smooth, 0, 255).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -3,30 +3,35 @@
     python -m benchmarks.prediction --model artifacts/export/model --pictures 48
 
 The plain way: decode the whole JPEG with PIL, resize it, torch in eager fp32 view by view and picture by picture,
-scipy's labels with a loop over components, RLE by a loop over pixels. Pictures are drawn scenes at 1400×2100.
+scipy's labels with a loop over components, RLE by a loop over pixels. Pictures are drawn scenes at 1400×2100. Each way
+runs in a process of its own, in turns; steps are timed one after the other and add up to more than the whole, in which
+they overlap.
 """
 
 import argparse
 import dataclasses
-import json
-import multiprocessing
+import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image as PilImage
 from scipy import ndimage
 
+from benchmarks.decode import draw_pictures, read_plainly
+from benchmarks.masks import loop_encode
+from benchmarks.table import Row, alone, peak_gib, print_rows, timed
 from pipeline.data.formats import FORMATS
-from pipeline.data.synthetic import write_dataset
 from pipeline.data.visible import find_visible
 from pipeline.delivery.pictures import Reader, decide_batch, decide_pictures, predict_batch
 from pipeline.delivery.portable import EXACT, open_portable
+from pipeline.delivery.predicting import predict_pictures
 from pipeline.inference.two_stage import FLIPS, TwoStage
 from pipeline.masks.dice import dice
 from pipeline.masks.geometry import resize_mask
@@ -35,116 +40,123 @@ from pipeline.masks.rule import Flip, RawPresences, Rule, Rules, presences, stro
 from pipeline.models.checkpoint import load_checkpoint
 from pipeline.models.machine import calm_allocator
 
-SHAPE = FORMATS["clouds"].rle_shape
-JUDGED = FORMATS["clouds"].judged_shape
-SCENE_SEED = 1
+DRAWN, JUDGED = FORMATS["clouds"].rle_shape, FORMATS["clouds"].judged_shape
+BATCH = 8
+PLAIN = "the plain way"
+EQUAL_PIXELS, DICE_APART = 0.995, 0.001
+"""What speed may cost at most."""
+RLEs = list[tuple[str, ...]]
+Steps = dict[str, float]
+READ, NETWORKS, LEVELS, RULE = "read and resize", "networks", "average and levels", "rule and RLE"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("artifacts/export/model"), help="a portable model folder")
     parser.add_argument("--pictures", type=int, default=48)
-    parser.add_argument("--plain", type=int, default=12, help="pictures for the plain way, which takes its time")
+    parser.add_argument("--plain", type=int, default=16, help="pictures for the plain way, which takes its time")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     given = parser.parse_args()
+    print_rows(measure(given.model, given.pictures, given.plain, given.repeats) + measure_growth(given.model))
 
-    calm_allocator()
+
+def measure(model: Path, pictures: int = 48, plain: int = 16, repeats: int = 3) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         scenes = Path(folder) / "scenes"
-        write_dataset(scenes, labelled=given.pictures, shape=SHAPE, seed=SCENE_SEED)
-        figures = measure(given, sorted(map(str, (scenes / "train_images").iterdir())), read_truths(scenes))
-    print(json.dumps(figures, indent=2))
-    if given.out:
-        given.out.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+        paths = [str(path) for path in draw_pictures(scenes, pictures)]
+        turns = [
+            (alone(predict_fast, model, paths), alone(predict_plainly, model, paths[:plain])) for _ in range(repeats)
+        ]
+        truths = read_truths(scenes)
+    (_, _, rles), (_, _, plain_rles) = turns[0]
+    note = _agreement(rles[:plain], plain_rles, [truths[Path(path).name] for path in paths[:plain]])
+    ours, theirs = (statistics.median(turn[way][0] for turn in turns) for way in (0, 1))
+    case = f"{DRAWN[0]}×{DRAWN[1]} JPEG, both networks"
+    steps = [
+        Row(f"prediction: {name}", case, "ms", *_by_step(turns, 0, name), PLAIN, *_by_step(turns, 1, name))
+        for name in (READ, NETWORKS, LEVELS, RULE)
+    ]
+    return [Row("whole prediction", case, "ms", ours, PLAIN, theirs, note), *steps]
 
 
-def measure(given: argparse.Namespace, paths: list[str], truths: dict[str, np.ndarray]) -> dict[str, object]:
-    model, rules = open_portable(given.model)
-    list(decide_pictures(model, rules, paths[:8], 8))  # compiles
-    fast, slow = [], []
-    for _ in range(given.repeats):  # in turns, so that both meet the machine in the same mood
-        seconds, ours = timed(lambda: list(decide_pictures(model, rules, paths, 8)))
-        fast.append(seconds / len(paths))
-        # In a process of its own: the plain way knows nothing of allocators.
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            seconds, theirs = pool.apply(predict_all_plainly, (given.model, paths[: given.plain]))
-        slow.append(seconds / given.plain)
-    ours_masks = [decode(one.rles, rules) for one in ours[: given.plain]]
-    plain_masks = [decode(rles, rules) for rles in theirs]
-    judged = [truths[Path(path).name] for path in paths[: given.plain]]
-    return {
-        "pictures": len(paths),
-        "plain pictures": given.plain,
-        "flips": list(rules.reading.flips),
-        "engine": type(model.segmenters[0]).__name__,
-        "threads": torch.get_num_threads(),
-        "milliseconds per picture": 1000 * statistics.median(fast),
-        "milliseconds per picture, plain": 1000 * statistics.median(slow),
-        "ratio": statistics.median(slow) / statistics.median(fast),
-        "equal mask pixels": float(np.mean([a == b for a, b in zip(ours_masks, plain_masks, strict=True)])),
-        "mean Dice": mean_dice(ours_masks, judged),
-        "mean Dice, plain": mean_dice(plain_masks, judged),
-        "steps": break_down(model, rules, paths),
-    }
+def _by_step(turns: list[Any], way: int, name: str) -> tuple[float]:
+    return (statistics.median(turn[way][1][name] for turn in turns),)
 
 
-def predict_all_plainly(folder: Path, paths: list[str]) -> tuple[float, list[list[str]]]:
-    """Seconds and, per picture, RLE per class."""
+def _agreement(ours: RLEs, theirs: RLEs, truths: list[np.ndarray]) -> str:
+    our_masks, their_masks = (
+        np.stack([[decode_rle(rle, JUDGED) for rle in one] for one in rles]) for rles in (ours, theirs)
+    )
+    equal = float((our_masks == their_masks).mean())
+    dices = [np.mean([dice(a, b) for a, b in zip(np.concatenate(truths), masks.reshape(-1, *JUDGED), strict=True)])
+             for masks in (our_masks, their_masks)]  # fmt: skip
+    costly = equal < EQUAL_PIXELS or abs(dices[0] - dices[1]) > DICE_APART
+    warning = f"**more than {100 * EQUAL_PIXELS} % and {DICE_APART} allow**: " if costly else ""
+    told = f"{100 * equal:.2f} % of mask pixels equal, Dice {dices[0]:.4f} and {dices[1]:.4f} on {len(ours)} scenes"
+    return warning + told
+
+
+def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
+    """Milliseconds per picture of the whole, of each step by itself, and RLE per picture and class."""
+    calm_allocator()
+    model, rules = open_portable(folder)
+    list(decide_pictures(model, rules, paths[:BATCH], BATCH))  # compiles
+    seconds, decided = timed(lambda: list(decide_pictures(model, rules, paths, BATCH)))
+    return 1000 * seconds / len(paths), break_down(model, rules, paths), [one.rles for one in decided]
+
+
+def break_down(model: TwoStage, rules: Rules, paths: list[str]) -> Steps:
+    reading, pictures = timed(lambda: [Reader(model)(path) for path in paths])
+    batches = [pictures[begin : begin + BATCH] for begin in range(0, len(paths), BATCH)]
+    networks, _ = timed(lambda: [run_networks(model, batch) for batch in batches])
+    predicting, predictions = timed(lambda: [predict_batch(model, batch) for batch in batches])
+    deciding, _ = timed(lambda: decide_batch(rules, paths, [one for batch in predictions for one in batch]))
+    steps = {READ: reading, NETWORKS: networks, LEVELS: predicting - networks, RULE: deciding}
+    return {name: 1000 * seconds / len(paths) for name, seconds in steps.items()}
+
+
+def run_networks(model: TwoStage, pictures: list[Any]) -> None:
+    images = np.stack([image for image, _ in pictures])
+    for engine in (*model.classifiers, *model.segmenters):
+        for rows, columns in (FLIPS[flip] for flip in model.reading.flips):
+            engine(images[:, rows, columns])
+
+
+def predict_plainly(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
+    """As predict_fast, by the plain way."""
     model, rules = open_portable(folder, "torch", EXACT)
     plain = dataclasses.replace(
         model,
         classifiers=[load_checkpoint(path)[0].eval() for path in sorted(folder.glob("classifier-*.safetensors"))],
         segmenters=[load_checkpoint(path)[0].eval() for path in sorted(folder.glob("segmenter-*.safetensors"))],
     )
-    predict_plainly(plain, rules, paths[0])
-    return timed(lambda: [predict_plainly(plain, rules, path) for path in paths])
+    predict_one_plainly(plain, rules, paths[0], {})
+    steps: Steps = {}
+    seconds, rles = timed(lambda: [predict_one_plainly(plain, rules, path, steps) for path in paths])
+    return 1000 * seconds / len(paths), {name: 1000 * each / len(paths) for name, each in steps.items()}, rles
 
 
-def timed(call):  # type: ignore[no-untyped-def]
-    begin = time.perf_counter()
-    result = call()
-    return time.perf_counter() - begin, result
+def predict_one_plainly(model: TwoStage, rules: Rules, path: str, steps: Steps) -> tuple[str, ...]:
+    def clocked(step: str, call: Callable[[], Any]) -> Any:
+        seconds, result = timed(call)
+        steps[step] = steps.get(step, 0.0) + seconds
+        return result
 
-
-def break_down(model: TwoStage, rules: Rules, paths: list[str]) -> dict[str, float]:
-    """Milliseconds per picture of each step by itself, one after the other."""
-    reading, pictures = timed(lambda: [Reader(model)(path) for path in paths])
-    predicting, predictions = timed(
-        lambda: [predict_batch(model, pictures[i : i + 8]) for i in range(0, len(paths), 8)]
+    image = clocked(READ, lambda: read_plainly(Path(path), model.facts.cache_shape))
+    scores, maps = clocked(
+        NETWORKS, lambda: [average_plainly(model, kind, image) for kind in (model.classifiers, model.segmenters)]
     )
-    networks, _ = timed(lambda: [run_networks(model, pictures[i : i + 8]) for i in range(0, len(paths), 8)])
-    flat = [one for batch in predictions for one in batch]
-    deciding, _ = timed(lambda: decide_batch(rules, paths, flat))
-    steps = {
-        "read and resize": reading,
-        "networks": networks,
-        "averaging and levels": predicting - networks,
-        "rule and RLE": deciding,
-    }
-    return {name: 1000 * seconds / len(paths) for name, seconds in steps.items()}
+    levels, presence = clocked(LEVELS, lambda: to_levels_plainly(model, rules, image, scores, maps))
+    return tuple(clocked(RULE, lambda: [
+        loop_encode(decide_plainly(score, level, rule))
+        for score, level, rule in zip(presence, levels, rules.rules, strict=True)
+    ]))  # fmt: skip
 
 
-def run_networks(model: TwoStage, pictures: list) -> None:  # type: ignore[type-arg]
-    images = np.stack([image for image, _ in pictures])
-    for engine in (*model.classifiers, *model.segmenters):
-        for _ in model.reading.flips:
-            engine(images)
-
-
-def predict_plainly(model: TwoStage, rules: Rules, path: str) -> list[str]:
-    """RLE per class."""
-    height, width = model.facts.cache_shape
-    image = np.asarray(PilImage.open(path).convert("RGB").resize((width, height), PilImage.Resampling.BOX))
-    scores = np.mean([run(engine, image, flip) for engine in model.classifiers for flip in rules.reading.flips], axis=0)
-    maps = np.mean([run(engine, image, flip) for engine in model.segmenters for flip in rules.reading.flips], axis=0)
-    rows, columns = model.facts.judged_shape
-    levels = np.stack([np.round(255 * cv2.resize(one, (columns, rows))).astype(np.uint8) for one in maps])
-    visible = resize_mask(find_visible(image, model.facts.nodata), model.facts.judged_shape)
-    strongest = strongest_mean(levels, visible, rules.reading.strongest_share)
-    (presence,) = presences(RawPresences(scores[None], strongest[None]), rules)
-    each = zip(presence, levels, rules.rules, strict=True)
-    return [encode_plainly(decide_plainly(score, level * visible, rule)) for score, level, rule in each]
+def average_plainly(model: TwoStage, networks: Any, image: np.ndarray) -> np.ndarray:
+    return np.asarray(
+        np.mean([run(network, image, flip) for network in networks for flip in model.reading.flips], axis=0)
+    )
 
 
 @torch.no_grad()
@@ -153,6 +165,17 @@ def run(network: torch.nn.Module, image: np.ndarray, flip: Flip) -> np.ndarray:
     batch = torch.from_numpy(np.ascontiguousarray(image[rows, columns].transpose(2, 0, 1)))[None]
     found = torch.sigmoid(network(batch))[0].numpy()
     return found if found.ndim == 1 else found[..., rows, columns]
+
+
+def to_levels_plainly(
+    model: TwoStage, rules: Rules, image: np.ndarray, scores: np.ndarray, maps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levels (C×H×W), 0 where nobody saw, and presences (C)."""
+    rows, columns = model.facts.judged_shape
+    levels = np.stack([np.round(255 * cv2.resize(one, (columns, rows))).astype(np.uint8) for one in maps])
+    visible = resize_mask(find_visible(image, model.facts.nodata), model.facts.judged_shape)
+    strongest = strongest_mean(levels, visible, rules.reading.strongest_share)
+    return levels * visible, presences(RawPresences(scores[None], strongest[None]), rules)[0]
 
 
 def decide_plainly(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:
@@ -169,36 +192,53 @@ def decide_plainly(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarra
     return predicted
 
 
-def encode_plainly(mask: np.ndarray) -> str:
-    runs, last, start = [], False, 0
-    for place, value in enumerate(mask.T.ravel()):
-        if value and not last:
-            start = place
-        if last and not value:
-            runs += [start + 1, place - start]
-        last = value
-    return " ".join(map(str, runs + ([start + 1, mask.size - start] if last else [])))
-
-
-def decode(rles, rules: Rules) -> np.ndarray:  # type: ignore[no-untyped-def]
-    return np.stack([decode_rle(rle, rules.judged_shape) for rle in rles])
-
-
-def mean_dice(masks: list[np.ndarray], truths: list[np.ndarray]) -> float:
-    pairs = [(a, b) for one, true in zip(masks, truths, strict=True) for a, b in zip(true, one, strict=True)]
-    return float(np.mean([dice(a, b) for a, b in pairs]))
-
-
 def read_truths(folder: Path) -> dict[str, np.ndarray]:
     """File name → masks (C×H×W) at the judged shape."""
     table = pd.read_csv(folder / "train.csv", keep_default_na=False)
     keys = table["Image_Label"].str.rsplit("_", n=1, expand=True)
-    masks = [resize_mask(decode_rle(rle, SHAPE), JUDGED) for rle in table["EncodedPixels"]]
+    masks = [resize_mask(decode_rle(rle, DRAWN), JUDGED) for rle in table["EncodedPixels"]]
     order = {name: index for index, name in enumerate(FORMATS["clouds"].classes)}
     truths = {name: np.zeros((len(order), *JUDGED), bool) for name in keys[0].unique()}
     for name, class_name, mask in zip(keys[0], keys[1], masks, strict=True):
         truths[name][order[class_name]] = mask
     return truths
+
+
+def measure_growth(model: Path, pictures: int = 200) -> list[Row]:
+    """`nephoscope predict` over so many pictures and over ten times as many: the cost of one, and memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        few, many = Path(folder) / "few", Path(folder) / "many"
+        drawn = draw_pictures(Path(folder) / "scenes", 20)
+        for place, count in ((few, pictures), (many, 10 * pictures)):
+            place.mkdir()
+            for index in range(count):
+                os.link(drawn[index % len(drawn)], place / f"{index:06d}.jpg")
+        (seconds, memory), (tenfold, memory_tenfold) = (alone(predict_folder, model, place) for place in (few, many))
+    note = f"peak memory {memory_tenfold:.2f} GiB, a tenth of the pictures {memory:.2f}"
+    case = f"{10 * pictures} JPEGs of {DRAWN[0]}×{DRAWN[1]}"
+    return [
+        Row(
+            "cost of a picture",
+            case,
+            "ms",
+            100 * tenfold / pictures,
+            f"{pictures} of them",
+            1000 * seconds / pictures,
+            note,
+        )
+    ]
+
+
+def predict_folder(model: Path, pictures: Path) -> tuple[float, float]:
+    """Seconds, without opening the model, and peak GiB."""
+    calm_allocator()
+    with tempfile.TemporaryDirectory() as out:
+        # The first picture pays for opening and compiling.
+        predict_pictures([str(next(pictures.iterdir()))], model, f"{out}/first")
+        begin = time.perf_counter()
+        predict_pictures([str(pictures)], model, f"{out}/all")
+        seconds = time.perf_counter() - begin
+    return seconds, peak_gib()
 
 
 if __name__ == "__main__":

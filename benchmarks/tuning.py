@@ -10,8 +10,6 @@ truths empty) and kept in a probability store, or on the validation maps of a fi
 
 import argparse
 import json
-import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.robustness import open_judged, tune_all
+from benchmarks.table import Row, alone, peak_gib
 from pipeline.artifacts import Artifacts
 from pipeline.data.truth import Truth
 from pipeline.evaluation.judged import Judged, JudgedImage
@@ -62,6 +61,16 @@ def main() -> None:
         given.out.write_text(json.dumps(measured, indent=2) + "\n", "utf-8")
 
 
+def rows(pictures: int = 136) -> list[Row]:
+    """For the table of all benchmarks: a quarter of the pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(None, Path(folder), pictures, (350, 525))
+    search, loop = figures["joint search"], figures["usual loop"]
+    ours, theirs = (1e6 * one["seconds per map and cell"] for one in (search, loop))
+    note = f"{search['seconds']:.1f} s for {pictures} pictures, {search['peak GiB']:.2f} GiB; every Dice equal"
+    return [Row("tuning, per map and cell", "joint search, drawn maps", "µs", ours, "the usual loop", theirs, note)]
+
+
 def measure(artifacts: Path | None, folder: Path, pictures: int, shape: Shape) -> dict[str, Any]:
     opening = (open_run, artifacts) if artifacts else (open_drawn, draw(folder, pictures, shape))
     alone(search_once, *opening)  # compiles
@@ -76,12 +85,6 @@ def measure(artifacts: Path | None, folder: Path, pictures: int, shape: Shape) -
     figures["ratio per cell"] = loop["seconds per map and cell"] / search["seconds per map and cell"]
     print(json.dumps(figures, indent=2))
     return figures
-
-
-def alone(task: Callable[..., dict[str, float]], opening: Callable[[Any], Judged], source: Any) -> dict[str, float]:
-    """Run in a fresh process, so that peak memory is the task's own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(task, (opening, source))
 
 
 def open_run(artifacts: Path) -> Judged:
@@ -155,10 +158,6 @@ def exact_dice(image: JudgedImage, index: int, threshold: int, min_area: int) ->
     spans = find_spans(levels, truth)
     gains = gains_of_cell(spans, np.array([0, len(spans)]), np.array([truth.sum()]), threshold, min_area, 0)
     return float(gains[0] + (not truth.any()))
-
-
-def peak_gib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def draw(folder: Path, pictures: int, shape: Shape) -> Path:

@@ -107,7 +107,9 @@ class Machine(Section):
     nodes: int = Field(1, ge=1)
     strategy: str = Field("auto", description="a strategy of Lightning: auto, ddp, ddp_spawn, fsdp, …")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    workers: int = Field(0, ge=0, description="loader processes; 0 loads in the training process")
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="loader processes; auto: none beside a CPU's network, which needs all cores, 8 beside a GPU"
+    )
 
 
 class Training(Section):

@@ -20,7 +20,7 @@ def find_visible(image: Image, nodata: bool = True) -> Mask:
     """Image (H×W×3) at the cache shape → its visible pixels (H×W); all of them where the format has no nodata."""
     if not nodata:
         return np.ones(image.shape[:2], bool)
-    brightest = image.max(axis=2)
+    brightest = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
     strip = _drop_small(_mostly_black(brightest), SMALLEST_SHARE * brightest.size)
     return _drop_small(~strip, SMALLEST_SHARE * brightest.size)
 

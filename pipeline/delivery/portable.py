@@ -20,6 +20,7 @@ from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_checkpoint
+from pipeline.models.folding import fold_decoder
 from pipeline.params import Machine
 
 Choice = Literal["auto", "openvino", "onnx", "torch"]
@@ -64,7 +65,7 @@ def _export_onnx(network: nn.Module, shape: Shape, path: Path, opset: int) -> No
     # Two pictures: a batch of one would be taken for a constant.
     example = torch.zeros(2, 3, *shape, dtype=torch.uint8)
     program = torch.onnx.export(
-        _WithProbabilities(network).eval(),
+        _WithProbabilities(fold_decoder(network)).eval(),
         (example,),
         dynamo=True,
         opset_version=opset,

@@ -68,14 +68,15 @@ def fit_member(
     seed_everything(member.seed, workers=True, verbose=False)
     rows, validation_rows = _rows(member, params, manifest)
     facts = _facts(member, params, manifest)
-    task = _build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), member.seed)
+    task = build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), member.seed)
     task.network.to(memory_format=torch.channels_last)
+    torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it and bf16 is off
 
     presence = manifest.presence()
     pictures = Pictures(cache, presence, facts.input_shape, Augment(params.augmentation))
     unchanged = Pictures(cache, presence, facts.input_shape)
-    with _quiet():
-        trainer = _build_trainer(params, facts, progress)
+    with quiet():
+        trainer = build_trainer(params, _callbacks(params, facts, progress))
         trainer.fit(
             task,
             make_train_loader(pictures, rows, params, member.seed),
@@ -116,7 +117,7 @@ def _facts(member: Member, params: TrainClassifier | TrainSegmenter, manifest: M
     )
 
 
-def _build_task(
+def build_task(
     params: TrainClassifier | TrainSegmenter, shape: Shape, positive_shares: Tensor, seed: int
 ) -> ClassifierTask | SegmenterTask:
     count = len(positive_shares)
@@ -136,7 +137,7 @@ def _positive_shares(params: TrainClassifier | TrainSegmenter, manifest: Manifes
     return torch.from_numpy(areas[rows].mean(axis=0)).float()
 
 
-def _build_trainer(params: TrainClassifier | TrainSegmenter, facts: NetworkFacts, progress: Progress) -> Trainer:
+def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Callback]) -> Trainer:
     machine = params.machine
     return Trainer(
         accelerator=machine.accelerator,
@@ -146,7 +147,7 @@ def _build_trainer(params: TrainClassifier | TrainSegmenter, facts: NetworkFacts
         precision=PRECISIONS[resolve_precision(machine)],
         max_epochs=params.epochs,
         gradient_clip_val=params.gradient_clip,
-        callbacks=_callbacks(params, facts, progress),
+        callbacks=callbacks,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
@@ -177,7 +178,7 @@ def _callbacks(params: TrainClassifier | TrainSegmenter, facts: NetworkFacts, pr
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Lightning advises on hardware and loaders at every start; what it says is decided in params here."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)

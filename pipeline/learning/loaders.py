@@ -16,6 +16,7 @@ from pipeline.learning.cutmix import Arrays, cut_and_mix, draw_box
 from pipeline.learning.sampling import Draw, InOrder, Shuffled, balance
 from pipeline.masks.geometry import resize_image, resize_mask
 from pipeline.masks.rle import Shape
+from pipeline.models.machine import resolve_workers
 from pipeline.params import Training
 
 
@@ -123,7 +124,7 @@ def resize_sample(sample: Sample, shape: Shape) -> Sample:
 
 
 def _machinery(params: Training) -> dict[str, Any]:
-    workers = params.machine.workers
+    workers = resolve_workers(params.machine)
     return {
         "num_workers": workers,
         "persistent_workers": workers > 0,

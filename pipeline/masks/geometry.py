@@ -27,17 +27,15 @@ def resize_mask(mask: Mask, shape: Shape) -> Mask:
     return np.asarray(grey) >= 128
 
 
-def resize_probabilities(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArray[np.float32]:
-    """Probabilities (C×H×W) → the same at this shape."""
-    if probabilities.shape[1:] == tuple(shape):
-        return probabilities
-    mode = _interpolation(probabilities[0], shape)
-    return np.stack([cv2.resize(one, (shape[1], shape[0]), interpolation=mode) for one in probabilities])
-
-
 def to_levels(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArray[np.uint8]:
     """Probabilities (C×H×W) → levels round(255·p) (C×h×w uint8) at this shape: the form all decisions use."""
-    return np.round(resize_probabilities(probabilities, shape) * 255).clip(0, 255).astype(np.uint8)
+    levels = np.empty((len(probabilities), *shape), np.uint8)
+    for one, level in zip(probabilities, levels, strict=True):
+        resized = one
+        if one.shape != tuple(shape):
+            resized = cv2.resize(one, (shape[1], shape[0]), interpolation=_interpolation(one, shape))
+        cv2.convertScaleAbs(np.maximum(resized, 0, dtype=np.float32), level, 255)
+    return levels
 
 
 def to_planes(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:

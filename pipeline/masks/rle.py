@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.masks.runs import UNREADABLE, fill_runs, find_edges, read_runs, write_runs
+from pipeline.masks.runs import SLACK, UNREADABLE, fill_runs, find_edges, read_runs, write_runs
 
 Shape = tuple[int, int]
 Mask = npt.NDArray[np.bool_]
@@ -25,7 +25,7 @@ def encode_rle(mask: Mask) -> str:
     if not mask.any():
         return ""
     edges = find_edges(cv2.transpose(np.ascontiguousarray(mask).view(np.uint8)).ravel())
-    text = np.empty(len(edges) * (len(str(mask.size)) + 1), np.uint8)
+    text = np.empty(len(edges) * (len(str(mask.size)) + 1) + SLACK, np.uint8)
     return str(text[: write_runs(edges, text)].data, "ascii")
 
 

@@ -6,6 +6,7 @@ Tuning, evaluation, submission and prediction all call these two, so what is mea
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -140,7 +141,9 @@ def decide_masks(
 
 def strongest_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:
     """Mean probability (C) of this share of the visible pixels, strongest first, from levels (C×H×W)."""
-    counts = np.stack([np.bincount(level, minlength=256) for level in levels[:, visible]])[:, ::-1]
+    seen = np.ascontiguousarray(visible).view(np.uint8)
+    histograms = [cv2.calcHist([level], [0], seen, [256], [0, 256]).ravel() for level in np.ascontiguousarray(levels)]
+    counts = np.stack(histograms).astype(np.int64)[:, ::-1]
     wanted = max(1, round(share * counts[0].sum()))
     before = np.cumsum(counts, axis=1) - counts
     taken = np.clip(wanted - before, 0, counts)

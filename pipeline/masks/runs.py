@@ -7,13 +7,17 @@ import numpy as np
 from numba import njit
 
 SPACE, ZERO = 32, 48
-TEN, ZERO_TOO = np.uint64(10), np.uint64(ZERO)
-"""Unsigned, since that divides faster; mixed with signed numbers it would turn into floats."""
 LONGEST_NUMBER = 18
 """Digits that surely fit into an int64."""
 UNREADABLE = -1
 ZEROS, ONES = np.uint64(0), np.uint64(0x0101010101010101)
 """Eight pixels in one word."""
+SLACK = 8
+"""Bytes that `write_runs` may touch behind what it writes: it writes numbers eight digits at a time."""
+TEN, HUNDRED, TEN_THOUSAND, EIGHT_DIGITS = (np.uint64(10**power) for power in (1, 2, 4, 8))
+HALVES, QUARTERS = np.uint64(0x0000007F_0000007F), np.uint64(0x000F_000F_000F_000F)
+DIGITS = np.uint64(0x30303030_30303030)
+ONE, BYTE = np.uint64(1), np.uint64(8)
 
 
 @njit(cache=True, nogil=True)
@@ -41,29 +45,51 @@ def find_edges(pixels):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def write_runs(edges, text):  # type: ignore[no-untyped-def]
-    """Write edges as "start length …" into text (ASCII); returns how many bytes that took."""
-    position = 0
+    """Write edges as "start length …" into text (ASCII, with SLACK); returns how many bytes that took."""
+    position = ZEROS
     for index in range(0, len(edges), 2):
-        position = _write_number(text, position, edges[index] + 1)
-        position = _write_number(text, position, edges[index + 1] - edges[index])
-    return max(0, position - 1)  # without the last space
+        position = _write_number(text, position, np.uint64(edges[index] + 1))
+        position = _write_number(text, position, np.uint64(edges[index + 1] - edges[index]))
+    return max(0, np.int64(position) - 1)  # without the last space
 
 
 @njit(cache=True, nogil=True)
 def _write_number(text, position, number):  # type: ignore[no-untyped-def]
-    if number < 10:
-        text[position], text[position + 1] = ZERO + number, SPACE
-        return position + 2
-    end, limit = position + 2, 100
-    while number >= limit:
-        end, limit = end + 1, 10 * limit
-    text[end] = SPACE
-    rest = np.uint64(number)
-    for place in range(end - 1, position - 1, -1):
-        shorter = rest // TEN
-        text[place] = ZERO_TOO + (rest - TEN * shorter)
-        rest = shorter
-    return end + 1
+    """Everything is unsigned here, which divides faster; mixed with signed numbers it would turn into floats."""
+    if number >= EIGHT_DIGITS:
+        position = _write_digits(text, position, number // EIGHT_DIGITS, ONE) + BYTE
+        _write_digits(text, position - BYTE, number % EIGHT_DIGITS, BYTE)
+    else:
+        position = _write_digits(text, position, number, ONE)
+    text[position] = SPACE
+    return position + ONE
+
+
+@njit(cache=True, nogil=True)
+def _write_digits(text, position, number, least):  # type: ignore[no-untyped-def]
+    """Below 100 000 000, at least so many digits, then anything up to the eighth; returns where the digits end."""
+    length, limit = least, TEN
+    while length < BYTE and number >= limit:
+        length, limit = length + ONE, TEN * limit
+    digits = (_spell(number) | DIGITS) >> (BYTE * (BYTE - length))
+    for place in range(8):
+        text[position + np.uint64(place)] = np.uint8(digits >> np.uint64(8 * place))
+    return position + length
+
+
+@njit(cache=True, nogil=True)
+def _spell(number):  # type: ignore[no-untyped-def]
+    """Eight decimal digits as the bytes of one word, the first lowest: 1234 → 0x04030201_00000000.
+
+    All of them at once: the number is halved into two of four digits in the halves of the word, these into two of two,
+    these into two of one. x · 10486 >> 20 is x // 100 below 10 000, and x · 103 >> 10 is x // 10 below 100.
+    """
+    high = number // TEN_THOUSAND
+    pair = high | ((number - TEN_THOUSAND * high) << np.uint64(32))
+    high = ((pair * np.uint64(10486)) >> np.uint64(20)) & HALVES
+    four = high | ((pair - HUNDRED * high) << np.uint64(16))
+    high = ((four * np.uint64(103)) >> np.uint64(10)) & QUARTERS
+    return high | ((four - TEN * high) << BYTE)
 
 
 @njit(cache=True, nogil=True)

@@ -1,6 +1,7 @@
 """What the machine has: a device, a precision that is faster there, an allocator that keeps its memory."""
 
 import ctypes
+import os
 import platform
 from typing import Literal
 
@@ -11,6 +12,7 @@ from pipeline.params import Machine
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 GIBIBYTE = 1 << 30
+MOST_WORKERS = 8
 
 
 def resolve_device(accelerator: Literal["auto", "cpu", "gpu"]) -> torch.device:
@@ -30,6 +32,14 @@ def resolve_precision(machine: Machine) -> Literal["fp32", "bf16"]:
     if resolve_device(machine.accelerator).type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if _has_amx() else "fp32"
+
+
+def resolve_workers(machine: Machine) -> int:
+    """Loader processes: on a CPU they would take the network's cores, beside a GPU they keep it from waiting."""
+    if machine.workers != "auto":
+        return machine.workers
+    on_gpu = resolve_device(machine.accelerator).type == "cuda"
+    return min(MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1)) if on_gpu else 0
 
 
 def calm_allocator() -> None:

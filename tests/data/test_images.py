@@ -34,12 +34,12 @@ def soft_picture(shape):
 @pytest.mark.parametrize(
     ("shape", "near", "expected"),
     [
-        ((160, 240), (20, 30), (20, 30)),
-        ((160, 240), (21, 30), (40, 60)),
-        ((164, 244), (40, 60), (41, 61)),
-        ((160, 240), (100, 150), (160, 240)),
-        ((240, 160), (40, 60), (60, 40)),  # on its side
-        ((160, 240), None, (160, 240)),
+        ((480, 720), (20, 30), (60, 90)),
+        ((480, 720), (21, 30), (120, 180)),
+        ((484, 724), (40, 60), (121, 181)),
+        ((480, 720), (100, 150), (480, 720)),
+        ((720, 480), (40, 60), (180, 120)),  # on its side
+        ((480, 720), None, (480, 720)),
     ],
 )
 def test_a_large_jpeg_is_decoded_near_the_shape_that_is_asked_for(shape, near, expected):
@@ -52,15 +52,15 @@ def test_a_large_jpeg_is_decoded_near_the_shape_that_is_asked_for(shape, near, e
 
 
 def test_a_reduced_picture_is_upright():
-    upright = soft_picture((160, 240))
+    upright = soft_picture((480, 720))
     turned = encode(np.ascontiguousarray(np.rot90(upright)), ".jpg")
     exif = (
         b"\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"
         + bytes(4)
     )
     found = decode_image(turned[:2] + exif + turned[2:], (40, 60))
-    assert found.shape == (40, 60, 3)
-    assert np.abs(found.astype(int) - cv2.resize(upright, (60, 40), interpolation=cv2.INTER_AREA)).mean() < 4
+    assert found.shape == (120, 180, 3)
+    assert np.abs(found.astype(int) - cv2.resize(upright, (180, 120), interpolation=cv2.INTER_AREA)).mean() < 4
 
 
 def test_grey_and_progressive_pictures_are_read():

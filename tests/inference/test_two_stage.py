@@ -46,12 +46,15 @@ def test_every_view_is_turned_back(flip: str) -> None:
     assert prediction.levels[0, 4:, 6:].max() == 0
 
 
-def test_views_differ_before_they_are_turned_back() -> None:
+@pytest.mark.parametrize(("count", "calls"), [(1, 1), (8, 2), (40, 4)])
+def test_views_differ_and_go_together_where_pictures_are_few(count: int, calls: int) -> None:
     segmenter = Reddest((4, 6), maps=True)
     reading = Reading(flips=("none", "horizontal", "vertical", "both"))
-    model(reading, segmenter).predict(picture()[None], np.ones((1, 4, 6), bool))
-    corners = [np.argwhere(seen[0, ..., 0])[0].tolist() for seen in segmenter.seen]
-    assert corners == [[0, 0], [0, 5], [3, 0], [3, 5]]
+    predictions = model(reading, segmenter).predict(np.stack([picture()] * count), np.ones((count, 4, 6), bool))
+    assert len(segmenter.seen) == calls
+    first_of_each_view = np.concatenate(segmenter.seen)[::count]
+    assert [np.argwhere(seen[..., 0])[0].tolist() for seen in first_of_each_view] == [[0, 0], [0, 5], [3, 0], [3, 5]]
+    assert all(one.levels[0, 0, 0] == 255 and one.levels[0, 4:, 6:].max() == 0 for one in predictions)
 
 
 def test_members_are_averaged_and_see_their_own_shape() -> None:

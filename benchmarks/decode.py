@@ -1,0 +1,65 @@
+"""A large JPEG → what the network sees, against PIL and against a full decode:
+
+python -m benchmarks.decode
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as PilImage
+
+from benchmarks.table import Row, medians, print_rows, rows_against
+from pipeline.data.formats import FORMATS
+from pipeline.data.images import read_image, read_resized
+from pipeline.data.synthetic import write_dataset
+from pipeline.masks.geometry import resize_image
+from pipeline.masks.rle import Shape
+
+SEEN = (192, 288)
+OURS = "ours"
+QUALITY = 75
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5.0, help="repeats included")
+    print_rows(measure(parser.parse_args().seconds))
+
+
+def measure(seconds: float = 5.0) -> list[Row]:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            (path,) = draw_pictures(Path(folder) / "scenes", 1)
+            tasks = {
+                OURS: lambda: read_resized(path, SEEN),
+                "OpenCV, full decode": lambda: resize_image(read_image(path), SEEN),
+                "PIL, full decode": lambda: read_plainly(path, SEEN),
+            }
+            assert np.abs(tasks[OURS]().astype(int) - tasks["PIL, full decode"]()).mean() < 3
+            case = "1400×2100 JPEG to 192×288"
+            return rows_against("decode", case, OURS, medians(tasks, seconds), scale=1000, unit="ms")
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def draw_pictures(folder: Path, count: int) -> list[Path]:
+    """Labelled scenes as JPEGs at 1400×2100, always the same, and as heavy as the competition's: 0.7 MB."""
+    write_dataset(folder, labelled=count, shape=FORMATS["clouds"].rle_shape, seed=1)
+    paths = sorted((folder / "train_images").iterdir())
+    for path in paths:
+        cv2.imwrite(str(path), cv2.imread(str(path)), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    return paths
+
+
+def read_plainly(path: Path, shape: Shape) -> np.ndarray:
+    with PilImage.open(path) as image:
+        return np.asarray(image.convert("RGB").resize(shape[::-1], PilImage.Resampling.BOX))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Engines over both networks of a finished run, against torch as it comes (eager, fp32), and what they do to Dice:
+
+    python -m benchmarks.engines --artifacts artifacts
+
+Milliseconds per view, in batches of eight. Dice is that of all holdout pictures by the run's own rules.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from benchmarks.table import Row, medians, print_rows
+from pipeline.artifacts import Artifacts
+from pipeline.data.cache import Cache
+from pipeline.data.manifest import Manifest
+from pipeline.data.truth import Truth
+from pipeline.delivery.portable import EXACT, Choice, open_portable
+from pipeline.inference.choosing import draw_probe
+from pipeline.inference.engines import Engine
+from pipeline.inference.two_stage import decide_predictions
+from pipeline.masks.dice import dice
+from pipeline.models.checkpoint import load_checkpoint
+from pipeline.params import Machine
+
+CHOICES: tuple[Choice, ...] = ("torch", "onnx", "openvino")
+PLAIN = "torch as it comes"
+BATCH = 8
+ALIKE = 0.001
+"""Of Dice: an engine should not differ from torch by more. On few pictures one that tips over weighs more than that."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="of a finished run")
+    print_rows(measure(parser.parse_args().artifacts))
+
+
+def measure(artifacts: Path, seconds: float = 8.0) -> list[Row]:
+    model = Artifacts(artifacts).export.model
+    agreement = holdout_agreement(Artifacts(artifacts))
+    rows = []
+    for kind in ("classifier", "segmenter"):
+        checkpoint = next(iter(sorted(model.glob(f"{kind}-*.safetensors"))))
+        network, facts = load_checkpoint(checkpoint)
+        views = np.concatenate([draw_probe(facts.input_shape)] * (BATCH // 2))
+        engines = {name: first_member(model, name, kind) for name in CHOICES}
+        tasks = {PLAIN: run_plainly(network.eval(), views), **{name: run(engines[name], views) for name in CHOICES}}
+        found = {name: 1000 * each / BATCH for name, each in medians(tasks, seconds).items()}
+        case = f"{kind} {facts.input_shape[0]}×{facts.input_shape[1]}"
+        work = f"{count_flops(network, views) / BATCH / 1e9:.2f} GFLOP a view"
+        rows += [Row(f"engine {name}", case, "ms", found[name], PLAIN, found[PLAIN], work) for name in CHOICES]
+    return [_with_agreement(row, agreement) for row in rows]
+
+
+def _with_agreement(row: Row, agreement: dict[str, str]) -> Row:
+    told = agreement.get(row.step.removeprefix("engine "), "") if "segmenter" in row.case else ""
+    return Row(
+        row.step, row.case, row.unit, row.ours, row.baseline, row.theirs, "; ".join(filter(None, (row.note, told)))
+    )
+
+
+def first_member(model: Path, engine: Choice, kind: str) -> Engine:
+    both, _ = open_portable(model, engine, Machine(accelerator="cpu"))
+    return (both.classifiers if kind == "classifier" else both.segmenters)[0]
+
+
+def run(engine: Engine, views: np.ndarray) -> Callable[[], Any]:
+    return lambda: engine(views)
+
+
+def run_plainly(network: torch.nn.Module, views: np.ndarray) -> Callable[[], Any]:
+    @torch.no_grad()
+    def answer() -> torch.Tensor:
+        return torch.sigmoid(network(torch.from_numpy(np.ascontiguousarray(views.transpose(0, 3, 1, 2)))))
+
+    return answer
+
+
+def count_flops(network: torch.nn.Module, views: np.ndarray) -> int:
+    with FlopCounterMode(display=False) as counter:
+        run_plainly(network, views)()
+    return int(counter.get_total_flops())
+
+
+def holdout_agreement(artifacts: Artifacts) -> dict[str, str]:
+    """Engine → its Dice on holdout beside torch's in fp32, and how many pixels of the masks are the same."""
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    cache, truth = Cache.open(artifacts.prepare.cache), Truth.load(artifacts.prepare.truth, manifest.facts)
+    rows = manifest.rows("holdout")
+    true = np.stack([truth.masks(manifest.images["image_id"].iloc[row]) for row in rows])
+    reference = decide_all(artifacts.export.model, "torch", EXACT, cache, rows)
+    told = {}
+    for name in CHOICES:
+        masks = decide_all(artifacts.export.model, name, Machine(accelerator="cpu"), cache, rows)
+        ours, theirs = mean_dice(masks, true), mean_dice(reference, true)
+        warning = f"**more than {ALIKE} apart**: " if abs(ours - theirs) > ALIKE else ""
+        same = 100 * float((masks == reference).mean())
+        told[name] = (
+            f"{warning}Dice {ours:.4f}, torch in fp32 {theirs:.4f}, {same:.2f} % of the pixels equal; "
+            f"{len(rows)} holdout pictures"
+        )
+    return told
+
+
+def decide_all(model: Path, engine: Choice, machine: Machine, cache: Cache, rows: np.ndarray) -> np.ndarray:
+    both, rules = open_portable(model, engine, machine)
+    batches = [rows[begin : begin + BATCH] for begin in range(0, len(rows), BATCH)]
+    return np.concatenate(
+        [
+            np.stack(decide_predictions(both.predict(cache.images[batch], cache.visible[batch]), rules))
+            for batch in tqdm(batches, desc=f"holdout, {engine}", unit="batch", disable=None)
+        ]
+    )
+
+
+def mean_dice(masks: np.ndarray, true: np.ndarray) -> float:
+    return float(
+        np.mean([dice(a, b) for one, other in zip(true, masks, strict=True) for a, b in zip(one, other, strict=True)])
+    )
+
+
+if __name__ == "__main__":
+    main()

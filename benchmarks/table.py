@@ -1,0 +1,152 @@
+"""What benchmarks measure: rows of ours against a named baseline, and what became of them since the last table."""
+
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+SLOWER = 0.75
+"""A ratio that fell below this share of the last one is told. Less than that is this kind of machine's mood."""
+PACKAGES = ("torch", "openvino", "onnxruntime", "opencv-python-headless", "numpy", "numba", "lightning", "pycocotools")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row:
+    step: str
+    case: str
+    unit: str
+    """of `ours` and `theirs`: less is better"""
+    ours: float
+    baseline: str
+    theirs: float
+    note: str = ""
+    last_ratio: float | None = None
+    """of the table before"""
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster than the baseline."""
+        return self.theirs / self.ours
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.step, self.case, self.baseline
+
+    @property
+    def slower(self) -> bool:
+        return self.last_ratio is not None and self.ratio < SLOWER * self.last_ratio
+
+
+@dataclass(frozen=True)
+class Table:
+    machine: dict[str, str]
+    rows: tuple[Row, ...]
+
+    def since(self, last: "Table | None") -> "Table":
+        """Every row with the ratio that the last table gave it."""
+        ratios = {row.key: row.ratio for row in last.rows} if last else {}
+        return replace(self, rows=tuple(replace(row, last_ratio=ratios.get(row.key)) for row in self.rows))
+
+    def markdown(self) -> str:
+        machine = "\n".join(f"- {name}: {value}" for name, value in self.machine.items())
+        head = "| step | case | ours | baseline | theirs | ratio | last | |\n|---|---|--:|---|--:|--:|--:|---|"
+        return f"# Benchmarks\n\n`python -m benchmarks`\n\n{machine}\n\n{head}\n{''.join(map(_line, self.rows))}"
+
+    def write(self, path: Path) -> None:
+        """`path` with .json and with .md."""
+        content = {"machine": self.machine, "rows": [asdict(row) for row in self.rows]}
+        path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        path.with_suffix(".md").write_text(self.markdown(), "utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Table | None":
+        """None where there is none yet."""
+        if not path.with_suffix(".json").is_file():
+            return None
+        content = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        return cls(content["machine"], tuple(Row(**row) for row in content["rows"]))
+
+
+def _line(row: Row) -> str:
+    last = f"{row.last_ratio:.2f}" if row.last_ratio is not None else ""
+    note = "; ".join(part for part in ("**slower than last**" if row.slower else "", row.note) if part)
+    ours, theirs = (f"{value:,.4g} {row.unit}" for value in (row.ours, row.theirs))
+    return f"| {row.step} | {row.case} | {ours} | {row.baseline} | {theirs} | **{row.ratio:.2f}** | {last} | {note} |\n"
+
+
+def describe_machine() -> dict[str, str]:
+    found = {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "system": platform.platform(terse=True),
+        "Python": platform.python_version(),
+    }
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def timed(call: Callable[[], T]) -> tuple[float, T]:
+    begin = time.perf_counter()
+    result = call()
+    return time.perf_counter() - begin, result
+
+
+def alone(task: Callable[..., T], *given: Any) -> T:
+    """In a fresh process: no other task's allocator, compiled code or peak of memory."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(task, given)
+
+
+def peak_gib() -> float:
+    """Of this process; what getrusage says begins with the peak of the process it was started from."""
+    status = Path("/proc/self/status").read_text("utf-8")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 2**20
+
+
+def medians(tasks: Mapping[str, Callable[[], Any]], seconds: float, least: int = 3) -> dict[str, float]:
+    """Seconds of each task. They take turns, so that a busy machine slows all alike, and every timed call comes after
+
+    an untimed one of its own: caches that another one filled would favour whoever comes last.
+    """
+    times: dict[str, list[float]] = {name: [] for name in tasks}
+    end = time.perf_counter() + seconds
+    while min(map(len, times.values())) < least or time.perf_counter() < end:
+        for name, task in tasks.items():
+            task()
+            times[name].append(timed(task)[0])
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def rows_against(step: str, case: str, ours: str, found: Mapping[str, float], scale: float, unit: str) -> list[Row]:
+    """Seconds by name → ours against each of the others."""
+    return [
+        Row(step, case, unit, scale * found[ours], name, scale * theirs)
+        for name, theirs in found.items()
+        if name != ours
+    ]
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    for row in rows:
+        told = f"{row.step}, {row.case}: {row.ours:.4g} {row.unit}; {row.baseline} {row.theirs:.4g} (×{row.ratio:.2f})"
+        print(told, row.note)

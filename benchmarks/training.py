@@ -1,0 +1,150 @@
+"""Training steps of both networks, against the plain loop:
+
+    python -m benchmarks.training
+
+Ours: batches from the cache, the task as Lightning runs it, with the machine's own settings. The plain loop: every
+JPEG (1400×2100) read, decoded with PIL and resized when its turn comes, eager fp32, an optimiser's step. Same networks,
+loss, optimiser, input shape, batches, flips and threads; each in a process of its own, in turns. Medians over steps,
+the first ones apart.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+import warnings
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback
+
+from benchmarks.decode import draw_pictures, read_plainly
+from benchmarks.table import Row, alone, print_rows
+from pipeline.artifacts import Artifacts
+from pipeline.data.formats import FORMATS
+from pipeline.data.manifest import Manifest
+from pipeline.learning.augment import Augment
+from pipeline.learning.fit import build_task, build_trainer, quiet
+from pipeline.learning.loaders import Pictures, make_train_loader
+from pipeline.learning.optimisers import build_optimiser
+from pipeline.learning.sampling import Draw
+from pipeline.learning.tasks import ClassifierTask, SegmenterTask
+from pipeline.masks.rle import Shape
+from pipeline.models.machine import calm_allocator
+from pipeline.params import Machine, Prepare, TrainClassifier, Training, TrainSegmenter
+from stages import prepare
+
+SHAPE: Shape = (192, 288)
+PICTURES = 64
+WARM = 3
+"""Steps that are not counted: they ask for memory that later ones have."""
+CLASSES = len(FORMATS["clouds"].classes)
+CPU = Machine(accelerator="cpu")
+Settings = TrainClassifier | TrainSegmenter
+NETWORKS: dict[str, Settings] = {
+    "classifier": TrainClassifier(machine=CPU),
+    "segmenter": TrainSegmenter(machine=CPU),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=12, help="of each network, each way, each turn")
+    parser.add_argument("--repeats", type=int, default=2)
+    given = parser.parse_args()
+    print_rows(measure(given.steps, given.repeats))
+
+
+def measure(steps: int = 12, repeats: int = 2) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        draw_pictures(root / "scenes", PICTURES)
+        settings = Prepare(root=root / "scenes", cache_shape=SHAPE, validation_share=0, holdout_share=0)
+        prepare.main(settings, Artifacts(root))
+        return [measure_network(name, root, steps, repeats) for name in NETWORKS]
+
+
+def measure_network(name: str, root: Path, steps: int, repeats: int) -> Row:
+    turns = [(alone(train_fast, name, root, steps), alone(train_plainly, name, root, steps)) for _ in range(repeats)]
+    ours, theirs = (1000 * statistics.median(each) / NETWORKS[name].batch_size for each in zip(*turns, strict=True))
+    note = f"{1000 / ours:.1f} pictures a second, {1000 / theirs:.1f} the plain way"
+    case = f"{name} {SHAPE[0]}×{SHAPE[1]}, batches of {NETWORKS[name].batch_size}"
+    return Row("training step, per picture", case, "ms", ours, "the plain loop", theirs, note)
+
+
+class Clock(Callback):
+    """Seconds from the end of a step to the end of the next: reading the batch is part of it."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.ends.append(time.perf_counter())
+
+    @property
+    def seconds(self) -> float:
+        return float(np.median(np.diff(self.ends)[WARM:]))
+
+
+def train_fast(name: str, root: Path, steps: int) -> float:
+    """Median seconds of a step."""
+    calm_allocator()
+    params, clock = NETWORKS[name], Clock()
+    pictures, task = open_pictures(Pictures, root, params), build_benchmark_task(params)
+    task.network.to(memory_format=torch.channels_last)
+    loader = make_train_loader(pictures, many_rows(params, steps), params, seed=0)
+    os.chdir(root)  # where Lightning leaves its last checkpoint
+    with quiet():
+        warnings.filterwarnings("ignore", ".*no `val_dataloader`.*")
+        build_trainer(params.model_copy(update={"epochs": 1}), [clock]).fit(task, loader)
+    return clock.seconds
+
+
+def train_plainly(name: str, root: Path, steps: int) -> float:
+    params, clock = NETWORKS[name], Clock()
+    pictures, task = open_pictures(PicturesFromFiles, root, params), build_benchmark_task(params)
+    task.setup("fit")
+    optimiser = build_optimiser(task.network.train(), params.optimiser)
+    for batch in make_train_loader(pictures, many_rows(params, steps), params, seed=0):
+        optimiser.zero_grad()
+        plain = batch._replace(images=batch.images.contiguous())
+        task.compare(task.network(plain.images), plain).backward()
+        torch.nn.utils.clip_grad_norm_(task.network.parameters(), params.gradient_clip)
+        optimiser.step()
+        clock.on_train_batch_end()
+    return clock.seconds
+
+
+class PicturesFromFiles(Pictures):
+    """Every JPEG read and decoded when its turn comes; its truth, which is small, comes from the cache."""
+
+    def __getitem__(self, draw: Draw) -> Any:
+        sample, presence, seed = super().__getitem__(draw)
+        read = sample._replace(image=read_plainly(self.paths[draw.row], SHAPE))
+        return (self.augment(read, draw.seed), presence, seed)
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        return sorted((self.folder.parents[1] / "scenes" / "train_images").iterdir())
+
+
+def open_pictures(kind: type[Pictures], root: Path, params: Training) -> Pictures:
+    prepared = Artifacts(root).prepare
+    presence = Manifest.load(prepared.manifest, prepared.images).presence()
+    return kind(prepared.cache, presence, SHAPE, Augment(params.augmentation))
+
+
+def build_benchmark_task(params: Settings) -> ClassifierTask | SegmenterTask:
+    return build_task(params, SHAPE, torch.full((CLASSES,), 0.5), seed=0)
+
+
+def many_rows(params: Training, steps: int) -> np.ndarray:
+    return np.arange((WARM + 1 + steps) * params.batch_size) % PICTURES
+
+
+if __name__ == "__main__":
+    main()

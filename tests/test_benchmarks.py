@@ -1,0 +1,47 @@
+"""The table of benchmarks: what got slower must show."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.table import Row, Table, medians, rows_against
+
+
+def table(ours: float) -> Table:
+    return Table({"cores": "2"}, (Row("decode", "a JPEG", "ms", ours, "PIL", 12.0),))
+
+
+@pytest.mark.parametrize(("ours", "slower"), [(2.0, False), (2.6, False), (2.7, True), (12.0, True)])
+def test_a_ratio_that_fell_by_a_quarter_is_told(tmp_path: Path, ours: float, slower: bool) -> None:
+    table(2.0).write(tmp_path / "table")
+    found = table(ours).since(Table.read(tmp_path / "table"))
+    assert found.rows[0].last_ratio == 6
+    assert found.rows[0].slower == slower
+    assert ("slower than last" in found.markdown()) == slower
+
+
+def test_the_first_table_has_nothing_to_compare_with(tmp_path: Path) -> None:
+    assert Table.read(tmp_path / "table") is None
+    assert not table(12.0).since(None).rows[0].slower
+
+
+def test_a_slower_machine_alone_is_not_told(tmp_path: Path) -> None:
+    table(2.0).write(tmp_path / "table")
+    twice = Table({}, (Row("decode", "a JPEG", "ms", 4.0, "PIL", 24.0),))
+    assert not twice.since(Table.read(tmp_path / "table")).rows[0].slower
+
+
+def test_markdown_has_a_line_for_every_row() -> None:
+    assert "| decode | a JPEG | 2 ms | PIL | 12 ms | **6.00** |  |  |" in table(2.0).markdown()
+
+
+def test_ours_stands_against_each_of_the_others() -> None:
+    rows = rows_against("step", "case", "ours", {"ours": 0.5, "PIL": 2.0, "OpenCV": 1.0}, scale=1000, unit="ms")
+    assert [(row.baseline, row.ours, row.ratio) for row in rows] == [("PIL", 500, 4), ("OpenCV", 500, 2)]
+
+
+def test_tasks_take_turns() -> None:
+    turns: list[str] = []
+    found = medians({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, seconds=0, least=2)
+    assert turns == ["a", "a", "b", "b"] * 2
+    assert set(found) == {"a", "b"}
