@@ -23,7 +23,7 @@ def predict(
     model: Annotated[Path, typer.Option(help="Folder of a portable model")] = Path("artifacts/export/model"),
     out: Annotated[str, typer.Option(help="Folder for the results")] = "predicted",
     engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures computed at once")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures computed at once, by each core")] = 4,
     shard_size: Annotated[int, typer.Option(min=1, help="Pictures that are done again after a crash, at most")] = 64,
     cluster: Annotated[str | None, typer.Option(help="Spread over Ray: local, or a cluster's address")] = None,
 ) -> None:

@@ -1,9 +1,10 @@
-"""Pictures on their way: files → what the networks say → masks as RLE; reading, predicting and writing overlap."""
+"""Pictures on their way: files → what the networks say → masks as RLE, several batches side by side."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import fsspec
@@ -17,8 +18,6 @@ from pipeline.masks.geometry import Image, resize_image
 from pipeline.masks.rle import Mask, encode_rle
 from pipeline.masks.rule import Rules
 
-AHEAD = 2
-"""Batches that are read before they are asked for, and masks that may wait to be encoded."""
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -49,23 +48,20 @@ class Reader:
         return image, find_visible(image, facts.nodata)
 
 
-def decide_pictures(model: TwoStage, rules: Rules, addresses: Sequence[str], batch_size: int) -> Iterator[Decided]:
-    """Pictures in their order, each decided by the rules. A picture that cannot be read has a fault, and no masks."""
+def decide_pictures(
+    model: TwoStage, rules: Rules, addresses: Iterable[str], batch_size: int, streams: int = 1
+) -> Iterator[Decided]:
+    """Pictures in their order, each decided by the rules. A picture that cannot be read has a fault, and no masks.
+
+    A thread takes a batch from file to RLE: while `streams` of them wait for the networks, another one reads.
+    """
     read = Reader(model)
-    batches = [addresses[begin : begin + batch_size] for begin in range(0, len(addresses), batch_size)]
-    with ThreadPoolExecutor() as threads:
 
-        def read_batch(batch: Sequence[str]) -> list[tuple[Image, Mask] | str]:
-            return [read(address) for address in batch]
+    def decide(batch: Sequence[str]) -> list[Decided]:
+        return decide_batch(rules, batch, predict_batch(model, [read(address) for address in batch]))
 
-        def predict() -> Iterator[tuple[Sequence[str], list[Prediction | str]]]:
-            for batch, pictures in zip(batches, ahead(threads, read_batch, batches), strict=True):
-                yield batch, predict_batch(model, pictures)
-
-        def decide(pair: tuple[Sequence[str], list[Prediction | str]]) -> list[Decided]:
-            return decide_batch(rules, *pair)
-
-        for decided in ahead(threads, decide, predict()):
+    with ThreadPoolExecutor(streams + 1) as threads:
+        for decided in ahead(threads, decide, batches(addresses, batch_size), streams + 1):
             yield from decided
 
 
@@ -87,12 +83,18 @@ def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[P
     ]
 
 
-def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In]) -> Iterator[Out]:
-    """Like map, in order, with a few results computed before they are asked for, and never more."""
+def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:
+    """Like map, in order, with so many calls under way or done before they are asked for, and never more."""
     waiting: deque[Future[Out]] = deque()
     for one in inputs:
         waiting.append(threads.submit(call, one))
-        if len(waiting) > AHEAD:
+        if len(waiting) > count:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
+
+
+def batches(inputs: Iterable[In], size: int) -> Iterator[list[In]]:
+    remaining = iter(inputs)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from pipeline.data.manifest import Facts
-from pipeline.inference.choosing import answer, open_fastest
+from pipeline.inference.choosing import answer, find_fastest
 from pipeline.inference.engines import ENGINES, Engine, TorchEngine
 from pipeline.inference.two_stage import TwoStage, fit_images
 from pipeline.json_file import read_json, write_json
@@ -25,8 +25,6 @@ from pipeline.params import Machine
 
 Choice = Literal["auto", "openvino", "onnx", "torch"]
 EXACT = Machine(accelerator="cpu", precision="fp32")
-
-
 ANSWERS = "answers.safetensors"
 """What torch answers to the probe of `pipeline.inference.choosing`, member by member."""
 
@@ -78,22 +76,23 @@ def _export_onnx(network: nn.Module, shape: Shape, path: Path, opset: int) -> No
     program.save(path, external_data=False)
 
 
-def open_portable(folder: Path, engine: Choice = "auto", machine: Machine | None = None) -> tuple[TwoStage, Rules]:
-    """A portable model folder → both stages and the rules. "auto" is the fastest engine that answers like torch."""
+def open_portable(
+    folder: Path, engine: Choice = "auto", machine: Machine | None = None, streams: int = 1
+) -> tuple[TwoStage, Rules]:
+    """A portable model folder → both stages and the rules. "auto" is the fastest engine that answers like torch.
+
+    With one stream a call has all cores, and a picture is done soonest; with as many as there are cores, most are done.
+    """
     if not (folder / "model.json").is_file():
         raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
+    machine = machine or Machine()
     content, rules = read_json(folder / "model.json"), Rules.model_validate(read_json(folder / "rules.json"))
-    engines = _open_engines(folder, content, engine, machine or Machine())
-    classifiers, segmenters = ([engines[name] for name in content[kind]] for kind in ("classifiers", "segmenters"))
-    return TwoStage(Facts.from_dict(content["data"]), classifiers, segmenters, rules.reading), rules
-
-
-def _open_engines(folder: Path, content: dict[str, Any], engine: Choice, machine: Machine) -> dict[str, Engine]:
-    stems = [folder / name for kind in ("classifiers", "segmenters") for name in content[kind]]
-    if engine != "auto":
-        return {stem.name: ENGINES[engine](stem, machine) for stem in stems}
-    fastest = open_fastest(stems, machine, load_file(folder / ANSWERS))
-    return fastest.members
+    stems = {kind: [folder / name for name in content[kind]] for kind in ("classifiers", "segmenters")}
+    name = engine
+    if name == "auto":
+        name = find_fastest([stem for each in stems.values() for stem in each], machine, load_file(folder / ANSWERS))
+    opened = {kind: [ENGINES[name](stem, machine, streams) for stem in each] for kind, each in stems.items()}
+    return TwoStage(Facts.from_dict(content["data"]), reading=rules.reading, **opened), rules
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,10 @@ class Tried:
     """mean, of the probabilities of the member that differs most"""
     seconds: float
     """for the probe, all members together"""
-    members: dict[str, Engine]
 
 
-def open_fastest(stems: Sequence[Path], machine: Machine, answers: Answers) -> Tried:
-    """Paths of the members without their endings → all of them in the fastest engine that answers like torch."""
+def find_fastest(stems: Sequence[Path], machine: Machine, answers: Answers) -> EngineName:
+    """Paths of the members without their endings → the fastest engine that answers like torch."""
     tried = [one for name in ENGINES if (one := _try_engine(name, stems, machine, answers))]
     trusted = [one for one in tried if one.difference <= TOLERANCE]
     if not trusted:
@@ -43,18 +42,18 @@ def open_fastest(stems: Sequence[Path], machine: Machine, answers: Answers) -> T
         raise Mendable(
             f"every engine differs from torch's own answer by more than {TOLERANCE} in the mean: {found}; export anew"
         )
-    return min(trusted, key=lambda one: one.seconds)
+    return min(trusted, key=lambda one: one.seconds).engine
 
 
 def _try_engine(name: EngineName, stems: Sequence[Path], machine: Machine, answers: Answers) -> Tried | None:
     """None where the engine is not installed."""
     try:
-        members = {stem.name: ENGINES[name](stem, machine) for stem in stems}
+        members = {stem.name: ENGINES[name](stem, machine, 1) for stem in stems}
     except EngineMissing:
         return None
     given = {member: answer(engine) for member, engine in members.items()}
     difference = max(float(np.abs(given[member] - answers[member]).mean()) for member in members)
-    return Tried(name, difference, min(_time(members.values()) for _ in range(REPEATS)), members)
+    return Tried(name, difference, min(_time(members.values()) for _ in range(REPEATS)))
 
 
 def answer(engine: Engine) -> npt.NDArray[np.float32]:

@@ -3,8 +3,10 @@
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
 from types import ModuleType
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,7 @@ from torch import nn
 from pipeline.masks.rle import Shape
 from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_checkpoint
-from pipeline.models.machine import resolve_device, resolve_precision
+from pipeline.models.machine import count_cores, resolve_device, resolve_precision
 from pipeline.params import Machine
 
 Images = npt.NDArray[np.uint8]
@@ -32,15 +34,18 @@ class Engine(Protocol):
     def input_shape(self) -> Shape: ...
 
     def __call__(self, images: Images) -> Probabilities:
-        """Images at the input shape → probabilities."""
+        """Images at the input shape → probabilities. May be called from several threads at once."""
 
 
 class TorchEngine:
+    """A network as it was trained. Calls take turns: every one uses all cores, or the GPU."""
+
     def __init__(self, network: nn.Module, input_shape: Shape, machine: Machine) -> None:
         self.input_shape = input_shape
         self._device = resolve_device(machine.accelerator)
         self._half = resolve_precision(machine) == "bf16"
         self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._turn = Lock()
 
     @classmethod
     def open(cls, checkpoint: Path, machine: Machine) -> "TorchEngine":
@@ -51,7 +56,7 @@ class TorchEngine:
     def __call__(self, images: Images) -> Probabilities:
         # The view N×3×H×W of N×H×W×3 is what torch calls channels last: no copy.
         batch = torch.from_numpy(np.ascontiguousarray(images)).to(self._device).permute(0, 3, 1, 2)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+        with self._turn, torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
             logits = self._network(batch)
         return np.asarray(logits.float().sigmoid().cpu().numpy(), np.float32)
 
@@ -59,9 +64,12 @@ class TorchEngine:
 class OnnxEngine:
     """An exported network (N×3×H×W uint8 in, probabilities out) in ONNX Runtime, fp32."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, streams: int = 1) -> None:
         runtime = _require("onnxruntime")
-        self._session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        options = runtime.SessionOptions()
+        if streams > 1:
+            options.intra_op_num_threads = max(1, count_cores() // streams)
+        self._session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         height, width = self._session.get_inputs()[0].shape[2:]
         self.input_shape: Shape = (height, width)
 
@@ -74,7 +82,7 @@ class OnnxEngine:
 class OpenVinoEngine:
     """An exported network in OpenVINO; "auto" precision is bf16 where the processor computes in it."""
 
-    def __init__(self, path: Path, machine: Machine) -> None:
+    def __init__(self, path: Path, machine: Machine, streams: int = 1) -> None:
         openvino = _require("openvino")
         core = openvino.Core()
         model = core.read_model(path)
@@ -84,35 +92,43 @@ class OpenVinoEngine:
         steps = openvino.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_layout(openvino.Layout("NHWC"))
         steps.input().model().set_layout(openvino.Layout("NCHW"))
-        hints = {"PERFORMANCE_HINT": "LATENCY"}
+        settings: dict[str, object] = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": count_cores()}
         if machine.precision != "auto":
-            hints["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[machine.precision]
-        self._compiled = core.compile_model(steps.build(), "CPU", hints)
-        self._request = self._compiled.create_infer_request()
+            settings["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[machine.precision]
+        self._compiled = core.compile_model(steps.build(), "CPU", settings)
+        self._requests: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(streams):
+            self._requests.put(self._compiled.create_infer_request())
 
     def __call__(self, images: Images) -> Probabilities:
-        results = self._request.infer({0: np.ascontiguousarray(images)})
-        return np.array(results[self._compiled.output(0)], np.float32)
+        request = self._requests.get()
+        try:
+            results = request.infer({0: np.ascontiguousarray(images)})
+            # A copy: the next call writes its results to the same place.
+            return np.array(results[self._compiled.output(0)], np.float32)
+        finally:
+            self._requests.put(request)
 
 
-def _open_torch(stem: Path, machine: Machine) -> Engine:
+def _open_torch(stem: Path, machine: Machine, _: int) -> Engine:
     return TorchEngine.open(stem.with_suffix(".safetensors"), machine)
 
 
-def _open_onnx(stem: Path, _: Machine) -> Engine:
-    return OnnxEngine(stem.with_suffix(".onnx"))
+def _open_onnx(stem: Path, _: Machine, streams: int) -> Engine:
+    return OnnxEngine(stem.with_suffix(".onnx"), streams)
 
 
-def _open_openvino(stem: Path, machine: Machine) -> Engine:
-    return OpenVinoEngine(stem.with_suffix(".onnx"), machine)
+def _open_openvino(stem: Path, machine: Machine, streams: int) -> Engine:
+    return OpenVinoEngine(stem.with_suffix(".onnx"), machine, streams)
 
 
-ENGINES: dict[EngineName, Callable[[Path, Machine], Engine]] = {
+ENGINES: dict[EngineName, Callable[[Path, Machine, int], Engine]] = {
     "openvino": _open_openvino,
     "onnx": _open_onnx,
     "torch": _open_torch,
 }
-"""Path of an exported member without its ending, and the machine → its engine; the usually fastest first."""
+"""Path of an exported member without its ending, the machine, and streams (calls that are computed side by side, each
+by its share of the cores) → its engine; the usually fastest first."""
 
 
 def _require(module: str) -> ModuleType:

@@ -39,7 +39,12 @@ def resolve_workers(machine: Machine) -> int:
     if machine.workers != "auto":
         return machine.workers
     on_gpu = resolve_device(machine.accelerator).type == "cuda"
-    return min(MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1)) if on_gpu else 0
+    return min(MOST_WORKERS, max(1, count_cores() - 1)) if on_gpu else 0
+
+
+def count_cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def calm_allocator() -> None:

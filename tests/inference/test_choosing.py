@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.inference import choosing
-from pipeline.inference.choosing import EVERY, answer, draw_probe, open_fastest
+from pipeline.inference.choosing import EVERY, answer, draw_probe, find_fastest
 from pipeline.inference.engines import ENGINES, EngineMissing
 from pipeline.mendable import Mendable
 from pipeline.params import Machine
@@ -39,7 +39,7 @@ def engines(monkeypatch: pytest.MonkeyPatch, values: dict[str, float], seconds: 
 
 def choose(expected: float = 0.5) -> str:
     answers = {"one": answer(Constant(expected))}
-    return open_fastest([Path("one")], Machine(), answers).engine
+    return find_fastest([Path("one")], Machine(), answers)
 
 
 def test_the_fastest_that_agrees_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
