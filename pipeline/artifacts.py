@@ -138,6 +138,16 @@ class ReportFolder(StageFolder):
     def page(self) -> Path:
         return self.folder / "report.html"
 
+    @property
+    def labels(self) -> Path:
+        """Page: labels that the networks contradict."""
+        return self.folder / "labels.html"
+
+    @property
+    def contradictions(self) -> Path:
+        """Table: all of those labels, the most surprising first."""
+        return self.folder / "contradictions.csv"
+
 
 @dataclass(frozen=True)
 class Artifacts:

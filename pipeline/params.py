@@ -228,14 +228,16 @@ class Submit(Section):
 
 
 class Export(Section):
-    opset: int = Field(18, ge=18)
     tolerance: float = Field(1e-3, gt=0, description="largest allowed difference of a probability from torch")
+    half: bool = Field(False, description="keep weights in 16 bits, half the size; tolerance is then against those")
+    with_onnx: bool = Field(True, description="false: ONNX is made where the model is first used, a third of the size")
     checked_pictures: int = Field(16, ge=1, description="pictures on which the exported models are compared with torch")
 
 
 class Report(Section):
     best: int = Field(6, ge=0, description="pictures shown of the best")
     worst: int = Field(12, ge=0, description="pictures shown of the worst")
+    labels: int = Field(40, ge=0, description="labels shown on the page of those to look at again")
     title: str = "nephoscope"
     earlier: Path | None = Field(
         None,

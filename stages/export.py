@@ -23,7 +23,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
     images = np.asarray(Cache.open(artifacts.prepare.cache).images[rows])
 
     with writing(artifacts.export.model) as unfinished:
-        export_model(unfinished, *members, rules, params.opset)
+        export_model(unfinished, *members, rules, half=params.half, with_onnx=params.with_onnx)
         exported, _ = open_portable(unfinished, "onnx")
         original, _ = open_portable(unfinished, "torch", EXACT)
         agreement = compare(exported, original, images)

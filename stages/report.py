@@ -6,6 +6,8 @@ It shows all settings, so alone among the stages it takes the whole of Params.
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from pipeline.artifacts import Artifacts, writing
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
@@ -14,10 +16,13 @@ from pipeline.delivery.page import Page, render
 from pipeline.delivery.page_comparison import show_comparison
 from pipeline.delivery.page_findings import read_tables, show_faults, show_findings
 from pipeline.delivery.page_gallery import Gallery, choose_best, choose_worst
+from pipeline.delivery.page_labels import render_labels, show_doubts
 from pipeline.delivery.page_results import show_results
 from pipeline.delivery.page_run import show_settings, show_splits, show_training, show_versions
 from pipeline.delivery.page_tuning import show_tuning
+from pipeline.evaluation.contradictions import find_contradictions, sort_by_surprise
 from pipeline.evaluation.judged import Judged
+from pipeline.evaluation.judgement import judge
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json
@@ -63,7 +68,28 @@ def main(params: Params, artifacts: Artifacts) -> None:
     )
     with writing(artifacts.report.page) as unfinished:
         unfinished.write_text(render(page), "utf-8")
-    print(f"{artifacts.report.page}: {artifacts.report.page.stat().st_size / 1e6:.1f} MB")
+    report_labels(rules, manifest, params.report.labels, artifacts)
+    for path in (artifacts.report.page, artifacts.report.labels):
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def report_labels(rules: Rules, manifest: Manifest, count: int, artifacts: Artifacts) -> None:
+    """Labels of all pictures that no gradient saw: validation (with folds that is all of it and train) and holdout."""
+    truth, cache = Truth.load(artifacts.prepare.truth, manifest.facts), Cache.open(artifacts.prepare.cache)
+    galleries, tables = {}, []
+    for split in ("validation", "holdout"):
+        judged = Judged(ProbabilityStore.open(artifacts.predict.probabilities(split)), truth)
+        judgements = judge(judged, rules).table()
+        galleries[split] = Gallery(judged, rules, manifest, cache, judgements)
+        tables.append(find_contradictions(judged, rules, split))
+    table = sort_by_surprise(pd.concat(tables))
+    labels = sum(len(gallery.judgements) for gallery in galleries.values())
+    with writing(artifacts.report.contradictions) as unfinished:
+        table.to_csv(unfinished, index=False, float_format="%.4f")
+    doubts = show_doubts(table, galleries, count)
+    with writing(artifacts.report.labels) as unfinished:
+        listed = artifacts.report.contradictions.name
+        unfinished.write_text(render_labels(doubts, len(table), labels, listed, rules.judged_shape), "utf-8")
 
 
 def require(artifacts: Artifacts) -> None:
@@ -78,7 +104,7 @@ def needed(artifacts: Artifacts) -> Iterator[tuple[str, Path]]:
     yield from (("prepare", path) for path in (prepare.manifest, prepare.images, prepare.truth, prepare.cache))
     yield "train_classifier", artifacts.train_classifier.history
     yield "train_segmenter", artifacts.train_segmenter.history
-    yield "predict", artifacts.predict.probabilities("holdout")
+    yield from (("predict", artifacts.predict.probabilities(split)) for split in ("validation", "holdout"))
     yield from (("tune", path) for path in (artifacts.tune.rules, artifacts.tune.tables))
     yield from (("evaluate", path) for path in (evaluate.tables, evaluate.plots))
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.delivery.portable import Choice
+from pipeline.delivery.portable import SHIPPED, Choice
 from pipeline.delivery.predicting import predict_pictures
 from pipeline.mendable import Mendable
 
@@ -20,21 +20,34 @@ def _group() -> None:
 @app.command(no_args_is_help=True)
 def predict(
     pictures: Annotated[list[str], typer.Argument(help="Files, folders or patterns; also s3://… or gs://…")],
-    model: Annotated[Path, typer.Option(help="Folder of a portable model")] = Path("artifacts/export/model"),
+    model: Annotated[
+        Path, typer.Option(help="Folder of a portable model; by default the one that is shipped")
+    ] = SHIPPED,
     out: Annotated[str, typer.Option(help="Folder for the results")] = "predicted",
     engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures computed at once, by each core")] = 4,
     shard_size: Annotated[int, typer.Option(min=1, help="Pictures that are done again after a crash, at most")] = 64,
+    masks: Annotated[bool, typer.Option(help="Write every mask as a PNG, too")] = True,
     cluster: Annotated[str | None, typer.Option(help="Spread over Ray: local, or a cluster's address")] = None,
 ) -> None:
-    """Masks of pictures, as the competition writes them: OUT/submission.csv, and OUT/faults.csv for what is no picture.
+    """Which patterns pictures show, and where.
+
+    OUT/submission.csv: masks as the competition writes them. OUT/summary.csv: the chance that a class is there, how
+    sure the decision is, its share of the picture. OUT/masks: every mask as a PNG. OUT/faults.csv: what is no picture.
 
     A run that was interrupted goes on where it stopped: say the same again.
 
     nephoscope predict artifacts/synthesize/dataset/test_images --out predicted
     """
     decided, faulty = predict_pictures(
-        pictures, model, out, engine=engine, batch_size=batch_size, shard_size=shard_size, cluster=cluster
+        pictures,
+        model,
+        out,
+        engine=engine,
+        batch_size=batch_size,
+        shard_size=shard_size,
+        cluster=cluster,
+        masks=masks,
     )
     typer.echo(f"{out}/submission.csv: {decided} pictures")
     if faulty:

@@ -42,7 +42,12 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The page as HTML; every text that comes from data is escaped."""
+    """The page as HTML."""
+    return new_environment().get_template("page.html.jinja").render(page=page)
+
+
+def new_environment() -> Environment:
+    """Every text that comes from data is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -51,10 +56,10 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = lambda value: to_cell(value).text
-    return environment.get_template("page.html.jinja").render(
-        page=page,
+    environment.globals.update(
         outcomes=OUTCOMES,
         to_hex=to_hex,
         dark_colours=[to_hex(colour) for colour in CLASS_COLOURS],
         light_colours=[readable_on_white(colour) for colour in CLASS_COLOURS],
     )
+    return environment

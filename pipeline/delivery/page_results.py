@@ -10,8 +10,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from pipeline.delivery.page_tables import Cell, Table, show_dice, show_rules, to_cell
-from pipeline.evaluation.figures import Line, draw_curves, draw_dice_per_class, draw_intervals
+from pipeline.evaluation.figures import Line, draw_curves, draw_dice_per_class, draw_intervals, draw_reliability
 from pipeline.evaluation.outcomes import FALSE_ALARM, HIT, MISS, RIGHT_NOTHING
+from pipeline.evaluation.reliability import CHANCE, EVERY_CLASS
 from pipeline.evaluation.svg import to_svg
 from pipeline.evaluation.tables import OURS
 from pipeline.masks.rule import Rules
@@ -51,6 +52,9 @@ class Results:
     rules: Table
     presence: Table
     presence_drawing: Drawing
+    reliability_drawing: Drawing
+    brier: Table
+    sureness: Table
     pixels_drawing: Drawing
     confusions: tuple[Confusion, ...]
 
@@ -79,6 +83,9 @@ def show_results(tables: Tables, curves: Tables, rules: Rules) -> Results:
         rules=show_rules(rules),
         presence=Table.of_frame("Presence at the tuned thresholds", tables["presence"]),
         presence_drawing=_presence_drawing(tables["presence"], curves["presence"]),
+        reliability_drawing=_reliability_drawing(tables["reliability"]),
+        brier=Table.of_frame("Brier score and error of calibration, before and after", _pooled(tables["brier"])),
+        sureness=Table.of_frame("Decisions on presence, sure and unsure", tables["sureness"]),
         pixels_drawing=_pixels_drawing(tables["pixels"], curves["pixels"], rules),
         confusions=tuple(_confusion(row) for row in tables["pixels"].to_dict("records")),
     )
@@ -93,6 +100,17 @@ def _presence_drawing(table: pd.DataFrame, curves: pd.DataFrame) -> Drawing:
     ]
     caption = "Presence: precision over recall; a dot is the tuned presence threshold"
     return Drawing.of_figure("presence", draw_curves(curves, lines), caption)
+
+
+def _reliability_drawing(table: pd.DataFrame) -> Drawing:
+    caption = (
+        "Reliability of presence, all classes: the nearer to the diagonal, the more a probability means what it says"
+    )
+    return Drawing.of_figure("reliability", draw_reliability(_pooled(table), CHANCE), caption)
+
+
+def _pooled(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["class_name"] == EVERY_CLASS].drop(columns="class_name")
 
 
 def _pixels_drawing(table: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> Drawing:

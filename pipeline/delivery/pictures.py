@@ -9,14 +9,15 @@ from typing import NamedTuple, TypeVar
 
 import fsspec
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.data.images import ImageError, decode_image
 from pipeline.data.visible import find_visible
 from pipeline.evaluation.store import Prediction
-from pipeline.inference.two_stage import TwoStage, decide_predictions
+from pipeline.inference.two_stage import TwoStage, decide_predictions, raw_presences
 from pipeline.masks.geometry import Image, resize_image
 from pipeline.masks.rle import Mask, encode_rle
-from pipeline.masks.rule import Rules
+from pipeline.masks.rule import Presences, Rules, judge_presence
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -29,6 +30,10 @@ class Decided(NamedTuple):
     rles: tuple[str, ...]
     """per class, at the judged shape"""
     fault: str = ""
+    chances: tuple[float, ...] = ()
+    """per class, that it is there"""
+    confidences: tuple[float, ...] = ()
+    """per class, that the decision whether it is there is right"""
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,22 @@ def predict_batch(model: TwoStage, pictures: Sequence[tuple[Image, Mask] | str])
 
 def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[Prediction | str]) -> list[Decided]:
     known = [one for one in predictions if not isinstance(one, str)]
-    masks = iter(decide_predictions(known, rules) if known else [])
+    each = iter(zip(decide_predictions(known, rules), *judge_predictions(known, rules), strict=True) if known else ())
     return [
-        Decided(address, (), one) if isinstance(one, str) else Decided(address, tuple(map(encode_rle, next(masks))))
+        Decided(address, (), one) if isinstance(one, str) else _decided(address, *next(each))
         for address, one in zip(addresses, predictions, strict=True)
     ]
+
+
+def _decided(address: str, masks: npt.NDArray[np.bool_], chances: Presences, confidences: Presences) -> Decided:
+    rles = tuple(map(encode_rle, masks))
+    return Decided(address, rles, "", tuple(map(float, chances)), tuple(map(float, confidences)))
+
+
+def judge_predictions(predictions: Sequence[Prediction], rules: Rules) -> tuple[Presences, Presences]:
+    """Chances and confidences, N×C each."""
+    verdict = judge_presence(raw_presences(predictions), rules)
+    return verdict.chance, verdict.confidence
 
 
 def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:

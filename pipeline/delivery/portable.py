@@ -1,16 +1,21 @@
 """The portable model: one folder with both networks (ONNX and safetensors), the rules, classes and shapes."""
 
+import hashlib
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import platformdirs
 import torch
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
+from tqdm import tqdm
 
+from pipeline.artifacts import writing
 from pipeline.data.manifest import Facts
 from pipeline.inference.choosing import answer, find_fastest
 from pipeline.inference.engines import ENGINES, Engine, TorchEngine
@@ -19,12 +24,15 @@ from pipeline.json_file import read_json, write_json
 from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import load_checkpoint
+from pipeline.models.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.models.folding import fold_decoder
 from pipeline.params import Machine
 
 Choice = Literal["auto", "openvino", "onnx", "torch"]
 EXACT = Machine(accelerator="cpu", precision="fp32")
+SHIPPED = Path(__file__).parent / "shipped"
+"""The model that comes with the package, trained on real clouds: see its card."""
+OPSET = 18
 ANSWERS = "answers.safetensors"
 """What torch answers to the probe of `pipeline.inference.choosing`, member by member."""
 
@@ -39,7 +47,13 @@ class _WithProbabilities(nn.Module):
 
 
 def export_model(
-    folder: Path, classifiers: Sequence[Path], segmenters: Sequence[Path], rules: Rules, opset: int
+    folder: Path,
+    classifiers: Sequence[Path],
+    segmenters: Sequence[Path],
+    rules: Rules,
+    *,
+    half: bool = False,
+    with_onnx: bool = True,
 ) -> None:
     """Checkpoints and rules → a folder that `open_portable` reads, here or elsewhere."""
     folder.mkdir(parents=True)
@@ -48,25 +62,59 @@ def export_model(
         for checkpoint in checkpoints:
             network, facts = load_checkpoint(checkpoint)
             name = f"{kind[:-1]}-{facts.member}"
-            shutil.copyfile(checkpoint, folder / f"{name}.safetensors")
-            _export_onnx(network, facts.input_shape, folder / f"{name}.onnx", opset)
+            save_checkpoint(folder / f"{name}.safetensors", network, facts, half=half)
             names[kind].append(name)
-    data = facts.data.to_dict()
-    write_json(folder / "model.json", {"data": data, **names})
+    write_json(folder / "model.json", {"data": facts.data.to_dict(), **names})
     write_json(folder / "rules.json", rules.model_dump())
-    stems = [folder / name for each in names.values() for name in each]
-    answers = {stem.name: answer(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in stems}
+    answers = {stem.name: answer(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in _stems(folder)}
     save_file(answers, folder / ANSWERS)
+    if with_onnx:
+        add_onnx(folder)
 
 
-def _export_onnx(network: nn.Module, shape: Shape, path: Path, opset: int) -> None:
+def add_onnx(folder: Path) -> None:
+    """Every network of the folder as ONNX, too."""
+    for stem in _stems(folder):
+        network, facts = load_checkpoint(stem.with_suffix(".safetensors"))
+        _export_onnx(network, facts.input_shape, stem.with_suffix(".onnx"))
+
+
+def _stems(folder: Path) -> list[Path]:
+    content = read_json(folder / "model.json")
+    return [folder / name for kind in ("classifiers", "segmenters") for name in content[kind]]
+
+
+def with_onnx(folder: Path) -> Path:
+    """The folder, or where it has no ONNX a copy that has, made once a machine and kept in the user's cache."""
+    if all(stem.with_suffix(".onnx").is_file() for stem in _stems(folder)):
+        return folder
+    kept = platformdirs.user_cache_path("nephoscope") / "models" / fingerprint(folder)[:16]
+    if not kept.is_dir():
+        tqdm.write(f"{folder}: preparing the model for this machine, which is done once", file=sys.stderr)
+        with writing(kept) as unfinished:
+            shutil.copytree(folder, unfinished)
+            add_onnx(unfinished)
+    return kept
+
+
+def fingerprint(folder: Path) -> str:
+    """Of everything in a portable model folder that decides what comes out."""
+    if not (folder / "model.json").is_file():
+        raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _export_onnx(network: nn.Module, shape: Shape, path: Path) -> None:
     # Two pictures: a batch of one would be taken for a constant.
     example = torch.zeros(2, 3, *shape, dtype=torch.uint8)
     program = torch.onnx.export(
         _WithProbabilities(fold_decoder(network)).eval(),
         (example,),
         dynamo=True,
-        opset_version=opset,
+        opset_version=OPSET,
         input_names=["images"],
         output_names=["probabilities"],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
@@ -86,6 +134,8 @@ def open_portable(
     if not (folder / "model.json").is_file():
         raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
     machine = machine or Machine()
+    if engine != "torch":
+        folder = with_onnx(folder)
     content, rules = read_json(folder / "model.json"), Rules.model_validate(read_json(folder / "rules.json"))
     stems = {kind: [folder / name for name in content[kind]] for kind in ("classifiers", "segmenters")}
     name = engine

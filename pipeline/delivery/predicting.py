@@ -1,6 +1,5 @@
 """Prediction of any number of pictures: what to predict with, which pictures, and where to run it."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,10 +10,9 @@ import cv2
 import fsspec
 from tqdm import tqdm
 
-from pipeline.data.formats import FORMATS
 from pipeline.data.images import ENDINGS
 from pipeline.delivery.pictures import decide_pictures
-from pipeline.delivery.portable import Choice, open_portable
+from pipeline.delivery.portable import Choice, fingerprint, open_portable
 from pipeline.delivery.shards import Plan, put_together, write_shard
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
@@ -60,19 +58,21 @@ def predict_pictures(
     batch_size: int = 4,
     shard_size: int = 64,
     cluster: str | None = None,
+    masks: bool = True,
 ) -> tuple[int, int]:
-    """Files, folders or patterns, local or fsspec addresses → `out`/submission.csv and `out`/faults.csv.
+    """Files, folders or patterns, local or fsspec addresses → submission.csv, summary.csv, faults.csv, masks in `out`.
 
     Returns how many pictures were decided, and how many could not be read. A run that was killed goes on where it
     stopped. With a cluster ("local", or the address of one) Ray shares the shards among workers.
     """
-    plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), fingerprint(model))
+    digest, format_name = fingerprint(model), read_json(model / "model.json")["data"]["format"]
+    plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, format_name, masks)
     job, todo = Job(model, engine, batch_size, plan), plan.begin()
     done = len(plan.addresses) - sum(len(plan.pictures(shard)) for shard in todo)
     with tqdm(total=len(plan.addresses), initial=done, desc="predict", unit="picture") as progress:
         for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):
             progress.update(count)
-    return put_together(plan, FORMATS[read_json(model / "model.json")["data"]["format"]])
+    return put_together(plan)
 
 
 def do_here(job: Job, shards: Sequence[int]) -> Iterator[int]:
@@ -101,16 +101,6 @@ def _expand(given: str) -> list[str]:
     if not found:
         raise Mendable(f"{given}: no picture there; expected a JPEG or PNG, a folder of them, or a pattern")
     return [files.unstrip_protocol(one) if "://" in given else one for one in found]
-
-
-def fingerprint(model: Path) -> str:
-    """Of everything in a portable model folder that decides what comes out."""
-    if not (model / "model.json").is_file():
-        raise Mendable(f"{model}: no portable model; `python -m stages.export` writes one")
-    digest = hashlib.sha256()
-    for path in sorted(model.iterdir()):
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def do_on_cluster(job: Job, shards: Sequence[int], cluster: str) -> Iterator[int]:

@@ -79,6 +79,23 @@ def draw_curves(curves: pd.DataFrame, lines: list[Line]) -> Figure:
     return figure
 
 
+def draw_reliability(table: pd.DataFrame, highlighted: str) -> Figure:
+    """source, stated, found, pictures → the share that was there over what was said; a dot's area is its pictures."""
+    sources = list(dict.fromkeys(table["source"]))
+    figure, (axes,) = new_axes(WIDTH * 0.72 + 0.22 * len(sources))
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
+    for index, source in enumerate(sources):
+        rows, ours = table[table["source"] == source], source == highlighted
+        colour, width = (ACCENT, 3.0) if ours else (MUTED, 1.4)
+        marker, style = MARKERS[index % len(MARKERS)], LINE_STYLES[index % len(LINE_STYLES)] if not ours else "-"
+        axes.plot(rows["stated"], rows["found"], style, color=colour, linewidth=width, marker=marker, label=source)
+        size = 400 * rows["pictures"] / table["pictures"].max()
+        axes.scatter(rows["stated"], rows["found"], s=size, color=colour, alpha=0.35, linewidths=0)
+    axes.set(xlabel="probability that was stated", ylabel="share that was there", xlim=(0, 1), ylim=(0, 1))
+    _add_legend(figure, axes, columns=1)
+    return figure
+
+
 def draw_history(history: pd.DataFrame, chosen: Mapping[str, int]) -> Figure:
     """member, epoch, losses and scores → losses above scores, a line per member; dots are the chosen epochs."""
     measured = [str(name) for name in history.select_dtypes("number") if name not in KEYS]

@@ -11,10 +11,11 @@ from pipeline.data.format import HumanDice
 from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.judgement import judge
 from pipeline.evaluation.precision_recall import Curve, mean_precision, pixel_curves, presence_curves
+from pipeline.evaluation.reliability import EVERY_CLASS, brier_table, reliability_table, statements, sureness_table
 from pipeline.evaluation.table_files import write_tables
 from pipeline.evaluation.tables import OURS, dice_table, picture_table, pixel_table, presence_table, step_table
 from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.masks.rule import Rules
+from pipeline.masks.rule import Rules, judge_presence
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Measured:
 def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice | None) -> Measured:
     """Judged pictures and rules → tables, precision-recall curves and the metrics of a run."""
     judgement = judge(judged, rules)
-    classes = judged.classes
+    classes, present = judged.classes, judgement.present
+    stated = statements(judged.raw, rules)
     presence = presence_curves(judgement.presence, judgement.present)
     pixels = pixel_curves(judged, len(classes))
     tables = {
@@ -41,6 +43,9 @@ def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice
         "pixels": pixel_table(judgement).assign(average_precision=[c.average_precision for c in pixels]),
         "pictures": picture_table(judgement),
         "judgements": judgement.table(),
+        "reliability": reliability_table(stated, present, classes),
+        "brier": brier_table(stated, present, classes, bootstrap),
+        "sureness": sureness_table(judge_presence(judged.raw, rules), present, classes),
     }
     curves = {
         "presence": _curve_table(presence, (*classes, "any")),
@@ -51,6 +56,7 @@ def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice
         "dice": _dice_metrics(tables["dice"]),
         "presence_average_precision": _precision_metrics(presence, (*classes, "any")),
         "pixel_average_precision": _precision_metrics(pixels, classes),
+        "brier": _brier_metrics(tables["brier"]),
     }
     return Measured(tables, curves, metrics)
 
@@ -69,6 +75,12 @@ def _dice_metrics(table: pd.DataFrame) -> dict[str, Any]:
         "high": float(ours["high"].iloc[0]),
         "references": dict(zip(references["reference"], references["dice"], strict=True)),
     }
+
+
+def _brier_metrics(table: pd.DataFrame) -> dict[str, float]:
+    """Of all classes together, by whoever stated it."""
+    pooled = table[table["class_name"] == EVERY_CLASS]
+    return dict(zip(pooled["source"], pooled["brier"], strict=True))
 
 
 def _precision_metrics(curves: Sequence[Curve], names: Sequence[str]) -> dict[str, float]:

@@ -73,9 +73,12 @@ def fit_images(images: Images, shape: Shape) -> Images:
 
 def decide_predictions(predictions: Sequence[Prediction], rules: Rules) -> list[npt.NDArray[np.bool_]]:
     """Predictions → the masks (C×H×W) of each picture, by the same two functions that tuned and measured the rules."""
-    raw = RawPresences(
+    each = zip(presences(raw_presences(predictions), rules), predictions, strict=True)
+    return [decide_masks(presence, one.levels, one.visible, rules) for presence, one in each]
+
+
+def raw_presences(predictions: Sequence[Prediction]) -> RawPresences:
+    return RawPresences(
         np.stack([prediction.classifier for prediction in predictions]),
         np.stack([prediction.strongest for prediction in predictions]),
     )
-    each = zip(presences(raw, rules), predictions, strict=True)
-    return [decide_masks(presence, one.levels, one.visible, rules) for presence, one in each]

@@ -4,7 +4,7 @@ Tuning, evaluation, submission and prediction all call these two, so what is mea
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ Level = Annotated[int, Field(ge=1, le=255)]
 Flip = Literal["none", "horizontal", "vertical", "both"]
 Presences = npt.NDArray[np.float64]
 """N×C, each in [0, 1]."""
+SURE = 2 / 3
+"""Confidence below which a decision on presence is marked unsure: wrong more often than once in three."""
 NEVER = 2.0
 """A presence threshold that no presence reaches."""
 
@@ -65,11 +67,14 @@ class Rules(BaseModel):
     classifier_calibrations: tuple[Calibration, ...]
     strongest_calibrations: tuple[Calibration, ...]
     force_strongest: bool = False
+    chance_calibrations: tuple[Calibration, ...] | None = None
+    """From the fused presence to the chance that the class is there; what is decided does not depend on it."""
     rules: tuple[Rule, ...]
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
-        for name in ("classifier_calibrations", "strongest_calibrations", "rules"):
+        given = ("chance_calibrations",) if self.chance_calibrations is not None else ()
+        for name in ("classifier_calibrations", "strongest_calibrations", "rules", *given):
             if len(getattr(self, name)) != len(self.classes):
                 raise ValueError(f"{name}: {len(getattr(self, name))} for {len(self.classes)} classes")
         return self
@@ -97,6 +102,33 @@ def presences(raw: RawPresences, rules: Rules) -> Presences:
     # Raised just to its threshold: enough to be decided present, no more confident than that.
     fused[absent, strongest[absent]] = thresholds[strongest[absent]]
     return fused
+
+
+class Verdict(NamedTuple):
+    """What is said of the presence of every class (N×C each)."""
+
+    chance: Presences
+    """that the class is there: among pictures of 0.7, seven in ten"""
+    present: npt.NDArray[np.bool_]
+    """as the rule decides it; a mask may still turn out empty, for all its components are too small"""
+
+    @property
+    def confidence(self) -> Presences:
+        """Chance that the decision is right. A rule goes for Dice and may say no to what is likelier than not."""
+        return np.where(self.present, self.chance, 1 - self.chance)
+
+    @property
+    def unsure(self) -> npt.NDArray[np.bool_]:
+        return self.confidence < SURE
+
+
+def judge_presence(raw: RawPresences, rules: Rules) -> Verdict:
+    """Raw presences → what is said of each picture and class."""
+    presence = presences(raw, rules)
+    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    unforced = presences(raw, rules.model_copy(update={"force_strongest": False}))
+    chance = unforced if rules.chance_calibrations is None else calibrate(unforced, rules.chance_calibrations)
+    return Verdict(chance, presence >= thresholds)
 
 
 def calibrate(scores: npt.NDArray[np.floating], calibrations: tuple[Calibration, ...]) -> Presences:

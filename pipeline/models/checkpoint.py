@@ -64,8 +64,11 @@ def build_network(facts: NetworkFacts) -> Network:
     return build_segmenter(cast(Architecture, facts.architecture), facts.encoder, count)
 
 
-def save_checkpoint(path: Path, network: nn.Module, facts: NetworkFacts) -> None:
+def save_checkpoint(path: Path, network: nn.Module, facts: NetworkFacts, *, half: bool = False) -> None:
+    """With `half`, what is large (convolutions and matrices) is kept in 16 bits; networks always compute in more."""
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    if half:
+        state = {key: value.half() if value.ndim > 1 else value for key, value in state.items()}
     with writing(path) as unfinished:
         save_file(state, unfinished, metadata={HEADER: json.dumps(facts.to_dict())})
 

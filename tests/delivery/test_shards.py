@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.formats import FORMATS
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.predicting import find_pictures
 from pipeline.delivery.shards import UNFINISHED, Plan, put_together, read_shards, write_shard
@@ -19,7 +20,11 @@ def plan(out: Path, fingerprint: str = "model", pictures: tuple[str, ...] = PICT
 
 
 def decide(plan: Plan, shard: int) -> list[Decided]:
-    return [Decided(address, ("1 2", "", "", "7 1")) for address in plan.pictures(shard)]
+    return [decided(address, ("1 2", "", "", "7 1")) for address in plan.pictures(shard)]
+
+
+def decided(address: str, rles: tuple[str, ...]) -> Decided:
+    return Decided(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75))
 
 
 def test_the_last_shard_holds_what_is_left(tmp_path: Path) -> None:
@@ -60,13 +65,34 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     one.begin()
     for shard in (2, 0, 1):
         write_shard(one, shard, decide(one, shard))
-    write_shard(one, 1, [Decided("in/2.jpg", (), "the file is empty"), Decided("in/3.jpg", ("", "3 1", "", ""))])
-    assert put_together(one, FORMATS["clouds"]) == (4, 1)
+    write_shard(one, 1, [Decided("in/2.jpg", (), "the file is empty"), decided("in/3.jpg", ("", "3 1", "", ""))])
+    assert put_together(one) == (4, 1)
     rows = pd.read_csv(tmp_path / "submission.csv", keep_default_na=False)
     assert rows["Image_Label"].str[:5].unique().tolist() == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
     assert rows.set_index("Image_Label").loc["3.jpg_Flower", "EncodedPixels"] == "3 1"
     assert pd.read_csv(tmp_path / "faults.csv").to_numpy().tolist() == [["2.jpg", "the file is empty"]]
     assert [one.address for one in read_shards(one)] == list(PICTURES)
+    summary = pd.read_csv(tmp_path / "summary.csv", keep_default_na=False).set_index(["image_id", "class_name"])
+    assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 0.9, "", round(2 / (350 * 525), 4)]
+    assert summary.loc[("0.jpg", "Flower"), "mark"] == "unsure"
+    assert len(summary) == 16
+
+
+def test_masks_that_are_not_empty_are_written_as_pictures(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    one.begin()
+    write_shard(one, 2, decide(one, 2))
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == ["4.jpg_Fish.png", "4.jpg_Sugar.png"]
+    mask = cv2.imread(str(tmp_path / "masks" / "4.jpg_Fish.png"), cv2.IMREAD_GRAYSCALE)
+    assert mask.shape == (350, 525)
+    assert np.argwhere(mask == 255).tolist() == [[0, 0], [1, 0]]
+
+
+def test_no_masks_where_none_are_wanted(tmp_path: Path) -> None:
+    one = Plan(PICTURES, 2, str(tmp_path), "model", masks=False)
+    one.begin()
+    write_shard(one, 2, decide(one, 2))
+    assert not (tmp_path / "masks").exists()
 
 
 def test_pictures_are_found_in_folders_and_by_patterns(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 import json
+from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 
 import stages.export
 from pipeline.artifacts import Artifacts
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
-from pipeline.delivery.portable import open_portable
+from pipeline.delivery.portable import EXACT, compare, fingerprint, open_portable
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.inference.two_stage import decide_predictions
 from pipeline.json_file import read_json
@@ -44,6 +46,38 @@ def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:
     data = json.loads((finished.export.model / "model.json").read_text())["data"]
     assert data["classes"] == ["Fish", "Flower", "Gravel", "Sugar"]
     assert data["judged_shape"] == [350, 525]
+
+
+@pytest.fixture(autouse=True)
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def test_a_small_folder_makes_its_onnx_where_it_is_first_used(own_run: Artifacts, cached: Path) -> None:
+    size = sum(path.stat().st_size for path in own_run.export.model.iterdir())
+    stages.export.main(Export(half=True, with_onnx=False), own_run)
+    folder = own_run.export.model
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 0.3 * size
+    before = fingerprint(folder)
+
+    model, _ = open_portable(folder, "onnx")
+    exact, _ = open_portable(folder, "torch", EXACT)
+    images = np.asarray(Cache.open(own_run.prepare.cache).images[:3])
+    assert compare(model, exact, images).pixels < 1e-3
+    assert fingerprint(folder) == before  # the package may lie where nobody may write
+    (made,) = (cached / "models").iterdir()
+    times = {path.name: path.stat().st_mtime_ns for path in made.iterdir()}
+    open_portable(folder, "onnx")
+    assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == times
+
+
+def test_half_the_bits_change_probabilities_by_little(own_run: Artifacts) -> None:
+    images = np.asarray(Cache.open(own_run.prepare.cache).images[:3])
+    whole, _ = open_portable(own_run.export.model, "torch", EXACT)
+    stages.export.main(Export(half=True, with_onnx=False), own_run)
+    half, _ = open_portable(own_run.export.model, "torch", EXACT)
+    assert 0 < compare(whole, half, images).pixels < 0.01
 
 
 def test_agreement_with_torch_is_told(finished: Artifacts) -> None:

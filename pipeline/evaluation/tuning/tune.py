@@ -10,6 +10,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from pipeline.data.truth import Truth
+from pipeline.evaluation.calibration import fit_calibrations
 from pipeline.evaluation.judged import Judged, JudgedImages
 from pipeline.evaluation.judged_arrays import judge_arrays
 from pipeline.evaluation.store import ProbabilityStore
@@ -30,6 +31,7 @@ from pipeline.evaluation.tuning.tables import (
 )
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.masks.rule import Rules
+from pipeline.masks.rule import presences as fused_presences
 from pipeline.masks.spans import AREA
 from pipeline.mendable import Mendable
 from pipeline.params import Tune
@@ -90,6 +92,13 @@ def tune(
     return _tell(crossfitting, crossfitting.run())
 
 
+def _with_chances(rules: Rules, evidence: Evidence) -> Rules:
+    """The fused presence of two calibrated numbers is not calibrated itself: it keeps too much to the middle."""
+    unforced = rules.model_copy(update={"force_strongest": False})
+    found = fit_calibrations(fused_presences(evidence.raw, unforced), evidence.present)
+    return rules.model_copy(update={"chance_calibrations": found})
+
+
 def _judged(
     maps: Any, truths: Any, presences: npt.ArrayLike | None, classes: Sequence[str] | None, visible: Any
 ) -> JudgedImages:
@@ -125,7 +134,7 @@ def _tell(crossfitting: CrossFitting, found: CrossFitted) -> Tuning:
         "surface": surface_table(evidence, surfaces),
         "presence": presence_table(evidence, rules, bootstrap),
     }
-    return Tuning(rules, tables, tuned, found.dices)
+    return Tuning(_with_chances(rules, evidence), tables, tuned, found.dices)
 
 
 def _resampled(crossfitting: CrossFitting, rules: Rules, grid: Grid) -> list[Rules]:

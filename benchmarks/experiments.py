@@ -1,0 +1,136 @@
+"""Does a change of settings help? One change at a time, judged by cross-fitted Dice on validation, pictures paired:
+
+    python -m benchmarks.experiments run base --params recipes/clouds-cpu.yaml --prepared artifacts/prepare
+    python -m benchmarks.experiments run cutmix --from base --set train_classifier.augmentation.cutmix=0.5
+    python -m benchmarks.experiments run seed-1 --from base --set 'train_classifier.seeds=[1]'
+    python -m benchmarks.experiments table --against base
+
+An experiment keeps its settings, networks, maps and scores in a folder of its own, and takes over from the one it began
+from whatever its change does not touch. Holdout is never looked at. One that was killed goes on where it stopped.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from sklearn.metrics import average_precision_score
+
+from pipeline.artifacts import Artifacts
+from pipeline.data.manifest import Manifest
+from pipeline.data.truth import Truth
+from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.tuning.tune import tune
+from pipeline.evaluation.uncertainty import Bootstrap
+from pipeline.json_file import read_json, write_json
+from pipeline.masks.rule import presences
+from pipeline.params import Params
+from stages import train_classifier, train_segmenter
+from stages.predict import predict_split
+
+TRAINED = ("train_classifier", "train_segmenter")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("experiments"), help="of all experiments")
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="one experiment")
+    run.add_argument("name")
+    begin = run.add_mutually_exclusive_group(required=True)
+    begin.add_argument("--from", dest="base", help="the experiment that it changes")
+    begin.add_argument("--params", type=Path, help="a parameter file, for the first experiment")
+    run.add_argument("--prepared", type=Path, help="what `prepare` made, for the first experiment")
+    run.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="as in params.yaml")
+    run.set_defaults(call=run_experiment)
+    table = commands.add_parser("table", help="all experiments against one")
+    table.add_argument("--against", required=True)
+    table.set_defaults(call=print_table)
+    given = parser.parse_args()
+    given.call(given)
+
+
+def run_experiment(given: argparse.Namespace) -> None:
+    folder, base = given.folder / given.name, given.folder / given.base if given.base else None
+    content = yaml.safe_load((base / "params.yaml" if base else given.params).read_text("utf-8"))
+    for change in given.set:
+        key, _, value = change.partition("=")
+        set_key(content, key.split("."), yaml.safe_load(value))
+    params, artifacts = Params.model_validate(content), Artifacts(folder / "artifacts")
+    artifacts.root.mkdir(parents=True, exist_ok=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    link(artifacts.prepare.folder, base / "artifacts" / "prepare" if base else given.prepared)
+
+    before = Params.load(base / "params.yaml") if base else None
+    begin = time.monotonic()
+    for name, stage in zip(TRAINED, (train_classifier, train_segmenter), strict=True):
+        trained = getattr(artifacts, name)
+        if before and base and getattr(before, name) == getattr(params, name):
+            link(trained.folder, base / "artifacts" / name)
+        elif not trained.members.is_dir():
+            stage.main(getattr(params, name), artifacts)
+    training = time.monotonic() - begin
+    judge(params, artifacts, folder, training)
+
+
+def set_key(content: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        content = content.setdefault(key, {})
+    content[keys[-1]] = value
+
+
+def link(place: Path, target: Path) -> None:
+    if not place.exists():
+        place.symlink_to(target.resolve())
+
+
+def judge(params: Params, artifacts: Artifacts, folder: Path, training: float) -> None:
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    rows = manifest.tuning_rows()
+    artifacts.predict.folder.mkdir(exist_ok=True)
+    predict_split("validation", rows, manifest, params.predict, artifacts)
+    store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
+    tuning = tune(store, Truth.load(artifacts.prepare.truth, manifest.facts), settings=params.tune)
+    names = list(manifest.facts.classes)
+    pd.DataFrame(tuning.cross_fitted, columns=names, index=manifest.images["image_id"].iloc[rows]).to_csv(
+        folder / "cross_fitted.csv"
+    )
+    shown, raw = manifest.presence(rows), store.raw
+    kinds = {"classifier": raw.classifier, "pixels": raw.strongest, "fused": presences(raw, tuning.rules)}
+    precision = {kind: precisions(shown, scores) for kind, scores in kinds.items()}
+    metrics = {name: read_json(getattr(artifacts, name).metrics) for name in TRAINED}
+    write_json(folder / "summary.json", {
+        "cross-fitted Dice": float(tuning.cross_fitted.mean()), "tuned Dice": float(tuning.tuned.mean()),
+        "average precision of presence": precision, "training seconds": round(training), "training": metrics,
+    })  # fmt: skip
+    print(json.dumps(read_json(folder / "summary.json"), indent=1))
+
+
+def precisions(shown: np.ndarray, scores: np.ndarray) -> list[float]:
+    return [float(average_precision_score(*pair)) for pair in zip(shown.T, scores.T, strict=True)]
+
+
+def print_table(given: argparse.Namespace) -> None:
+    base = read_scores(given.folder / given.against)
+    print(
+        "| experiment | cross-fitted Dice | ahead of " + given.against + " | presence AP: classifier, pixels, fused |"
+    )
+    print("|---|--:|---|---|")
+    for path in sorted(given.folder.glob("*/cross_fitted.csv"), key=lambda path: path.stat().st_mtime):
+        scores, summary = read_scores(path.parent).loc[base.index], read_json(path.parent / "summary.json")
+        ahead = Bootstrap().compare(base.to_numpy(), scores.to_numpy()).difference
+        fused = ", ".join(f"{np.mean(each):.3f}" for each in summary["average precision of presence"].values())
+        paired = f"{ahead.mean:+.4f} [{ahead.low:+.4f}, {ahead.high:+.4f}]"
+        print(f"| {path.parent.name} | {scores.to_numpy().mean():.4f} | {paired} | {fused} |")
+
+
+def read_scores(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "cross_fitted.csv", index_col=0)
+
+
+if __name__ == "__main__":
+    main()

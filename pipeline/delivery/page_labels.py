@@ -1,0 +1,47 @@
+"""The page of labels to look at again: each with its picture, what is annotated and what was predicted."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.delivery.page import new_environment
+from pipeline.delivery.page_gallery import Gallery, Overlay
+from pipeline.masks.rle import Shape
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One label and what speaks against it."""
+
+    image_id: str
+    class_name: str
+    annotated: bool
+    chance: float
+    surprise: float
+    source: str
+    overlays: tuple[Overlay, ...]
+
+
+def show_doubts(table: pd.DataFrame, galleries: Mapping[str, Gallery], count: int) -> tuple[Doubt, ...]:
+    """The first so many rows; a gallery per split."""
+    return tuple(_show(row, galleries) for row in table.head(count).to_dict("records"))
+
+
+def _show(row: Mapping[Hashable, Any], galleries: Mapping[str, Gallery]) -> Doubt:
+    class_name, image_id = str(row["class_name"]), str(row["image_id"])
+    (shown,) = galleries[str(row["split"])].show([image_id])
+    # The doubtful class first, then what else is in the picture: patterns are mistaken for each other.
+    overlays = sorted(shown.overlays, key=lambda overlay: overlay.class_name != class_name)
+    return Doubt(
+        image_id, class_name, bool(row["annotated"]), float(row["chance"]), float(row["surprise"]),
+        shown.source, tuple(overlays),
+    )  # fmt: skip
+
+
+def render_labels(doubts: tuple[Doubt, ...], found: int, labels: int, table_name: str, judged_shape: Shape) -> str:
+    """The page as HTML; `found` of all `labels` are contradicted, the whole list is in the table."""
+    return new_environment().get_template("labels.html.jinja").render(
+        doubts=doubts, found=found, labels=labels, table_name=table_name, judged_shape=judged_shape
+    )  # fmt: skip
