@@ -1,7 +1,7 @@
 """All benchmarks of speed, in one table, with the ratio of every step to a named way to do the same:
 
-    python -m benchmarks                          # some 15 minutes; writes benchmarks/table.{md,json}
-    python -m benchmarks --only masks decode      # some of them; writes nothing
+    python -m benchmarks                          # some 15 minutes; writes benchmarks/results.{md,json}
+    python -m benchmarks --only masks decode      # some of them; the others stay in the table as they are
 
 What got slower since the last table that was written is said, and makes the exit code 1. Leave the machine alone
 meanwhile. Needs the model of a finished run (`dvc repro`), and what `python -m pip install -e '.[test]'` installs.
@@ -17,7 +17,7 @@ from benchmarks import decode, engines, masks, prediction, training, tuning
 from benchmarks.table import Table, describe_machine
 from pipeline.artifacts import Artifacts
 
-TABLE = Path(__file__).parent / "table"
+TABLE = Path(__file__).parent / "results"
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="of a finished run")
-    parser.add_argument("--only", nargs="+", choices=ALL, help="run these alone, and write nothing")
+    parser.add_argument("--only", nargs="+", choices=ALL, help="run these alone")
     given = parser.parse_args()
     if not Artifacts(given.artifacts).export.model.is_dir():
         raise SystemExit(f"{given.artifacts}: no finished run there; `dvc repro` makes one, --artifacts names another")
@@ -35,10 +35,10 @@ def main() -> None:
         print(f"… {name}", flush=True)
         rows += ALL[name](given.artifacts)
     machine = {**describe_machine(), "threads": f"torch {torch.get_num_threads()}, OpenCV {cv2.getNumThreads()}"}
-    table = Table(machine, tuple(rows)).since(Table.read(TABLE))
+    last = Table.read(TABLE)
+    table = Table(machine, tuple(rows)).since(last)
     print(table.markdown())
-    if not given.only:
-        table.write(TABLE)
+    (last.updated(table) if given.only and last else table).write(TABLE)
     slower = [row for row in table.rows if row.slower]
     for row in slower:
         print(f"slower than in the last table: {row.step}, {row.case}: ×{row.ratio:.2f}, was ×{row.last_ratio:.2f}")

@@ -1,6 +1,6 @@
 """Whole prediction, file to RLE, against the plain way with the same networks, input shapes, flips and threads:
 
-    python -m benchmarks.prediction --model artifacts/export/model --pictures 48
+    python -m benchmarks.prediction --model artifacts/export/model --pictures 96
 
 The plain way: decode the whole JPEG with PIL, resize it, torch in eager fp32 view by view and picture by picture,
 scipy's labels with a loop over components, RLE by a loop over pixels. Pictures are drawn scenes at 1400×2100. Each way
@@ -47,20 +47,20 @@ EQUAL_PIXELS, DICE_APART = 0.995, 0.001
 """What speed may cost at most."""
 RLEs = list[tuple[str, ...]]
 Steps = dict[str, float]
-READ, NETWORKS, LEVELS, RULE = "read and resize", "networks", "average and levels", "rule and RLE"
+READ, NETWORKS, RULE = "read and resize", "networks, average, levels", "rule and RLE"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("artifacts/export/model"), help="a portable model folder")
-    parser.add_argument("--pictures", type=int, default=48)
+    parser.add_argument("--pictures", type=int, default=96)
     parser.add_argument("--plain", type=int, default=16, help="pictures for the plain way, which takes its time")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     print_rows(measure(given.model, given.pictures, given.plain, given.repeats) + measure_growth(given.model))
 
 
-def measure(model: Path, pictures: int = 48, plain: int = 16, repeats: int = 3) -> list[Row]:
+def measure(model: Path, pictures: int = 96, plain: int = 16, repeats: int = 3) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         scenes = Path(folder) / "scenes"
         paths = [str(path) for path in draw_pictures(scenes, pictures)]
@@ -74,7 +74,7 @@ def measure(model: Path, pictures: int = 48, plain: int = 16, repeats: int = 3) 
     case = f"{DRAWN[0]}×{DRAWN[1]} JPEG, both networks"
     steps = [
         Row(f"prediction: {name}", case, "ms", *_by_step(turns, 0, name), PLAIN, *_by_step(turns, 1, name))
-        for name in (READ, NETWORKS, LEVELS, RULE)
+        for name in (READ, NETWORKS, RULE)
     ]
     return [Row("whole prediction", case, "ms", ours, PLAIN, theirs, note), *steps]
 
@@ -101,7 +101,7 @@ def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
     calm_allocator()
     cv2.setNumThreads(1)
     model, rules = open_portable(folder, streams=count_cores())
-    list(decide_pictures(model, rules, paths[:16], BATCH, count_cores()))  # compiles
+    list(decide_pictures(model, rules, paths[:48], BATCH, count_cores()))  # compiles
     seconds, decided = timed(lambda: list(decide_pictures(model, rules, paths, BATCH, count_cores())))
     steps = break_down(open_portable(folder)[0], rules, paths)
     return 1000 * seconds / len(paths), steps, [one.rles for one in decided]
@@ -110,18 +110,10 @@ def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
 def break_down(model: TwoStage, rules: Rules, paths: list[str]) -> Steps:
     reading, pictures = timed(lambda: [Reader(model)(path) for path in paths])
     batches = [pictures[begin : begin + BATCH] for begin in range(0, len(paths), BATCH)]
-    networks, _ = timed(lambda: [run_networks(model, batch) for batch in batches])
     predicting, predictions = timed(lambda: [predict_batch(model, batch) for batch in batches])
     deciding, _ = timed(lambda: decide_batch(rules, paths, [one for batch in predictions for one in batch]))
-    steps = {READ: reading, NETWORKS: networks, LEVELS: predicting - networks, RULE: deciding}
+    steps = {READ: reading, NETWORKS: predicting, RULE: deciding}
     return {name: 1000 * seconds / len(paths) for name, seconds in steps.items()}
-
-
-def run_networks(model: TwoStage, pictures: list[Any]) -> None:
-    images = np.stack([image for image, _ in pictures])
-    for engine in (*model.classifiers, *model.segmenters):
-        for rows, columns in (FLIPS[flip] for flip in model.reading.flips):
-            engine(images[:, rows, columns])
 
 
 def predict_plainly(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
@@ -148,7 +140,7 @@ def predict_one_plainly(model: TwoStage, rules: Rules, path: str, steps: Steps) 
     scores, maps = clocked(
         NETWORKS, lambda: [average_plainly(model, kind, image) for kind in (model.classifiers, model.segmenters)]
     )
-    levels, presence = clocked(LEVELS, lambda: to_levels_plainly(model, rules, image, scores, maps))
+    levels, presence = clocked(NETWORKS, lambda: to_levels_plainly(model, rules, image, scores, maps))
     return tuple(clocked(RULE, lambda: [
         loop_encode(decide_plainly(score, level, rule))
         for score, level, rule in zip(presence, levels, rules.rules, strict=True)

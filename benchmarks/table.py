@@ -55,6 +55,12 @@ class Table:
         ratios = {row.key: row.ratio for row in last.rows} if last else {}
         return replace(self, rows=tuple(replace(row, last_ratio=ratios.get(row.key)) for row in self.rows))
 
+    def updated(self, other: "Table") -> "Table":
+        """The rows of the other in place of their earlier selves."""
+        newer = {row.key: row for row in other.rows}
+        kept = [newer.pop(row.key, row) for row in self.rows]
+        return Table(other.machine, (*kept, *newer.values()))
+
     def markdown(self) -> str:
         machine = "\n".join(f"- {name}: {value}" for name, value in self.machine.items())
         head = "| step | case | ours | baseline | theirs | ratio | last | |\n|---|---|--:|---|--:|--:|--:|---|"

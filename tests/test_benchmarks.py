@@ -31,6 +31,13 @@ def test_a_slower_machine_alone_is_not_told(tmp_path: Path) -> None:
     assert not twice.since(Table.read(tmp_path / "table")).rows[0].slower
 
 
+def test_a_part_that_is_measured_again_takes_its_place() -> None:
+    other = Row("RLE", "a mask", "µs", 1.0, "a loop", 5.0)
+    both = Table({}, (*table(2.0).rows, other))
+    new = Row("engine", "a view", "ms", 1.0, "torch", 3.0)
+    assert both.updated(Table({}, (new, *table(3.0).rows))).rows == (*table(3.0).rows, other, new)
+
+
 def test_markdown_has_a_line_for_every_row() -> None:
     assert "| decode | a JPEG | 2 ms | PIL | 12 ms | **6.00** |  |  |" in table(2.0).markdown()
 

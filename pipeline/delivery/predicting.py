@@ -115,9 +115,9 @@ def do_on_cluster(job: Job, shards: Sequence[int], cluster: str) -> Iterator[int
     ray.data.DataContext.get_current().enable_progress_bars = False
     rows = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
     # A network uses several cores by itself.
-    cores: float = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]
+    cores: float = ray.cluster_resources().get("CPU", 1)
     actors = max(1, int(cores) // CORES_OF_AN_ACTOR)
-    done = rows.map(_Actor, fn_constructor_args=(job,), concurrency=(1, actors), num_cpus=1)  # type: ignore[arg-type]
+    done = rows.map(_Actor, fn_constructor_args=(job,), concurrency=(1, actors), num_cpus=1)
     try:
         yield from (int(row["count"]) for row in done.iter_rows())
     finally:
