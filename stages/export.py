@@ -29,9 +29,9 @@ def main(params: Export, artifacts: Artifacts) -> None:
 
     with writing(artifacts.export.model) as unfinished:
         export_model(unfinished, *members, rules, half=params.half, with_onnx=params.with_onnx)
+        (unfinished / "card.md").write_text(describe(members, manifest, rules, artifacts), "utf-8")
         exported, _ = open_portable(unfinished, "onnx")
         original, _ = open_portable(unfinished, "torch", EXACT)
-        (unfinished / "card.md").write_text(describe(members, manifest, rules, artifacts), "utf-8")
         agreement = compare(exported, original, images)
         difference = max(agreement.presence, agreement.pixels)
         if difference > params.tolerance:

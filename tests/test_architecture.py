@@ -106,7 +106,7 @@ FOLLOWS = {
     "train_segmenter": {"predict", "tune", "evaluate", "submit", "export", "report"},
     "predict": {"tune", "evaluate", "submit", "export", "report"},
     "tune": {"evaluate", "submit", "export", "report"},
-    "evaluate": {"report"},
+    "evaluate": {"export", "report"},
     "submit": {"report"},
     "export": {"report"},
 }

@@ -102,7 +102,7 @@ def fingerprint(folder: Path) -> str:
     if not (folder / "model.json").is_file():
         raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.iterdir() if path.suffix != ".md"):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
