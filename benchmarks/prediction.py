@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from scipy import ndimage
 
 from benchmarks.decode import draw_pictures, read_plainly
-from benchmarks.masks import loop_encode
+from benchmarks.engines import mean_dice
+from benchmarks.masks import loop_decide, loop_encode
 from benchmarks.table import Row, alone, peak_gib, print_rows, timed
 from pipeline.data.formats import FORMATS
 from pipeline.data.visible import find_visible
@@ -33,10 +33,9 @@ from pipeline.delivery.pictures import Reader, decide_batch, decide_pictures, pr
 from pipeline.delivery.portable import EXACT, open_portable
 from pipeline.delivery.predicting import predict_pictures
 from pipeline.inference.two_stage import FLIPS, TwoStage
-from pipeline.masks.dice import dice
 from pipeline.masks.geometry import resize_mask
 from pipeline.masks.rle import decode_rle
-from pipeline.masks.rule import Flip, RawPresences, Rule, Rules, presences, strongest_mean
+from pipeline.masks.rule import Flip, RawPresences, Rules, presences, strongest_mean
 from pipeline.models.checkpoint import load_checkpoint
 from pipeline.models.machine import calm_allocator, count_cores
 
@@ -88,8 +87,7 @@ def _agreement(ours: RLEs, theirs: RLEs, truths: list[np.ndarray]) -> str:
         np.stack([[decode_rle(rle, JUDGED) for rle in one] for one in rles]) for rles in (ours, theirs)
     )
     equal = float((our_masks == their_masks).mean())
-    dices = [np.mean([dice(a, b) for a, b in zip(np.concatenate(truths), masks.reshape(-1, *JUDGED), strict=True)])
-             for masks in (our_masks, their_masks)]  # fmt: skip
+    dices = [mean_dice(masks, np.stack(truths)) for masks in (our_masks, their_masks)]
     costly = equal < EQUAL_PIXELS or abs(dices[0] - dices[1]) > DICE_APART
     warning = f"**more than {100 * EQUAL_PIXELS} % and {DICE_APART} allow**: " if costly else ""
     told = f"{100 * equal:.2f} % of mask pixels equal, Dice {dices[0]:.4f} and {dices[1]:.4f} on {len(ours)} scenes"
@@ -142,7 +140,7 @@ def predict_one_plainly(model: TwoStage, rules: Rules, path: str, steps: Steps) 
     )
     levels, presence = clocked(NETWORKS, lambda: to_levels_plainly(model, rules, image, scores, maps))
     return tuple(clocked(RULE, lambda: [
-        loop_encode(decide_plainly(score, level, rule))
+        loop_encode(loop_decide(score, level, rule))
         for score, level, rule in zip(presence, levels, rules.rules, strict=True)
     ]))  # fmt: skip
 
@@ -170,20 +168,6 @@ def to_levels_plainly(
     visible = resize_mask(find_visible(image, model.facts.nodata), model.facts.judged_shape)
     strongest = strongest_mean(levels, visible, rules.reading.strongest_share)
     return levels * visible, presences(RawPresences(scores[None], strongest[None]), rules)[0]
-
-
-def decide_plainly(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:
-    predicted = np.zeros(levels.shape, bool)
-    if presence < rule.presence_threshold:
-        return predicted
-    if rule.core_threshold and (levels >= rule.core_threshold).sum() < rule.core_area:
-        return predicted
-    labels, count = ndimage.label(levels >= rule.pixel_threshold, structure=np.ones((3, 3)))
-    for label in range(1, count + 1):
-        component = labels == label
-        if component.sum() >= rule.min_area and levels[component].max() >= (rule.seed_threshold or 0):
-            predicted[component] = True
-    return predicted
 
 
 def read_truths(folder: Path) -> dict[str, np.ndarray]:

@@ -84,7 +84,7 @@ def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[P
 
 
 def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:
-    """Like map, in order, with so many calls under way or done before they are asked for, and never more."""
+    """Like map, in order, with so many calls under way or done, and one more, before they are asked for."""
     waiting: deque[Future[Out]] = deque()
     for one in inputs:
         waiting.append(threads.submit(call, one))
