@@ -15,9 +15,8 @@ from PIL import Image as PilImage
 
 from benchmarks.table import OURS, Row, medians, one_thread, print_rows, rows_against
 from pipeline.data.formats import FORMATS
-from pipeline.data.images import read_image, read_resized
+from pipeline.data.images import fit_image, read_image, read_resized
 from pipeline.data.synthetic import write_dataset
-from pipeline.masks.geometry import resize_image
 from pipeline.masks.rle import Shape
 
 SEEN = (192, 288)
@@ -35,7 +34,7 @@ def measure(seconds: float = 5.0) -> list[Row]:
         (path,) = draw_pictures(Path(folder) / "scenes", 1)
         tasks = {
             OURS: lambda: read_resized(path, SEEN),
-            "OpenCV, full decode": lambda: resize_image(read_image(path), SEEN),
+            "OpenCV, full decode": lambda: fit_image(read_image(path), SEEN),
             "PIL, full decode": lambda: read_plainly(path, SEEN),
         }
         assert np.abs(tasks[OURS]().astype(int) - tasks["PIL, full decode"]()).mean() < 3
@@ -53,7 +52,7 @@ def draw_pictures(folder: Path, count: int) -> list[Path]:
 
 def read_plainly(path: Path, shape: Shape) -> np.ndarray:
     with PilImage.open(path) as image:
-        return np.asarray(image.convert("RGB").resize(shape[::-1], PilImage.Resampling.BOX))
+        return np.asarray(image.convert("RGB").resize(shape[::-1], PilImage.Resampling.BILINEAR))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from typing import NamedTuple, TypeVar
 import fsspec
 import numpy as np
 
-from pipeline.data.images import ImageError, decode_image
+from pipeline.data.images import ImageError, decode_image, fit_image
 from pipeline.data.visible import find_visible
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.two_stage import TwoStage, decide_predictions
-from pipeline.masks.geometry import Image, resize_image
+from pipeline.masks.geometry import Image
 from pipeline.masks.rle import Mask, encode_rle
 from pipeline.masks.rule import Rules
 
@@ -42,7 +42,7 @@ class Reader:
         facts = self.model.facts
         try:
             with fsspec.open(address, "rb") as file:
-                image = resize_image(decode_image(file.read(), near=facts.cache_shape), facts.cache_shape)
+                image = fit_image(decode_image(file.read(), near=facts.cache_shape), facts.cache_shape)
         except (ImageError, OSError) as error:
             return str(error)
         return image, find_visible(image, facts.nodata)
