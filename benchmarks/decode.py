@@ -1,6 +1,8 @@
 """A large JPEG → what the network sees, against PIL and against a full decode:
 
-python -m benchmarks.decode
+    python -m benchmarks.decode
+
+Medians of one thread.
 """
 
 import argparse
@@ -11,15 +13,13 @@ import cv2
 import numpy as np
 from PIL import Image as PilImage
 
-from benchmarks.table import Row, medians, print_rows, rows_against
+from benchmarks.table import OURS, Row, medians, one_thread, print_rows, rows_against
 from pipeline.data.formats import FORMATS
-from pipeline.data.images import read_image, read_resized
+from pipeline.data.images import fit_image, read_image, read_resized
 from pipeline.data.synthetic import write_dataset
-from pipeline.masks.geometry import resize_image
 from pipeline.masks.rle import Shape
 
 SEEN = (192, 288)
-OURS = "ours"
 QUALITY = 75
 
 
@@ -30,21 +30,15 @@ def main() -> None:
 
 
 def measure(seconds: float = 5.0) -> list[Row]:
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            (path,) = draw_pictures(Path(folder) / "scenes", 1)
-            tasks = {
-                OURS: lambda: read_resized(path, SEEN),
-                "OpenCV, full decode": lambda: resize_image(read_image(path), SEEN),
-                "PIL, full decode": lambda: read_plainly(path, SEEN),
-            }
-            assert np.abs(tasks[OURS]().astype(int) - tasks["PIL, full decode"]()).mean() < 3
-            case = "1400×2100 JPEG to 192×288"
-            return rows_against("decode", case, OURS, medians(tasks, seconds), scale=1000, unit="ms")
-    finally:
-        cv2.setNumThreads(threads)
+    with one_thread(), tempfile.TemporaryDirectory() as folder:
+        (path,) = draw_pictures(Path(folder) / "scenes", 1)
+        tasks = {
+            OURS: lambda: read_resized(path, SEEN),
+            "OpenCV, full decode": lambda: fit_image(read_image(path), SEEN),
+            "PIL, full decode": lambda: read_plainly(path, SEEN),
+        }
+        assert np.abs(tasks[OURS]().astype(int) - tasks["PIL, full decode"]()).mean() < 3
+        return rows_against("decode", "1400×2100 JPEG to 192×288", medians(tasks, seconds), scale=1000, unit="ms")
 
 
 def draw_pictures(folder: Path, count: int) -> list[Path]:
@@ -58,7 +52,7 @@ def draw_pictures(folder: Path, count: int) -> list[Path]:
 
 def read_plainly(path: Path, shape: Shape) -> np.ndarray:
     with PilImage.open(path) as image:
-        return np.asarray(image.convert("RGB").resize(shape[::-1], PilImage.Resampling.BOX))
+        return np.asarray(image.convert("RGB").resize(shape[::-1], PilImage.Resampling.BILINEAR))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,15 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
+
+OURS = "ours"
 SLOWER = 0.75
 """A ratio that fell below this share of the last one is told. Less than that is this kind of machine's mood."""
 PACKAGES = ("torch", "openvino", "onnxruntime", "opencv-python-headless", "numpy", "numba", "lightning", "pycocotools")
@@ -143,13 +147,21 @@ def medians(tasks: Mapping[str, Callable[[], Any]], seconds: float, least: int =
     return {name: statistics.median(each) for name, each in times.items()}
 
 
-def rows_against(step: str, case: str, ours: str, found: Mapping[str, float], scale: float, unit: str) -> list[Row]:
-    """Seconds by name → ours against each of the others."""
-    return [
-        Row(step, case, unit, scale * found[ours], name, scale * theirs)
-        for name, theirs in found.items()
-        if name != ours
-    ]
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Of OpenCV's: what it is compared with has no more."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def rows_against(step: str, case: str, found: Mapping[str, float], scale: float, unit: str) -> list[Row]:
+    """Seconds by name, OURS among them → ours against each of the others."""
+    others = {name: theirs for name, theirs in found.items() if name != OURS}
+    return [Row(step, case, unit, scale * found[OURS], name, scale * theirs) for name, theirs in others.items()]
 
 
 def print_rows(rows: Sequence[Row]) -> None:

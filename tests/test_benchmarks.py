@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.table import Row, Table, medians, rows_against
+from benchmarks.table import OURS, Row, Table, medians, rows_against
 
 
 def table(ours: float) -> Table:
@@ -43,7 +43,7 @@ def test_markdown_has_a_line_for_every_row() -> None:
 
 
 def test_ours_stands_against_each_of_the_others() -> None:
-    rows = rows_against("step", "case", "ours", {"ours": 0.5, "PIL": 2.0, "OpenCV": 1.0}, scale=1000, unit="ms")
+    rows = rows_against("step", "case", {OURS: 0.5, "PIL": 2.0, "OpenCV": 1.0}, scale=1000, unit="ms")
     assert [(row.baseline, row.ours, row.ratio) for row in rows] == [("PIL", 500, 4), ("OpenCV", 500, 2)]
 
 

@@ -12,11 +12,11 @@ from tqdm import tqdm
 from pipeline.data.cache import Cache
 from pipeline.data.faults import Fault, FaultKind
 from pipeline.data.format import Format
-from pipeline.data.images import ImageError, read_image
+from pipeline.data.images import ImageError, fit_image, read_image
 from pipeline.data.picture_checks import check_picture
 from pipeline.data.source import Source
 from pipeline.data.visible import find_visible
-from pipeline.masks.geometry import Image, resize_image, resize_mask, to_planes
+from pipeline.masks.geometry import Image, resize_mask, to_planes
 from pipeline.masks.rle import Shape, decode_rle, encode_rle
 
 KIND: dict[str, FaultKind] = {
@@ -81,7 +81,7 @@ def _fill_row(cache: Cache, row: int, image: Image, image_id: str, rles: dict[st
         judged = resize_mask(mask, judged_shape)
         if judged.any():
             judged_rles[name], areas[name] = encode_rle(judged), float(judged.mean())
-    cache.images[row] = resize_image(image, shape)
+    cache.images[row] = fit_image(image, shape)
     cache.visible[row] = find_visible(cache.images[row], data_format.nodata)
     cache.truth[row] = to_planes(masks)
     return Filled(image_id, None, float(cache.visible[row].mean()), areas, judged_rles)

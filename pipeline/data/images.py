@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pipeline.data.image_header import JPEG_START, HeaderError, read_shape
-from pipeline.masks.geometry import Image, resize_image
+from pipeline.masks.geometry import Image
 from pipeline.masks.rle import Shape
 
 ENDINGS = (".jpg", ".jpeg", ".png")
@@ -18,8 +18,8 @@ SCALED = {1: 0, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCA
 
 START_OF_SCAN, END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
 FINER = 3
-"""Times finer than asked for: then averaging over areas makes the pixels, and not the decoder, which keeps grain that
-averaging smooths. At one time only, models of fully decoded pictures decided 6 to 10 % of the pixels otherwise."""
+"""Times finer than asked for: then the filter of `fit_image` makes the pixels, and not the decoder, which keeps grain
+that the filter smooths. At 2.7 times the colours differ by 0.5 of 255 in place of 0.15, and twice as many masks."""
 
 
 class ImageError(ValueError):
@@ -40,7 +40,22 @@ def read_image(path: Path, near: Shape | None = None) -> Image:
 
 def read_resized(path: Path, shape: Shape) -> Image:
     """A picture file → H×W×3 of this shape, RGB: what a network is shown, in training and in serving."""
-    return resize_image(read_image(path, near=shape), shape)
+    return fit_image(read_image(path, near=shape), shape)
+
+
+def fit_image(image: Image, shape: Shape) -> Image:
+    """Image (H×W×3) → image of this shape, as a network sees it: bilinear, over as many pixels as become one.
+
+    The same filter as PIL's BILINEAR. Averages over areas, which OpenCV offers, take four times as long where the
+    shapes are no multiples of each other, and let three times as much of the decoder's grain through.
+    """
+    if image.shape[:2] == tuple(shape):
+        return image
+    import torch  # when it is called: stages that only look at tables and maps do without
+
+    planes = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
+    fitted = torch.nn.functional.interpolate(planes, size=tuple(shape), mode="bilinear", antialias=True)
+    return np.ascontiguousarray(fitted[0].permute(1, 2, 0).numpy())
 
 
 def decode_image(content: bytes, near: Shape | None = None) -> Image:

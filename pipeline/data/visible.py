@@ -1,7 +1,7 @@
 """The invisible region: the black strip between two orbits of a satellite, where nobody saw anything."""
 
+import cv2
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.masks.components import keep_components, label_components
 from pipeline.masks.geometry import Image
@@ -20,16 +20,24 @@ def find_visible(image: Image, nodata: bool = True) -> Mask:
     """Image (H×W×3) at the cache shape → its visible pixels (H×W); all of them where the format has no nodata."""
     if not nodata:
         return np.ones(image.shape[:2], bool)
-    brightest = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
-    strip = _drop_small(_mostly_black(brightest), SMALLEST_SHARE * brightest.size)
-    return _drop_small(~strip, SMALLEST_SHARE * brightest.size)
+    black = _at_most(image, BLACK)
+    if not black.any():
+        return np.ones(image.shape[:2], bool)
+    smallest_area = SMALLEST_SHARE * black.size
+    strip = _drop_small(_mostly_black(_at_most(image, DARK), black), smallest_area)
+    return _drop_small(~strip, smallest_area)
 
 
-def _mostly_black(brightest: npt.NDArray[np.uint8]) -> Mask:
+def _at_most(image: Image, level: int) -> Mask:
+    """Where the brightest colour is."""
+    return np.asarray(cv2.inRange(image, (0, 0, 0), (level, level, level))).view(bool)
+
+
+def _mostly_black(dark: Mask, black: Mask) -> Mask:
     """Dark components that are truly black to a fair share: shadows and dark water are not."""
-    components = label_components(brightest <= DARK)
-    black = np.bincount(components.labels[brightest <= BLACK], minlength=len(components.areas) + 1)[1:]
-    return keep_components(components, black >= BLACK_SHARE * components.areas)
+    components = label_components(dark)
+    blackness = np.bincount(components.labels[black], minlength=len(components.areas) + 1)[1:]
+    return keep_components(components, blackness >= BLACK_SHARE * components.areas)
 
 
 def _drop_small(mask: Mask, smallest_area: float) -> Mask:

@@ -11,11 +11,11 @@ import fsspec
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.images import ImageError, decode_image
+from pipeline.data.images import ImageError, decode_image, fit_image
 from pipeline.data.visible import find_visible
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.two_stage import TwoStage, decide_predictions, raw_presences
-from pipeline.masks.geometry import Image, resize_image
+from pipeline.masks.geometry import Image
 from pipeline.masks.rle import Mask, encode_rle
 from pipeline.masks.rule import Presences, Rules, judge_presence
 
@@ -47,7 +47,7 @@ class Reader:
         facts = self.model.facts
         try:
             with fsspec.open(address, "rb") as file:
-                image = resize_image(decode_image(file.read(), near=facts.cache_shape), facts.cache_shape)
+                image = fit_image(decode_image(file.read(), near=facts.cache_shape), facts.cache_shape)
         except (ImageError, OSError) as error:
             return str(error)
         return image, find_visible(image, facts.nodata)
@@ -100,7 +100,7 @@ def judge_predictions(predictions: Sequence[Prediction], rules: Rules) -> tuple[
 
 
 def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:
-    """Like map, in order, with so many calls under way or done before they are asked for, and never more."""
+    """Like map, in order, with so many calls under way or done, and one more, before they are asked for."""
     waiting: deque[Future[Out]] = deque()
     for one in inputs:
         waiting.append(threads.submit(call, one))

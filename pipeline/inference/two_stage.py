@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.data.images import fit_image
 from pipeline.data.manifest import Facts
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.engines import Engine, Images, Probabilities
-from pipeline.masks.geometry import resize_image, resize_mask, to_levels
+from pipeline.masks.geometry import resize_mask, to_levels
 from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Flip, RawPresences, Reading, Rules, decide_masks, presences, strongest_mean
 
@@ -68,7 +69,7 @@ def _predict_views(engine: Engine, images: Images, flips: Sequence[Flip]) -> Ite
 def fit_images(images: Images, shape: Shape) -> Images:
     if images.shape[1:3] == tuple(shape):
         return images
-    return np.stack([resize_image(image, shape) for image in images])
+    return np.stack([fit_image(image, shape) for image in images])
 
 
 def decide_predictions(predictions: Sequence[Prediction], rules: Rules) -> list[npt.NDArray[np.bool_]]:

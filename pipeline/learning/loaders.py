@@ -11,10 +11,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.data.cache import Cache
+from pipeline.data.images import fit_image
 from pipeline.learning.augment import Augment, Sample
 from pipeline.learning.cutmix import Arrays, cut_and_mix, draw_box
 from pipeline.learning.sampling import Draw, InOrder, Shuffled, balance
-from pipeline.masks.geometry import resize_image, resize_mask
+from pipeline.masks.geometry import resize_mask
 from pipeline.masks.rle import Shape
 from pipeline.models.machine import resolve_workers
 from pipeline.params import Training
@@ -120,7 +121,7 @@ def resize_sample(sample: Sample, shape: Shape) -> Sample:
         mask = (sample.planes >> bit & 1).astype(bool)
         if mask.any():
             planes |= np.uint8(1 << bit) * resize_mask(mask, shape)
-    return Sample(resize_image(sample.image, shape), planes, resize_mask(sample.visible, shape))
+    return Sample(fit_image(sample.image, shape), planes, resize_mask(sample.visible, shape))
 
 
 def _machinery(params: Training) -> dict[str, Any]:

@@ -13,7 +13,7 @@ Image = npt.NDArray[np.uint8]
 
 
 def resize_image(image: Image, shape: Shape) -> Image:
-    """Image (H×W×3) → image of this shape; averaged over areas when it shrinks, bilinear when it grows."""
+    """Image (H×W×3) → image of this shape, for eyes; what networks see is fitted by `pipeline.data.images`."""
     if image.shape[:2] == tuple(shape):
         return image
     return np.asarray(cv2.resize(image, (shape[1], shape[0]), interpolation=_interpolation(image, shape)), np.uint8)
@@ -34,7 +34,7 @@ def to_levels(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArr
         resized = one
         if one.shape != tuple(shape):
             resized = cv2.resize(one, (shape[1], shape[0]), interpolation=_interpolation(one, shape))
-        cv2.convertScaleAbs(np.maximum(resized, 0, dtype=np.float32), level, 255)
+        cv2.convertScaleAbs(resized, level, 255)
     return levels
 
 

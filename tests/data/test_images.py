@@ -5,8 +5,10 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as PilImage
 
-from pipeline.data.images import ImageError, decode_image, read_image, read_resized
+from pipeline.data.images import ImageError, decode_image, fit_image, read_image, read_resized
+from pipeline.masks.rle import Shape
 
 RED_LEFT = np.zeros((16, 24, 3), np.uint8)
 RED_LEFT[:, :12] = (250, 0, 0)
@@ -111,3 +113,17 @@ def test_what_cannot_be_decoded_says_why(content, reason, message):
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(ImageError, match="cannot be opened: No such file"):
         read_image(tmp_path / "missing.jpg")
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (37, 191), (150, 200)])
+def test_a_network_sees_what_pil_makes_of_a_picture_with_its_bilinear_filter(shape: Shape) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (101, 151, 3), np.uint8)
+    expected = np.asarray(PilImage.fromarray(image).resize(shape[::-1], PilImage.Resampling.BILINEAR))
+    assert np.abs(fit_image(image, shape).astype(int) - expected).max() <= 1
+
+
+def test_a_picture_that_may_not_be_written_to_is_fitted_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    image.flags.writeable = False
+    assert fit_image(image[::-1], (4, 4)).flags.writeable
+    assert not recwarn.list
