@@ -137,6 +137,11 @@ class Training(Section):
 
 
 class TrainClassifier(Training):
+    mask_weight: float = Field(
+        0.0,
+        ge=0,
+        description="weight of a second loss: where the classes lie, cell by cell of the deepest features",
+    )
     dropout: float = Field(0.2, ge=0, lt=1)
     monitor: Literal["pr_auc", "loss"] = Field("pr_auc", description="what chooses the epoch, on validation")
 

@@ -1,10 +1,10 @@
 """Optimisers and schedules, with rates of their own for encoder and decoder."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from torch import optim
+from torch import nn, optim
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from pipeline.models.network import Network
@@ -56,11 +56,11 @@ SCHEDULES: dict[ScheduleName, Callable[[optim.Optimizer, Optimiser, int], LRSche
 }
 
 
-def build_optimiser(network: Network, settings: Optimiser) -> optim.Optimizer:
-    """Group 0 is the encoder (where there is one), the last group everything new."""
+def build_optimiser(network: Network, settings: Optimiser, beside: Iterable[nn.Parameter] = ()) -> optim.Optimizer:
+    """Group 0 is the encoder (where there is one), the last group everything new, in the network or beside it."""
     rated = {
         "encoder": (network.encoder_parameters(), settings.encoder_rate),
-        "decoder": (network.decoder_parameters(), settings.decoder_rate),
+        "decoder": ([*network.decoder_parameters(), *beside], settings.decoder_rate),
     }
     groups = [{"name": name, "params": params, "lr": rate} for name, (params, rate) in rated.items() if params]
     return OPTIMISERS[settings.name](groups, settings.weight_decay)
