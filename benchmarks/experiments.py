@@ -12,6 +12,7 @@ from whatever its change does not touch. Holdout is never looked at. One that wa
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from pipeline.params import Params
 from stages import train_classifier, train_segmenter
 from stages.predict import predict_split
 
-TRAINED = ("train_classifier", "train_segmenter")
+TRAINED = ("train_segmenter", "train_classifier")
 
 
 def main() -> None:
@@ -67,9 +68,12 @@ def run_experiment(given: argparse.Namespace) -> None:
 
     before = Params.load(base / "params.yaml") if base else None
     begin = time.monotonic()
-    for name, stage in zip(TRAINED, (train_classifier, train_segmenter), strict=True):
+    same = True
+    for name, stage in zip(TRAINED, (train_segmenter, train_classifier), strict=True):
         trained = getattr(artifacts, name)
-        if before and base and getattr(before, name) == getattr(params, name):
+        # What follows is another network, too: the classifier begins with the segmenter's encoder.
+        same &= before is not None and getattr(before, name) == getattr(params, name)
+        if base and same:
             link(trained.folder, base / "artifacts" / name)
         elif not trained.members.is_dir():
             stage.main(getattr(params, name), artifacts)
@@ -115,17 +119,36 @@ def precisions(shown: np.ndarray, scores: np.ndarray) -> list[float]:
 
 
 def print_table(given: argparse.Namespace) -> None:
-    base = read_scores(given.folder / given.against)
-    print(
-        "| experiment | cross-fitted Dice | ahead of " + given.against + " | presence AP: classifier, pixels, fused |"
-    )
-    print("|---|--:|---|---|")
+    against: Path = given.folder / given.against
+    base = read_scores(against)
+    print(f"| experiment | what differs | Dice | ahead of {against.name} | presence AP: classifier, pixels, fused |")
+    print("|---|---|--:|---|---|")
     for path in sorted(given.folder.glob("*/cross_fitted.csv"), key=lambda path: path.stat().st_mtime):
         scores, summary = read_scores(path.parent).loc[base.index], read_json(path.parent / "summary.json")
         ahead = Bootstrap().compare(base.to_numpy(), scores.to_numpy()).difference
         fused = ", ".join(f"{np.mean(each):.3f}" for each in summary["average precision of presence"].values())
         paired = f"{ahead.mean:+.4f} [{ahead.low:+.4f}, {ahead.high:+.4f}]"
-        print(f"| {path.parent.name} | {scores.to_numpy().mean():.4f} | {paired} | {fused} |")
+        differs = "; ".join(differences(against, path.parent))
+        print(f"| {path.parent.name} | {differs} | {scores.to_numpy().mean():.4f} | {paired} | {fused} |")
+
+
+def differences(base: Path, other: Path) -> Iterator[str]:
+    """`section.key: value` for every setting of the other experiment that its base does not share."""
+    settings = [flatten(Params.load(folder / "params.yaml").model_dump(mode="json")) for folder in (base, other)]
+    for key, value in settings[1].items():
+        if settings[0].get(key) != value:
+            yield f"{key}: {value}"
+
+
+def flatten(settings: dict[str, Any], start: str = "") -> dict[str, Any]:
+    """
+    >>> flatten({"a": {"b": 1, "c": {"d": 2}}})
+    {'a.b': 1, 'a.c.d': 2}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= flatten(value, f"{start}{key}.") if isinstance(value, dict) else {f"{start}{key}": value}
+    return flat
 
 
 def read_scores(folder: Path) -> pd.DataFrame:

@@ -139,7 +139,7 @@ def open_pictures(kind: type[Pictures], root: Path, params: Training) -> Picture
 
 
 def build_benchmark_task(params: Settings) -> ClassifierTask | SegmenterTask:
-    return build_task(params, SHAPE, torch.full((CLASSES,), 0.5), seed=0)
+    return build_task(params, SHAPE, torch.full((CLASSES,), 0.5), seed=0, weights="bundled")
 
 
 def many_rows(params: Training, steps: int) -> np.ndarray:

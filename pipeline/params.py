@@ -137,6 +137,11 @@ class Training(Section):
 
 
 class TrainClassifier(Training):
+    weights: str = Field(
+        "segmenter",
+        description="segmenter: the encoder of the trained segmenter (of the same fold), which learnt more from masks "
+        "than presence can tell; or bundled, hub, none, or a path to a safetensors file",
+    )
     mask_weight: float = Field(
         0.0,
         ge=0,
@@ -256,8 +261,8 @@ class Params(Section):
 
     synthesize: Synthesize = Synthesize()
     prepare: Prepare = Prepare()
-    train_classifier: TrainClassifier = TrainClassifier()
     train_segmenter: TrainSegmenter = TrainSegmenter()
+    train_classifier: TrainClassifier = TrainClassifier()
     predict: Predict = Predict()
     tune: Tune = Tune()
     evaluate: Evaluate = Evaluate()

@@ -1,4 +1,4 @@
-"""Train classifier: manifest and cache in, one checkpoint per member out."""
+"""Train classifier: manifest, cache and the segmenters it may begin with in, one checkpoint per member out."""
 
 from pipeline.artifacts import Artifacts
 from pipeline.learning.stage import train_members
@@ -8,7 +8,7 @@ from pipeline.params import Params, TrainClassifier
 
 def main(params: TrainClassifier, artifacts: Artifacts) -> None:
     calm_allocator()
-    train_members(params, artifacts.prepare, artifacts.train_classifier)
+    train_members(params, artifacts.prepare, artifacts.train_classifier, artifacts.train_segmenter.members)
 
 
 if __name__ == "__main__":

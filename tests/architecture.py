@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = ("masks", "data", "evaluation", "models", "learning", "inference", "delivery")
 """Ground to roof; `models` is the first above the torch line."""
 STAGES = (
-    "synthesize", "prepare", "train_classifier", "train_segmenter", "predict",
+    "synthesize", "prepare", "train_segmenter", "train_classifier", "predict",
     "tune", "evaluate", "submit", "export", "report",
 )  # fmt: skip
 

@@ -105,7 +105,7 @@ def test_deps_name_all_that_a_stage_reads_of_others(stage: str) -> None:
 FOLLOWS = {
     "prepare": set(STAGES) - {"synthesize", "prepare"},
     "train_classifier": {"predict", "tune", "evaluate", "submit", "export", "report"},
-    "train_segmenter": {"predict", "tune", "evaluate", "submit", "export", "report"},
+    "train_segmenter": {"train_classifier", "predict", "tune", "evaluate", "submit", "export", "report"},
     "predict": {"tune", "evaluate", "submit", "export", "report"},
     "tune": {"evaluate", "submit", "export", "report"},
     "evaluate": {"export", "report"},

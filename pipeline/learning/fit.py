@@ -62,13 +62,18 @@ class Progress:
 
 
 def fit_member(
-    member: Member, params: TrainClassifier | TrainSegmenter, manifest: Manifest, cache: Path, progress: Progress
+    member: Member,
+    params: TrainClassifier | TrainSegmenter,
+    manifest: Manifest,
+    cache: Path,
+    progress: Progress,
+    weights: str,
 ) -> None:
-    """Train one member; afterwards its best weights and its history lie in `progress`."""
+    """Train one member from these weights; afterwards its best and its history lie in `progress`."""
     seed_everything(member.seed, workers=True, verbose=False)
     rows, validation_rows = _rows(member, params, manifest)
     facts = _facts(member, params, manifest)
-    task = build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), member.seed)
+    task = build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), member.seed, weights)
     task.network.to(memory_format=torch.channels_last)
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it and bf16 is off
 
@@ -118,14 +123,14 @@ def _facts(member: Member, params: TrainClassifier | TrainSegmenter, manifest: M
 
 
 def build_task(
-    params: TrainClassifier | TrainSegmenter, shape: Shape, positive_shares: Tensor, seed: int
+    params: TrainClassifier | TrainSegmenter, shape: Shape, positive_shares: Tensor, seed: int, weights: str
 ) -> ClassifierTask | SegmenterTask:
     count = len(positive_shares)
     if isinstance(params, TrainSegmenter):
-        segmenter = build_segmenter(params.architecture, params.encoder, count, weights=params.weights)
+        segmenter = build_segmenter(params.architecture, params.encoder, count, weights=weights)
         return SegmenterTask(segmenter, params, positive_shares, seed)
     refuse_region_losses(params.loss)
-    classifier = build_classifier(params.encoder, count, shape, dropout=params.dropout, weights=params.weights)
+    classifier = build_classifier(params.encoder, count, shape, dropout=params.dropout, weights=weights)
     return ClassifierTask(classifier, params, positive_shares, seed)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,30 @@ from pipeline.data.manifest import Manifest
 from pipeline.json_file import write_json
 from pipeline.learning.fit import Progress, fit_member
 from pipeline.learning.members import Member, list_members
+from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_facts
 from pipeline.params import TrainClassifier, TrainSegmenter
 
+SEGMENTER = "segmenter"
 
-def train_members(params: TrainClassifier | TrainSegmenter, prepared: PrepareFolder, folder: TrainFolder) -> None:
-    """Every member in turn; members, history and metrics appear once all have finished."""
+
+def train_members(
+    params: TrainClassifier | TrainSegmenter,
+    prepared: PrepareFolder,
+    folder: TrainFolder,
+    segmenters: Path | None = None,
+) -> None:
+    """Every member in turn; members, history and metrics appear once all have finished.
+
+    With `weights: segmenter` a member begins with the encoder of one of these.
+    """
     manifest = Manifest.load(prepared.manifest, prepared.images)
     members = list_members(params.seeds, manifest.facts.folds)
-    progress = _find_progress(folder.resume, resume_key(params, manifest), members)
+    weights = {member: find_weights(member, params.weights, segmenters) for member in members}
+    progress = _find_progress(folder.resume, resume_key(params, manifest, weights.values()), members)
     for member in members:
         if not progress[member].finished.is_file():
-            fit_member(member, params, manifest, prepared.cache, progress[member])
+            fit_member(member, params, manifest, prepared.cache, progress[member], weights[member])
     if _is_first():
         _deliver(progress, folder)
 
@@ -35,9 +48,28 @@ def _is_first() -> bool:
     return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
-def resume_key(params: TrainClassifier | TrainSegmenter, manifest: Manifest) -> str:
-    """Names the run: with another setting or other data there is nothing to go on with."""
+def find_weights(member: Member, weights: str, segmenters: Path | None) -> str:
+    """`segmenter` → the checkpoint of the segmenter of the same name, or the first that never saw what this one is
+    judged on; anything else as it is."""
+    if weights != SEGMENTER or segmenters is None:
+        return weights
+    found = {path.stem: path for path in sorted(segmenters.glob("*.safetensors"))}
+    if member.name in found:
+        return str(found[member.name])
+    fitting = [path for path in found.values() if load_facts(path).fold == member.fold]
+    if not fitting:
+        raise Mendable(
+            f"weights: {SEGMENTER}, but {segmenters} holds no segmenter for {member.name}; "
+            "`python -m stages.train_segmenter` trains it, or begin with weights: bundled"
+        )
+    return str(fitting[0])
+
+
+def resume_key(params: TrainClassifier | TrainSegmenter, manifest: Manifest, weights: Iterable[str] = ()) -> str:
+    """Names the run: with another setting, other data or other first weights there is nothing to go on with."""
     content = [params.model_dump(mode="json"), manifest.facts.to_dict(), manifest.images.to_csv(index=False)]
+    files = (Path(one) for one in weights)
+    content += [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

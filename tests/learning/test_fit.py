@@ -13,8 +13,9 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
 from pipeline.json_file import read_json
 from pipeline.learning.loaders import Batch
+from pipeline.learning.members import Member
 from pipeline.learning.optimisers import build_optimiser, build_schedule
-from pipeline.learning.stage import resume_key, train_members
+from pipeline.learning.stage import find_weights, resume_key, train_members
 from pipeline.learning.tasks import ClassifierTask
 from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_checkpoint
@@ -235,3 +236,28 @@ def test_two_processes_learn_together(tmp_path: Path) -> None:
     assert history["epoch"].tolist() == [0, 1]
     _, facts = load_checkpoint(path)
     assert facts.score == pytest.approx(history["validation_dice"].max())
+
+
+def test_a_classifier_begins_with_the_segmenter_of_its_fold(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path, folds=2)
+    folder = artifacts.train_segmenter.members
+    train_members(segmenter(epochs=1, seeds=[3]), artifacts.prepare, artifacts.train_segmenter)
+    for fold in range(2):
+        found = find_weights(Member(f"seed0-fold{fold}", 0, fold), "segmenter", folder)
+        assert Path(found) == folder / f"seed3-fold{fold}.safetensors"
+    own = Member("seed3-fold1", 3, 1)
+    assert Path(find_weights(own, "segmenter", folder)) == folder / "seed3-fold1.safetensors"
+    assert find_weights(own, "bundled", folder) == "bundled"
+    with pytest.raises(Mendable, match=r"no segmenter for seed0; `python -m stages.train_segmenter`"):
+        find_weights(Member("seed0", 0, -1), "segmenter", folder)
+
+
+def test_other_first_weights_are_another_run(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    start = tmp_path / "start.safetensors"
+    keys = []
+    for content in (b"one", b"two"):
+        start.write_bytes(content)
+        keys.append(resume_key(classifier(), manifest, [str(start)]))
+    assert len({*keys, resume_key(classifier(), manifest)}) == 3

@@ -15,7 +15,9 @@ def test_figures_are_measured_on_holdout_alone(finished: Artifacts) -> None:
 
 def test_all_tables_and_curves_are_there(finished: Artifacts) -> None:
     tables = {path.stem for path in finished.evaluate.tables.iterdir()}
-    assert tables == {"dice", "steps", "presence", "pixels", "pictures", "judgements"}
+    assert tables == {
+        "dice", "steps", "presence", "pixels", "pictures", "judgements", "reliability", "brier", "sureness",
+    }  # fmt: skip
     curve = pd.read_csv(finished.evaluate.plots / "presence.csv")
     assert set(curve["class_name"]) <= {"Fish", "Flower", "Gravel", "Sugar", "any"}
     assert set(pd.read_csv(finished.evaluate.plots / "pixels.csv")["class_name"]) <= {
