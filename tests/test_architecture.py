@@ -89,6 +89,13 @@ def test_deps_cover_what_a_stage_imports(stage: str) -> None:
     assert listed == needed, f"missing: {sorted(needed - listed)}; no longer imported: {sorted(listed - needed)}"
 
 
+def test_a_changed_template_reruns_the_stage_that_fills_it() -> None:
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.jinja")}
+    listed = {stage: {dep for dep in DVC[stage]["deps"] if dep.endswith(".jinja")} for stage in STAGES}
+    assert set().union(*listed.values()) == templates
+    assert listed["export"] == {"pipeline/delivery/card.md.jinja"}
+
+
 def _has_code(path: Path) -> bool:
     import ast
 

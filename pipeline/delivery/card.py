@@ -1,12 +1,11 @@
 """The model card: what a portable model was made from, what it reaches, and what it must not be used for."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.data.manifest import SPLITS, Manifest
+from pipeline.delivery.templates import open_templates
 from pipeline.evaluation.reliability import EVERY_CLASS
 from pipeline.evaluation.tables import OURS
 from pipeline.masks.rule import Rules
@@ -19,27 +18,26 @@ def write_card(
     members: Sequence[NetworkFacts], manifest: Manifest, rules: Rules, tables: Mapping[str, pd.DataFrame]
 ) -> str:
     """Facts of all members, the data, the rules and the tables of an evaluation → the card, as Markdown."""
-    # The card is no page: what it quotes needs no escaping.
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     pooled = tables["brier"][tables["brier"]["class_name"] == EVERY_CLASS]
     marks = tables["sureness"][tables["sureness"]["class_name"] == EVERY_CLASS]
-    return environment.get_template("card.md.jinja").render(
-        facts=manifest.facts,
-        counts={split: len(manifest.rows(split)) for split in SPLITS},
-        members=[(one, {key: one.settings[key] for key in SHOWN_SETTINGS if key in one.settings}) for one in members],
-        dices=tables["dice"][tables["dice"]["reference"] == OURS].to_dict("records"),
-        references=tables["dice"][
-            (tables["dice"]["class_name"] == "mean") & (tables["dice"]["reference"] != OURS)
-        ].to_dict("records"),
-        presence={row["class_name"]: row for row in tables["presence"].to_dict("records")},
-        briers=pooled.to_dict("records"),
-        marks=marks.to_dict("records"),
-        rules=list(zip(rules.classes, rules.rules, strict=True)),
-        reading=rules.reading,
+    # The card is no page: what it quotes needs no escaping.
+    return (
+        open_templates(escape=False)
+        .get_template("card.md.jinja")
+        .render(
+            facts=manifest.facts,
+            counts={split: len(manifest.rows(split)) for split in SPLITS},
+            members=[
+                (one, {key: one.settings[key] for key in SHOWN_SETTINGS if key in one.settings}) for one in members
+            ],
+            dices=tables["dice"][tables["dice"]["reference"] == OURS].to_dict("records"),
+            references=tables["dice"][
+                (tables["dice"]["class_name"] == "mean") & (tables["dice"]["reference"] != OURS)
+            ].to_dict("records"),
+            presence={row["class_name"]: row for row in tables["presence"].to_dict("records")},
+            briers=pooled.to_dict("records"),
+            marks=marks.to_dict("records"),
+            rules=list(zip(rules.classes, rules.rules, strict=True)),
+            reading=rules.reading,
+        )
     )

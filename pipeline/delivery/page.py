@@ -1,9 +1,8 @@
 """The page: everything worth knowing about a run in one HTML file that needs no network and no script."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from pipeline.delivery.page_comparison import Compared
 from pipeline.delivery.page_findings import Finding
@@ -12,6 +11,7 @@ from pipeline.delivery.page_results import Results
 from pipeline.delivery.page_run import Training
 from pipeline.delivery.page_tables import Table, to_cell
 from pipeline.delivery.page_tuning import Tuned
+from pipeline.delivery.templates import open_templates
 from pipeline.evaluation.outcomes import OUTCOMES
 from pipeline.evaluation.svg import readable_on_white
 from pipeline.masks.colours import CLASS_COLOURS, to_hex
@@ -48,13 +48,7 @@ def render(page: Page) -> str:
 
 def new_environment() -> Environment:
     """Every text that comes from data is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = open_templates(escape=True)
     environment.filters["number"] = lambda value: to_cell(value).text
     environment.globals.update(
         outcomes=OUTCOMES,

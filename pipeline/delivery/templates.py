@@ -1,0 +1,16 @@
+"""The templates beside this file, as jinja2 opens them: what a template asks for and nobody gave is an error."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+
+def open_templates(*, escape: bool) -> Environment:
+    """`escape` for pages, where every text that comes from data must stay text."""
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
