@@ -142,17 +142,13 @@ class TrainClassifier(Training):
         description="segmenter: the encoder of the trained segmenter (of the same fold), which learnt more from masks "
         "than presence can tell; or bundled, hub, none, or a path to a safetensors file",
     )
-    mask_weight: float = Field(
-        0.0,
-        ge=0,
-        description="weight of a second loss: where the classes lie, cell by cell of the deepest features",
-    )
     dropout: float = Field(0.2, ge=0, lt=1)
     monitor: Literal["pr_auc", "loss"] = Field("pr_auc", description="what chooses the epoch, on validation")
 
 
 class TrainSegmenter(Training):
     architecture: Architecture = "Unet"
+    decoder_width: float = Field(1.0, gt=0, description="channels of the decoder, as a share of the architecture's own")
     encoder: str = "timm-tf_efficientnet_lite0"
     loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field({"bce": 0.75, "dice": 0.25}, min_length=1)
     pictures: Literal["all", "positives"] = Field(

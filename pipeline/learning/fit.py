@@ -127,7 +127,9 @@ def build_task(
 ) -> ClassifierTask | SegmenterTask:
     count = len(positive_shares)
     if isinstance(params, TrainSegmenter):
-        segmenter = build_segmenter(params.architecture, params.encoder, count, weights=weights)
+        segmenter = build_segmenter(
+            params.architecture, params.encoder, count, decoder_width=params.decoder_width, weights=weights
+        )
         return SegmenterTask(segmenter, params, positive_shares, seed)
     refuse_region_losses(params.loss)
     classifier = build_classifier(params.encoder, count, shape, dropout=params.dropout, weights=weights)
@@ -149,7 +151,7 @@ def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Call
         devices=machine.devices,
         num_nodes=machine.nodes,
         strategy=machine.strategy,
-        precision=PRECISIONS[resolve_precision(machine)],
+        precision=PRECISIONS[resolve_precision(machine, training=True)],
         max_epochs=params.epochs,
         gradient_clip_val=params.gradient_clip,
         callbacks=callbacks,

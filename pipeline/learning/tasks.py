@@ -5,15 +5,13 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from pipeline.learning.depthwise import QuickDepthwise
 from pipeline.learning.judging import Judge, PixelJudge, PresenceJudge, unpack
 from pipeline.learning.loaders import Batch, ResumableLoader
 from pipeline.learning.optimisers import build_optimiser, build_schedule
-from pipeline.mendable import Mendable
-from pipeline.models.classifier import Classifier
 from pipeline.models.losses import LossSettings, build_loss
 from pipeline.models.network import Network
 from pipeline.params import TrainClassifier, TrainSegmenter
@@ -37,10 +35,6 @@ class Task(LightningModule, Generic[Settings]):
         # Not earlier: a task is pickled on its way into another process, and a function made here cannot be.
         self.loss = build_loss(self.params.loss, LossSettings(self.positive_shares, self.params.label_smoothing))
 
-    def learn(self, batch: Batch) -> Tensor:
-        """The loss of a batch in training."""
-        return self.compare(self.network(batch.images), batch)
-
     @abstractmethod
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
         """Logits against the truth of the batch → loss."""
@@ -48,7 +42,8 @@ class Task(LightningModule, Generic[Settings]):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         # Dropout as a function of the step alone: a run that goes on after a kill ends with the same weights.
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * self.trainer.world_size + self.global_rank)
-        loss = self.learn(batch)
+        with QuickDepthwise():
+            loss = self.compare(self.network(batch.images), batch)
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.images))
         return loss
 
@@ -104,35 +99,7 @@ class Task(LightningModule, Generic[Settings]):
 
 
 class ClassifierTask(Task[TrainClassifier]):
-    """May also learn where in the picture the classes lie: masks tell more than presence, for next to nothing."""
-
     judge_type = PresenceJudge
-
-    def __init__(self, network: Classifier, params: TrainClassifier, positive_shares: Tensor, seed: int) -> None:
-        super().__init__(network, params, positive_shares, seed)
-        # Beside the network: nobody needs it after training.
-        channels = network.body.num_features
-        self.locator = nn.Conv2d(channels, len(positive_shares), 1) if params.mask_weight else None
-
-    def learn(self, batch: Batch) -> Tensor:
-        if self.locator is None:
-            return super().learn(batch)
-        network = cast(Classifier, self.network)
-        features = network.look(batch.images)
-        if features.ndim != 4 or features.shape[1] != self.locator.in_channels:
-            raise Mendable(f"mask_weight: {self.params.encoder} keeps no map of its features; it learns with 0 alone")
-        loss = self.compare(network.judge(features), batch)
-        return loss + self.params.mask_weight * self._compare_cells(self.locator(features), batch)
-
-    def _compare_cells(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Logits (N×C×h×w) against the share of each cell's visible pixels that a class covers."""
-        cells = (logits.shape[2], logits.shape[3])
-        visible = batch.visible[:, None].float()
-        truth = unpack(batch.planes, logits.shape[1]) * visible
-        seen = functional.adaptive_avg_pool2d(visible, cells)
-        covered = functional.adaptive_avg_pool2d(truth, cells) / seen.clamp(min=1e-6)
-        each = functional.binary_cross_entropy_with_logits(logits.float(), covered, reduction="none")
-        return (each * seen).sum() / (seen.sum() * logits.shape[1]).clamp(min=1)
 
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
         counted = torch.ones_like(batch.presence, dtype=torch.bool)

@@ -61,7 +61,8 @@ def build_network(facts: NetworkFacts) -> Network:
     count = len(facts.data.classes)
     if facts.kind == "classifier":
         return build_classifier(facts.encoder, count, facts.input_shape, dropout=facts.settings.get("dropout", 0.0))
-    return build_segmenter(cast(Architecture, facts.architecture), facts.encoder, count)
+    width = facts.settings.get("decoder_width", 1.0)
+    return build_segmenter(cast(Architecture, facts.architecture), facts.encoder, count, decoder_width=width)
 
 
 def save_checkpoint(path: Path, network: nn.Module, facts: NetworkFacts, *, half: bool = False) -> None:

@@ -23,15 +23,7 @@ class Classifier(Network):
 
     def forward(self, images: Tensor) -> Tensor:
         """Raw RGB (N×3×H×W) → logits (N×C)."""
-        return self.judge(self.look(images))
-
-    def look(self, images: Tensor) -> Tensor:
-        """Raw RGB → the deepest features, of convolutions N×F×h×w."""
-        features: Tensor = self.body.forward_features(self.normalise(images))
-        return features
-
-    def judge(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.body.forward_head(features)
+        logits: Tensor = self.body(self.normalise(images))
         return logits
 
     def head_modules(self) -> Iterator[nn.Module]:

@@ -1,6 +1,7 @@
 """The segmenter: where every class is. Any smp architecture on any smp encoder, or the vanilla U-Net."""
 
 import warnings
+from inspect import signature
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -53,26 +54,44 @@ class Segmenter(Network):
         return logits[..., :height, :width]
 
 
-def build_segmenter(architecture: Architecture, encoder: str, class_count: int, *, weights: str = "none") -> Segmenter:
+def build_segmenter(
+    architecture: Architecture, encoder: str, class_count: int, *, decoder_width: float = 1.0, weights: str = "none"
+) -> Segmenter:
     """An architecture on an encoder, with these initial weights (see `load_weights`)."""
     if architecture == "VanillaUnet":
         return _build_vanilla(class_count, weights)
     with warnings.catch_warnings(), from_hub(encoder, wanted=weights == "hub"):
         # smp would rather have timm- encoders spelt tu-; the bundled weights are theirs.
         warnings.simplefilter("ignore", DeprecationWarning)
-        body = _build_body(architecture, encoder, class_count, pretrained=weights == "hub")
+        body = _build_body(architecture, encoder, class_count, decoder_width, pretrained=weights == "hub")
     network = Segmenter(body, body.encoder, body.encoder.output_stride, _statistics(encoder))
     load_weights(network, encoder, weights)
     return network
 
 
-def _build_body(architecture: Architecture, encoder: str, class_count: int, *, pretrained: bool) -> Any:
+def _build_body(architecture: Architecture, encoder: str, class_count: int, width: float, *, pretrained: bool) -> Any:
     known = encoder.startswith("tu-") or encoder in smp.encoders.encoders
     if not known and not encoder.startswith("timm-"):
         close = [name for name in smp.encoders.encoders if encoder[:6] in name]
         raise Mendable(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close or ['tu-<timm model>'])}")
     chosen = "imagenet" if pretrained and not encoder.startswith("tu-") else (True if pretrained else None)
-    return ARCHITECTURES[architecture](encoder_name=encoder, encoder_weights=chosen, classes=class_count)
+    build = ARCHITECTURES[architecture]
+    channels = _decoder_channels(build, width) if width != 1 else {}
+    return build(encoder_name=encoder, encoder_weights=chosen, classes=class_count, **channels)
+
+
+def _decoder_channels(build: Any, width: float) -> dict[str, int | tuple[int, ...]]:
+    """The architecture's own figures, times `width`; in steps of 8, for group norms and for speed."""
+    figures = {key: each.default for key, each in signature(build).parameters.items() if key.endswith("_channels")}
+    return {
+        key: tuple(_in_eights(each * width) for each in own) if isinstance(own, tuple) else _in_eights(own * width)
+        for key, own in figures.items()
+        if key != "in_channels"
+    }
+
+
+def _in_eights(channels: float) -> int:
+    return max(8, round(channels / 8) * 8)
 
 
 def _build_vanilla(class_count: int, weights: str) -> Segmenter:

@@ -12,14 +12,11 @@ import torch
 from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
 from pipeline.json_file import read_json
-from pipeline.learning.loaders import Batch
 from pipeline.learning.members import Member
 from pipeline.learning.optimisers import build_optimiser, build_schedule
 from pipeline.learning.stage import find_weights, resume_key, train_members
-from pipeline.learning.tasks import ClassifierTask
 from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_checkpoint
-from pipeline.models.classifier import build_classifier
 from pipeline.models.segmenter import build_segmenter
 from pipeline.models.weights import read_bundled
 from pipeline.params import Optimiser, TrainClassifier, TrainSegmenter
@@ -199,33 +196,6 @@ def test_settings_go_together(tmp_path: Path, changes: dict[str, object]) -> Non
     _, facts = load_checkpoint(path)
     assert facts.settings["epochs"] == 1
     assert facts.input_shape == tuple(changes.get("input_shape", (32, 48)))  # type: ignore[arg-type]
-
-
-def test_a_classifier_that_learns_where_classes_lie_keeps_nothing_of_it(tmp_path: Path) -> None:
-    plain, located = (
-        weights_of(train(classifier(epochs=1, mask_weight=weight), blobs_in(tmp_path / f"{weight}")))
-        for weight in (0.0, 1.0)
-    )
-    assert plain.keys() == located.keys()
-    assert not same(plain, located)
-
-
-def test_cells_are_compared_where_something_is_seen() -> None:
-    params = classifier(mask_weight=1.0)
-    task = ClassifierTask(build_classifier(params.encoder, 2, (4, 8)), params, torch.tensor([0.5, 0.5]), 0)
-    planes, visible = torch.zeros(1, 4, 8, dtype=torch.uint8), torch.ones(1, 4, 8, dtype=torch.bool)
-    planes[:, :, :4], planes[:, :2, 4:] = 0b01, 0b10
-    visible[:, 2:, 4:] = False
-    batch = Batch(torch.zeros(1, 3, 4, 8), planes, visible, torch.ones(1, 2))
-    right = torch.tensor([[[[9.0, -9.0]], [[-9.0, 9.0]]]])
-    assert task._compare_cells(right, batch) < 0.001
-    wrong_where_half_is_seen = right * torch.tensor([1, -1])
-    assert task._compare_cells(wrong_where_half_is_seen, batch).item() == pytest.approx(9 / 3, abs=0.001)
-
-
-def test_an_encoder_without_a_map_cannot_learn_where_classes_lie(tmp_path: Path) -> None:
-    with pytest.raises(Mendable, match="keeps no map of its features"):
-        train(classifier(mask_weight=1.0, encoder="vit_tiny_patch16_224", input_shape=[32, 48]), blobs_in(tmp_path))
 
 
 def test_two_processes_learn_together(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.models import machine
-from pipeline.models.machine import MOST_WORKERS, resolve_workers
+from pipeline.models.machine import MOST_WORKERS, resolve_precision, resolve_workers
 from pipeline.params import Machine
 
 
@@ -15,3 +15,15 @@ def test_a_gpu_is_fed_by_the_other_cores(monkeypatch: pytest.MonkeyPatch, cores:
     monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(machine, "count_cores", lambda: cores)
     assert resolve_workers(Machine()) == workers
+
+
+@pytest.mark.parametrize(
+    ("has_bf16", "training", "precision"), [(True, True, "bf16"), (True, False, "fp32"), (False, True, "fp32")]
+)
+def test_a_cpu_learns_in_16_bits_where_it_has_them_and_predicts_in_32(
+    monkeypatch: pytest.MonkeyPatch, has_bf16: bool, training: bool, precision: str
+) -> None:
+    monkeypatch.setattr(machine.torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    monkeypatch.setattr(machine, "_has_amx", lambda: False)
+    assert resolve_precision(Machine(accelerator="cpu"), training=training) == precision
+    assert resolve_precision(Machine(accelerator="cpu", precision="bf16")) == "bf16"

@@ -38,6 +38,20 @@ def test_a_segmenter_answers_at_the_shape_it_was_asked(architecture: str, encode
         assert network(images(50, 75)).shape == (2, 3, 50, 75)
 
 
+@pytest.mark.parametrize("architecture", ["Unet", "FPN", "PSPNet", "UPerNet", "DeepLabV3Plus"])
+def test_a_narrow_decoder_is_smaller_and_is_built_again_from_its_checkpoint(architecture: str, tmp_path: Path) -> None:
+    full, half = (build_segmenter(architecture, "resnet18", 2, decoder_width=width) for width in (1.0, 0.5))
+    sizes = [sum(weight.numel() for weight in network.decoder_parameters()) for network in (full, half)]
+    assert sizes[1] < 0.8 * sizes[0]
+    facts = NetworkFacts(
+        "segmenter", architecture, "resnet18", (64, 64), FACTS, "seed0", 0, -1, 0, 0.5, {"decoder_width": 0.5}
+    )
+    save_checkpoint(tmp_path / "half.safetensors", half, facts)
+    again = load_checkpoint(tmp_path / "half.safetensors")[0]
+    with torch.inference_mode():
+        assert torch.equal(again(images(64, 64)), half.eval()(images(64, 64)))
+
+
 @pytest.mark.parametrize("encoder", ["tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_050"])
 def test_a_classifier_takes_any_shape(encoder: str) -> None:
     network = build_classifier(encoder, 3, (50, 75)).eval()
