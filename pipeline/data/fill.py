@@ -23,6 +23,7 @@ KIND: dict[str, FaultKind] = {
     "unreadable": "unreadable_picture",
     "truncated": "truncated_picture",
     "oversized": "oversized_picture",
+    "undersized": "undersized_picture",
 }
 
 

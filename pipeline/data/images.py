@@ -13,19 +13,21 @@ from pipeline.masks.rle import Shape
 ENDINGS = (".jpg", ".jpeg", ".png")
 MAX_PIXELS = 100_000_000
 """A small file can claim to be a huge picture; no more than this is decoded."""
+MIN_SIDE = 8
+"""Pixels; a smaller picture shows no pattern, and is an icon or a mistake."""
 SCALED = {1: 0, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
 """A JPEG can be decoded at a fraction of its size. Together with RGB these flags mean colour, whatever they say."""
 
 START_OF_SCAN, END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
 FINER = 3
 """Times finer than asked for: then the filter of `fit_image` makes the pixels, and not the decoder, which keeps grain
-that the filter smooths. At 2.7 times the colours differ by 0.5 of 255 in place of 0.15, and twice as many masks."""
+that the filter smooths. At 2.7 times the colours differ by 0.5 of 255 in place of 0.15, and masks by twice as much."""
 
 
 class ImageError(ValueError):
     """The picture cannot be read; `reason` says which kind of trouble it is."""
 
-    def __init__(self, reason: Literal["unreadable", "truncated", "oversized"], message: str) -> None:
+    def __init__(self, reason: Literal["unreadable", "truncated", "oversized", "undersized"], message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -66,6 +68,8 @@ def decode_image(content: bytes, near: Shape | None = None) -> Image:
         raise ImageError("unreadable", str(error)) from None
     if height * width > MAX_PIXELS:
         raise ImageError("oversized", f"{height}×{width} are more than {MAX_PIXELS} pixels")
+    if min(height, width) < MIN_SIDE:
+        raise ImageError("undersized", f"{height}×{width} pixels; a side has at least {MIN_SIDE}")
     is_jpeg = content.startswith(JPEG_START)
     # Some decoders fill the missing part of a truncated JPEG with grey and say nothing.
     if is_jpeg and content.find(START_OF_SCAN, content.rfind(END_OF_JPEG) + 1) >= 0:

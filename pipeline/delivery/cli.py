@@ -1,45 +1,65 @@
-"""The command line: `nephoscope predict …`."""
+"""The command line: what can be asked for, and how.
+
+A command imports what it needs when it is called, so that help is there at once.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.delivery.portable import SHIPPED, Choice
-from pipeline.delivery.predicting import predict_pictures
+from pipeline.artifacts import Artifacts
+from pipeline.delivery.choices import OUTPUTS, SHIPPED, Choice, parse_outputs
 from pipeline.mendable import Mendable
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reads how shallow clouds organise.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `predict` a command of its own while it is the only one."""
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Reads how shallow clouds organise: which patterns a satellite picture shows, and where.",
+)
+ARTIFACTS = Artifacts().root
+Pictures = Annotated[list[str], typer.Argument(help="Files, folders or patterns; also s3://… or gs://…")]
+Model = Annotated[Path, typer.Option(help="Folder of a portable model", show_default="the one that is shipped")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON lines for programs in place of words for people")]
 
 
 @app.command(no_args_is_help=True)
 def predict(
-    pictures: Annotated[list[str], typer.Argument(help="Files, folders or patterns; also s3://… or gs://…")],
-    model: Annotated[
-        Path, typer.Option(help="Folder of a portable model; by default the one that is shipped")
-    ] = SHIPPED,
+    pictures: Pictures,
+    model: Model = SHIPPED,
     out: Annotated[str, typer.Option(help="Folder for the results")] = "predicted",
+    write: Annotated[
+        str, typer.Option(help=f"What to write, with commas between: any of {', '.join(OUTPUTS)}")
+    ] = "submission,masks",
     engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures computed at once, by each core")] = 4,
     shard_size: Annotated[int, typer.Option(min=1, help="Pictures that are done again after a crash, at most")] = 64,
-    masks: Annotated[bool, typer.Option(help="Write every mask as a PNG, too")] = True,
     cluster: Annotated[str | None, typer.Option(help="Spread over Ray: local, or a cluster's address")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Which patterns pictures show, and where.
 
-    OUT/submission.csv: masks as the competition writes them. OUT/summary.csv: the chance that a class is there, how
-    sure the decision is, its share of the picture. OUT/masks: every mask as a PNG. OUT/faults.csv: what is no picture.
+    **Always written**: `summary.csv` (the chance that a class is there, how sure the decision is, its share of the
+    picture) and `faults.csv` (what is no picture, and why).
 
-    A run that was interrupted goes on where it stopped: say the same again.
+    **By choice**, with `--write`: `submission` (RLE, as the competition wants it), `masks` (a PNG each),
+    `overlays` (the picture with every class outlined), `geojson` (outlines, in pixels), `coco` (one file for all).
 
-    nephoscope predict artifacts/synthesize/dataset/test_images --out predicted
+    A run that was interrupted goes on where it stopped: say the same again. A finished one makes further outputs of
+    what it did. The exit code is 0 if all went well, 1 if pictures were set aside, 2 if nothing could be done.
+
+        nephoscope predict artifacts/synthesize/dataset/test_images --out predicted
+
+        nephoscope predict 'pictures/*.jpg' --write overlays,geojson --out outlined
+
+        nephoscope predict picture.jpg --json | jq 'select(.event == "picture")'
     """
-    decided, faulty = predict_pictures(
+    from pipeline.delivery.lines import write_line, write_pictures, write_progress
+    from pipeline.delivery.predicting import predict_pictures
+    from pipeline.delivery.terminal import show_pictures, show_progress
+
+    done = predict_pictures(
         pictures,
         model,
         out,
@@ -47,12 +67,49 @@ def predict(
         batch_size=batch_size,
         shard_size=shard_size,
         cluster=cluster,
-        masks=masks,
+        outputs=parse_outputs(write),
+        progress=write_progress if as_json else show_progress,
     )
-    typer.echo(f"{out}/submission.csv: {decided} pictures")
-    if faulty:
-        typer.echo(f"{out}/faults.csv: {faulty} pictures could not be read", err=True)
+    if as_json:
+        write_pictures(done.pictures(), done.plan.format)
+        write_line("done", out=out, readable=done.readable, faulty=done.faulty)
+    else:
+        show_pictures(done.pictures(), done.plan.format)
+        typer.echo(f"{out}/: {done.readable} pictures")
+    if done.faulty:
+        typer.echo(f"{out}/faults.csv: {done.faulty} pictures could not be read", err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def info(model: Model = SHIPPED, as_json: AsJson = False) -> None:
+    """Versions, hardware, the model, and where things are: what to add to a question or a bug report."""
+    from pipeline.delivery.info import describe, show_description
+    from pipeline.delivery.lines import write_line
+
+    description = describe(model)
+    if as_json:
+        write_line("info", **description)
+    else:
+        show_description(description)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run's artifacts")] = ARTIFACTS,
+    show: Annotated[bool, typer.Option(help="Open it in the browser")] = True,
+) -> None:
+    """The page of a finished run: its Dice with intervals, curves, pictures, settings.
+
+    Made by `python -m stages.report` if it is missing, and opened in the browser where there is one.
+
+        nephoscope report
+
+        nephoscope report elsewhere/artifacts --no-show
+    """
+    from pipeline.delivery.reporting import open_report
+
+    typer.echo(open_report(run, show=show))
 
 
 def main() -> None:

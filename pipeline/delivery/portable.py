@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import platformdirs
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from pipeline.artifacts import writing
 from pipeline.data.manifest import Facts
+from pipeline.delivery.choices import Choice
 from pipeline.inference.choosing import answer, find_fastest
 from pipeline.inference.engines import ENGINES, Engine, TorchEngine
 from pipeline.inference.two_stage import TwoStage, fit_images
@@ -28,10 +28,7 @@ from pipeline.models.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.models.folding import fold_decoder
 from pipeline.params import Machine
 
-Choice = Literal["auto", "openvino", "onnx", "torch"]
 EXACT = Machine(accelerator="cpu", precision="fp32")
-SHIPPED = Path(__file__).parent / "shipped"
-"""The model that comes with the package, trained on real clouds: see its card."""
 OPSET = 18
 ANSWERS = "answers.safetensors"
 """What torch answers to the probe of `pipeline.inference.choosing`, member by member."""

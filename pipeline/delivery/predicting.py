@@ -1,6 +1,6 @@
 """Prediction of any number of pictures: what to predict with, which pictures, and where to run it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -8,12 +8,14 @@ from typing import Any
 
 import cv2
 import fsspec
-from tqdm import tqdm
 
 from pipeline.data.images import ENDINGS
-from pipeline.delivery.pictures import decide_pictures
-from pipeline.delivery.portable import Choice, fingerprint, open_portable
-from pipeline.delivery.shards import Plan, put_together, write_shard
+from pipeline.delivery.choices import Choice, Output
+from pipeline.delivery.collecting import collect
+from pipeline.delivery.pictures import Decided, decide_pictures
+from pipeline.delivery.portable import fingerprint, open_portable
+from pipeline.delivery.shards import Plan, read_shards, write_shard
+from pipeline.delivery.terminal import Progress, show_progress
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
 from pipeline.models.machine import calm_allocator, count_cores
@@ -29,6 +31,19 @@ class Job:
     engine: Choice
     batch_size: int
     plan: Plan
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished run."""
+
+    plan: Plan
+    readable: int
+    faulty: int
+
+    def pictures(self) -> Iterator[Decided]:
+        """All of them, in their order."""
+        return read_shards(self.plan)
 
 
 class Worker:
@@ -58,21 +73,22 @@ def predict_pictures(
     batch_size: int = 4,
     shard_size: int = 64,
     cluster: str | None = None,
-    masks: bool = True,
-) -> tuple[int, int]:
-    """Files, folders or patterns, local or fsspec addresses → submission.csv, summary.csv, faults.csv, masks in `out`.
+    outputs: Sequence[Output] = ("submission", "masks"),
+    progress: Callable[[int, int], Progress] = show_progress,
+) -> Done:
+    """Files, folders or patterns, local or fsspec addresses → summary.csv, faults.csv and these outputs in `out`.
 
-    Returns how many pictures were decided, and how many could not be read. A run that was killed goes on where it
-    stopped. With a cluster ("local", or the address of one) Ray shares the shards among workers.
+    A run that was killed goes on where it stopped; one that has finished makes further outputs of what it did. With a
+    cluster ("local", or the address of one) Ray shares the shards among workers.
     """
     digest, format_name = fingerprint(model), read_json(model / "model.json")["data"]["format"]
-    plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, format_name, masks)
+    plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, format_name, tuple(outputs))
     job, todo = Job(model, engine, batch_size, plan), plan.begin()
     done = len(plan.addresses) - sum(len(plan.pictures(shard)) for shard in todo)
-    with tqdm(total=len(plan.addresses), initial=done, desc="predict", unit="picture") as progress:
+    with progress(done, len(plan.addresses)) as advance:
         for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):
-            progress.update(count)
-    return put_together(plan)
+            advance(count)
+    return Done(plan, *collect(plan))
 
 
 def do_here(job: Job, shards: Sequence[int]) -> Iterator[int]:

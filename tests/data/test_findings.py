@@ -7,7 +7,7 @@ import pytest
 from pipeline.data import findings
 from pipeline.data.findings_files import list_duplicates
 from pipeline.data.manifest import Facts, Manifest
-from pipeline.data.overlay import draw_overlay
+from pipeline.data.overlay import draw_overlay, write_names
 from pipeline.data.samples import choose_rows
 from pipeline.data.summary import summarise
 from pipeline.data.truth import Truth, write_truth
@@ -108,6 +108,17 @@ def test_an_overlay_outlines_masks_in_their_colours_and_stripes_what_nobody_saw(
     assert tuple(overlay[10, 35]) == CLASS_COLOURS[1]
     assert tuple(overlay[20, 38]) == (90, 90, 90)
     assert len(np.unique(overlay[:, :8].reshape(-1, 3), axis=0)) == 2
+
+
+def test_a_name_stands_inside_its_class_and_inside_the_picture():
+    masks = np.zeros((2, 60, 120), bool)
+    masks[1, 40:, 90:] = True
+    named = write_names(np.zeros((60, 120, 3), np.uint8), masks, ["Fish", "Flower"])
+    written = np.argwhere((named == CLASS_COLOURS[1]).all(-1))
+    assert len(written) > 20
+    assert written[:, 0].min() > 35
+    assert written[:, 1].min() > 40
+    assert not (named == CLASS_COLOURS[0]).all(-1).any()
 
 
 def test_colours_are_distinct():

@@ -101,7 +101,8 @@ def png_of_claimed_shape(height, width):
         (b"\xff\xd8\x00\x00", "unreadable", "no frame in the JPEG's header"),
         (encode(RED_LEFT, ".png")[:-20], "unreadable", "damaged"),
         (png_of_claimed_shape(20_000, 20_000), "oversized", "20000×20000 are more than 100000000 pixels"),
-        (png_of_claimed_shape(0, 10), "unreadable", "damaged"),
+        (png_of_claimed_shape(0, 10), "undersized", "0×10 pixels; a side has at least 8"),
+        (encode(RED_LEFT[:1, :1], ".png"), "undersized", "1×1 pixels; a side has at least 8"),
     ],
 )
 def test_what_cannot_be_decoded_says_why(content, reason, message):

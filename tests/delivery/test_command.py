@@ -30,10 +30,10 @@ def pictures(finished: Artifacts, tmp_path: Path) -> Path:
     return folder
 
 
-def run_command(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: object, command: str = "predict") -> subprocess.CompletedProcess[str]:
     """In a process of its own, as people run it: engines bring libraries that do not all get on with each other."""
-    command = [sys.executable, "-c", "from pipeline.delivery.cli import main; main()", "predict", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    whole = [sys.executable, "-c", "from pipeline.delivery.cli import main; main()", command, *map(str, arguments)]
+    return subprocess.run(whole, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("engine", ["auto", "torch", "onnx", "openvino"])
@@ -79,7 +79,8 @@ def test_a_run_goes_on_where_it_was_killed(
     with pytest.raises(KeyboardInterrupt):
         predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1)
     monkeypatch.setattr(predicting, "write_shard", partial(dying, 9))
-    assert predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1) == whole
+    done = predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1)
+    assert (done.readable, done.faulty) == (whole.readable, whole.faulty)
     assert sorted(written) == [0, 1, 2, 3, 4]
     same = (tmp_path / name / "submission.csv" for name in ("whole", "killed"))
     assert len({path.read_text("utf-8") for path in same}) == 1
@@ -89,7 +90,7 @@ def test_a_cluster_predicts_the_same(finished: Artifacts, pictures: Path, tmp_pa
     here = predict_pictures([str(pictures)], finished.export.model, str(tmp_path / "here"), engine="onnx")
     there = (pictures, "--model", finished.export.model, "--out", tmp_path / "there", "--engine", "onnx")
     result = run_command(*there, "--cluster", "local", "--shard-size", 2)
-    assert f"{here[0]} pictures" in result.stdout, result.stderr
+    assert f"{here.readable} pictures" in result.stdout, result.stderr
     assert result.returncode == 1  # two files are no pictures
     same = (tmp_path / name / "submission.csv" for name in ("here", "there"))
     assert len({path.read_text("utf-8") for path in same}) == 1

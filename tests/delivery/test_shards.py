@@ -1,15 +1,18 @@
 """Prediction in shards: what was done is kept, what was not is done, and nothing twice."""
 
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from pycocotools.coco import COCO
 
+from pipeline.delivery.collecting import collect
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.predicting import find_pictures
-from pipeline.delivery.shards import UNFINISHED, Plan, put_together, read_shards, write_shard
+from pipeline.delivery.shards import UNFINISHED, Plan, read_shards, write_shard
 from pipeline.mendable import Mendable
 
 PICTURES = tuple(f"in/{index}.jpg" for index in range(5))
@@ -66,7 +69,7 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     for shard in (2, 0, 1):
         write_shard(one, shard, decide(one, shard))
     write_shard(one, 1, [Decided("in/2.jpg", (), "the file is empty"), decided("in/3.jpg", ("", "3 1", "", ""))])
-    assert put_together(one) == (4, 1)
+    assert collect(one) == (4, 1)
     rows = pd.read_csv(tmp_path / "submission.csv", keep_default_na=False)
     assert rows["Image_Label"].str[:5].unique().tolist() == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
     assert rows.set_index("Image_Label").loc["3.jpg_Flower", "EncodedPixels"] == "3 1"
@@ -88,8 +91,38 @@ def test_masks_that_are_not_empty_are_written_as_pictures(tmp_path: Path) -> Non
     assert np.argwhere(mask == 255).tolist() == [[0, 0], [1, 0]]
 
 
+def test_a_finished_run_makes_further_outputs_of_what_it_did(tmp_path: Path) -> None:
+    one = Plan(PICTURES, 2, str(tmp_path), "model", outputs=("submission",))
+    one.begin()
+    for shard in range(3):
+        write_shard(one, shard, decide(one, shard))
+    assert not (tmp_path / "masks").exists()
+    more = Plan(PICTURES, 2, str(tmp_path), "model", outputs=("masks", "geojson"))
+    assert more.begin() == []
+    assert len(list((tmp_path / "masks").iterdir())) == 2 * len(PICTURES)
+    outlines = json.loads((tmp_path / "geojson" / "3.jpg.geojson").read_text("utf-8"))
+    assert [one["properties"]["class_name"] for one in outlines["features"]] == ["Fish", "Sugar"]
+    assert outlines["features"][0]["properties"]["presence"] == 0.9
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
+def test_coco_holds_the_same_masks(tmp_path: Path) -> None:
+    one = Plan(PICTURES[:3], 2, str(tmp_path), "model", outputs=("coco",))
+    one.begin()
+    write_shard(one, 0, [Decided("in/0.jpg", (), "the file is empty"), *decide(one, 0)[1:]])
+    write_shard(one, 1, [decided("in/2.jpg", ("", f"{350 * 525} 1", "", ""))])
+    collect(one)
+    coco = COCO(str(tmp_path / "coco.json"))
+    assert [coco.imgs[index]["file_name"] for index in (1, 2)] == ["1.jpg", "2.jpg"]
+    found = [(each["image_id"], coco.cats[each["category_id"]]["name"], each["bbox"]) for each in coco.anns.values()]
+    assert found == [(1, "Fish", [0, 0, 1, 2]), (1, "Sugar", [0, 6, 1, 1]), (2, "Flower", [524, 349, 1, 1])]
+    assert np.argwhere(coco.annToMask(coco.anns[1])).tolist() == [[0, 0], [1, 0]]
+    assert np.argwhere(coco.annToMask(coco.anns[3])).tolist() == [[349, 524]]
+    assert not (tmp_path / "submission.csv").exists()
+
+
 def test_no_masks_where_none_are_wanted(tmp_path: Path) -> None:
-    one = Plan(PICTURES, 2, str(tmp_path), "model", masks=False)
+    one = Plan(PICTURES, 2, str(tmp_path), "model", outputs=("submission",))
     one.begin()
     write_shard(one, 2, decide(one, 2))
     assert not (tmp_path / "masks").exists()

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from pipeline.artifacts import Artifacts
-from pipeline.delivery.portable import SHIPPED, open_portable
+from pipeline.delivery.choices import SHIPPED
+from pipeline.delivery.portable import open_portable
 from pipeline.masks.rle import decode_rle
 
 MEGABYTES = 1_000_000

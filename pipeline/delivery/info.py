@@ -1,0 +1,88 @@
+"""What is installed, what the machine has, which model answers, and where things are."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import torch
+from packaging.requirements import Requirement
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.delivery.portable import fingerprint
+from pipeline.json_file import read_json
+from pipeline.mendable import Mendable
+from pipeline.models.checkpoint import load_facts
+from pipeline.models.machine import count_cores, resolve_precision
+from pipeline.params import Machine
+
+Description = dict[str, dict[str, Any]]
+ROOT = Path(__file__).parents[2]
+ENGINES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
+EXTRAS = {"app": "fastapi", "cluster": "ray", "openvino": "openvino"}
+
+
+def describe(model: Path) -> Description:
+    """Section → name → value."""
+    return {
+        "nephoscope": {"version": version("nephoscope"), "python": platform.python_version(), "code": str(ROOT)},
+        "machine": describe_machine(),
+        "model": describe_model(model),
+        "engines": {name: installed(package) for name, package in ENGINES.items()},
+        "extras": {name: installed(package) for name, package in EXTRAS.items()},
+        "places": {"model": str(model), "prepared models": str(platformdirs.user_cache_path("nephoscope") / "models")},
+        "packages": {name: installed(name) for name in sorted(direct_requirements())},
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    cards = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "system": platform.platform(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "cores": count_cores(),
+        "cards": ", ".join(cards) or "none",
+        "training precision": resolve_precision(Machine(), training=True),
+    }
+
+
+def describe_model(folder: Path) -> dict[str, Any]:
+    """Of a portable model; what is wrong with it, if it is none."""
+    try:
+        mark = fingerprint(folder)
+    except Mendable as error:
+        return {"fault": str(error)}
+    content = read_json(folder / "model.json")
+    members = [name for kind in ("classifiers", "segmenters") for name in content[kind]]
+    facts = {name: load_facts(folder / f"{name}.safetensors") for name in members}
+    return {
+        "fingerprint": mark[:16],
+        "classes": ", ".join(content["data"]["classes"]),
+        **{name: f"{one.encoder}, {one.input_shape[0]}×{one.input_shape[1]}" for name, one in facts.items()},
+    }
+
+
+def direct_requirements() -> set[str]:
+    """Packages that nephoscope asks for by name, extras apart."""
+    found = (Requirement(line) for line in requires("nephoscope") or ())
+    return {one.name for one in found if one.marker is None or "extra" not in str(one.marker)}
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def show_description(description: Description) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for section, values in description.items():
+        table.add_section()
+        for index, (name, value) in enumerate(values.items()):
+            table.add_row(section if index == 0 else "", name, str(value))
+    Console().print(table)

@@ -1,0 +1,39 @@
+"""What programs read: one JSON object a line on standard output."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from pipeline.data.format import Format
+from pipeline.delivery.pictures import Decided
+from pipeline.delivery.told import image_id_of, tell
+
+
+def write_line(event: str, **content: Any) -> None:
+    typer.echo(json.dumps({"event": event, **content}))
+
+
+@contextmanager
+def write_progress(done: int, total: int) -> Iterator[Callable[[int], object]]:
+    """A line at the beginning, and whenever more is done."""
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        write_line("progress", done=done, total=total)
+
+    advance(0)
+    yield advance
+
+
+def write_pictures(pictures: Iterator[Decided], format: Format) -> None:  # noqa: A002
+    """A line a picture: its classes, or what is wrong with it."""
+    for one in pictures:
+        if one.fault:
+            write_line("fault", image_id=image_id_of(one), fault=one.fault)
+        else:
+            write_line("picture", image_id=image_id_of(one), classes=[asdict(told) for told in tell(one, format)])

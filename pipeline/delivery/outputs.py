@@ -1,0 +1,67 @@
+"""What is written of every picture as a file of its own: masks, overlays, outlines. Tables are in `collecting`."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+
+import cv2
+import fsspec
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.format import Format
+from pipeline.data.images import decode_image
+from pipeline.data.overlay import draw_overlay, write_names
+from pipeline.data.visible import find_visible
+from pipeline.delivery.choices import Output
+from pipeline.delivery.outlines import to_geojson
+from pipeline.delivery.pictures import Decided
+from pipeline.delivery.told import image_id_of, tell
+from pipeline.masks.geometry import resize_image
+from pipeline.masks.rle import decode_rle
+
+Files = dict[str, bytes]
+"""Content by file name."""
+JPEG_QUALITY = 88
+
+
+def encode_masks(one: Decided, format: Format) -> Files:  # noqa: A002
+    """<image_id>_<class_name>.png, white on black, one bit a pixel; none for an empty mask."""
+    files = {}
+    for name, mask in zip(format.classes, decode_masks(one, format), strict=True):
+        if mask.any():
+            _, content = cv2.imencode(".png", 255 * mask.view(np.uint8), [cv2.IMWRITE_PNG_BILEVEL, 1])
+            files[f"{image_id_of(one)}_{name}.png"] = content.tobytes()
+    return files
+
+
+def encode_overlay(one: Decided, format: Format) -> Files:  # noqa: A002
+    """<image_id>.jpg: the picture, the outline of every class in its colour, stripes where nothing was seen."""
+    with fsspec.open(one.address, "rb") as file:
+        image = resize_image(decode_image(file.read(), near=format.judged_shape), format.judged_shape)
+    masks = decode_masks(one, format)
+    drawn = write_names(draw_overlay(image, masks, find_visible(image, format.nodata)), masks, format.classes)
+    _, content = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return {f"{image_id_of(one)}.jpg": content.tobytes()}
+
+
+def encode_outlines(one: Decided, format: Format) -> Files:  # noqa: A002
+    """<image_id>.geojson: a feature per class that is there, with its figures."""
+    figures = {told.class_name: asdict(told) for told in tell(one, format)}
+    for figure in figures.values():
+        del figure["rle"], figure["class_name"]
+    collection = to_geojson(decode_masks(one, format), format.classes, image_id_of(one), figures)
+    return {f"{image_id_of(one)}.geojson": json.dumps(collection).encode()}
+
+
+def decode_masks(one: Decided, format: Format) -> npt.NDArray[np.bool_]:  # noqa: A002
+    """C×H×W at the judged shape."""
+    return np.stack([decode_rle(rle, format.judged_shape) for rle in one.rles])
+
+
+FOLDERS: dict[Output, Callable[[Decided, Format], Files]] = {
+    "masks": encode_masks,
+    "overlays": encode_overlay,
+    "geojson": encode_outlines,
+}
+"""Outputs that are a folder with files of every picture; the others are one file for all."""

@@ -1,0 +1,86 @@
+"""The other ways to ask the command line: lines for programs, what is installed, the page of a run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.artifacts import Artifacts
+from pipeline.delivery import reporting
+from pipeline.delivery.choices import OUTPUTS, parse_outputs
+from pipeline.delivery.cli import app
+from pipeline.mendable import Mendable
+from tests.delivery.test_command import run_command
+
+ASK = CliRunner()
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_programs_read_a_line_a_picture(finished: Artifacts, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    first = min((finished.synthesize.dataset / "test_images").iterdir())
+    (pictures / first.name).write_bytes(first.read_bytes())
+    (pictures / "zz.jpg").touch()
+    asked = (pictures, "--model", finished.export.model, "--engine", "torch", "--out", tmp_path / "out", "--json")
+    done = run_command(*asked)
+    assert done.returncode == 1
+    begin, progress, picture, fault, end = lines(done.stdout)
+    assert begin == {"event": "progress", "done": 0, "total": 2}
+    assert progress == {"event": "progress", "done": 2, "total": 2}
+    assert picture["image_id"] == first.name
+    classes = picture["classes"]
+    assert isinstance(classes, list)
+    assert [one["class_name"] for one in classes] == ["Fish", "Flower", "Gravel", "Sugar"]
+    assert all(0 <= one["presence"] <= 1 and one["unsure"] == (one["confidence"] < 2 / 3) for one in classes)
+    assert fault == {"event": "fault", "image_id": "zz.jpg", "fault": "the file is empty"}
+    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "faulty": 1}
+
+
+def test_info_says_what_answers_and_where_it_is() -> None:
+    (found,) = lines(ASK.invoke(app, ["info", "--json"]).stdout)
+    assert found["model"]["classes"] == "Fish, Flower, Gravel, Sugar"  # type: ignore[index]
+    assert found["packages"]["torch"]  # type: ignore[index]
+    people = ASK.invoke(app, ["info"]).stdout
+    assert "prepared models" in people
+    assert found["nephoscope"]["version"] in people  # type: ignore[index]
+
+
+def test_info_tells_of_a_model_that_is_none(tmp_path: Path) -> None:
+    (found,) = lines(ASK.invoke(app, ["info", "--json", "--model", str(tmp_path)]).stdout)
+    assert "no portable model" in found["model"]["fault"]  # type: ignore[index]
+
+
+def test_the_page_of_a_run_is_opened(finished: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(reporting.webbrowser, "open", opened.append)
+    page = finished.report.page
+    assert page.is_file()
+    assert ASK.invoke(app, ["report", str(finished.root)]).stdout.strip() == str(page)
+    assert opened == [page.resolve().as_uri()]
+    assert ASK.invoke(app, ["report", str(finished.root), "--no-show"]).exit_code == 0
+    assert len(opened) == 1
+
+
+def test_a_run_elsewhere_without_a_page_says_who_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(Mendable, match=r"`python -m stages\.report`"):
+        reporting.open_report(tmp_path, show=False)
+
+
+def test_help_teaches_without_waiting_for_torch() -> None:
+    script = "import sys; from pipeline.delivery.cli import app; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "False"
+    for command in ("predict", "report"):
+        assert f"nephoscope {command}" in ASK.invoke(app, [command, "--help"]).stdout
+
+
+def test_outputs_are_chosen_by_name() -> None:
+    assert parse_outputs("coco,masks") == ("masks", "coco")
+    with pytest.raises(Mendable, match=f"pngs is unknown; choose any of {', '.join(OUTPUTS)}"):
+        parse_outputs("pngs")
