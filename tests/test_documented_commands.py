@@ -1,0 +1,57 @@
+"""What pages print can be typed: every command is known, takes these options, and speaks of files that are there.
+
+Whether it does what it says is seen by `python -m docs.run_commands`, which runs them all and takes too long for here.
+"""
+
+import shlex
+from importlib.util import find_spec
+
+import pytest
+import typer
+
+from docs.run_commands import Block, read_blocks
+from pipeline.delivery.cli import app
+from tests.architecture import ROOT
+
+PAGES = ["README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))]
+BLOCKS = [block for page in PAGES for block in read_blocks(page, (ROOT / page).read_text("utf-8"))]
+
+
+def commands(block: Block) -> list[list[str]]:
+    """Every simple command of a block; pipes and lists taken apart."""
+    found: list[list[str]] = []
+    for line in block.script.replace("\\\n", " ").splitlines():
+        words = shlex.shlex(line, posix=True, punctuation_chars="|&;")
+        words.whitespace_split = True
+        found.append([])
+        for word in words:
+            if set(word) <= set("|&;"):
+                found.append([])
+            else:
+                found[-1].append(word)
+    return [command for command in found if command]
+
+
+def test_a_block_is_taken_apart() -> None:
+    (block,) = read_blocks("a.md", "text\n<!-- not run: no data -->\n```bash\na b # c\nd 'e f' && g\n```\n")
+    assert (block.line, block.why_not) == (4, "no data")
+    assert commands(block) == [["a", "b"], ["d", "e f"], ["g"]]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page}:{block.line}")
+def test_what_a_page_prints_can_be_typed(block: Block) -> None:
+    for name, *words in commands(block):
+        if name == "nephoscope":
+            parse(words)
+        elif name == "python" and words[:1] == ["-m"] and not words[1].startswith("pip"):
+            assert find_spec(words[1]), f"no module {words[1]}"
+        elif name == "cp":
+            assert (ROOT / words[0]).exists() or words[0].startswith("artifacts/"), words[0]
+
+
+def parse(words: list[str]) -> None:
+    """As the command line would, without doing it; an unknown command or option ends the test."""
+    group = typer.main.get_command(app)
+    with group.make_context("nephoscope", list(words), resilient_parsing=False) as context:
+        name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])  # type: ignore[attr-defined]
+        command.make_context(name, rest, parent=context).close()
