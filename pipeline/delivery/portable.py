@@ -124,7 +124,7 @@ def _export_onnx(network: nn.Module, shape: Shape, path: Path) -> None:
 def open_portable(
     folder: Path, engine: Choice = "auto", machine: Machine | None = None, streams: int = 1
 ) -> tuple[TwoStage, Rules]:
-    """A portable model folder → both stages and the rules. "auto" is the fastest engine that answers like torch.
+    """A portable model folder → both stages and the rules. "auto": each network by the fastest engine that answers alike.
 
     With one stream a call has all cores, and a picture is done soonest; with as many as there are cores, most are done.
     """
@@ -135,10 +135,13 @@ def open_portable(
         folder = with_onnx(folder)
     content, rules = read_json(folder / "model.json"), Rules.model_validate(read_json(folder / "rules.json"))
     stems = {kind: [folder / name for name in content[kind]] for kind in ("classifiers", "segmenters")}
-    name = engine
-    if name == "auto":
-        name = find_fastest([stem for each in stems.values() for stem in each], machine, load_file(folder / ANSWERS))
-    opened = {kind: [ENGINES[name](stem, machine, streams) for stem in each] for kind, each in stems.items()}
+    answers = load_file(folder / ANSWERS)
+
+    def open_network(stem: Path) -> Engine:
+        name = find_fastest(stem, machine, answers[stem.name]) if engine == "auto" else engine
+        return ENGINES[name](stem, machine, streams)
+
+    opened = {kind: [open_network(stem) for stem in each] for kind, each in stems.items()}
     return TwoStage(Facts.from_dict(content["data"]), reading=rules.reading, **opened), rules
 
 

@@ -1,7 +1,7 @@
-"""The fastest engine that can be trusted: each that is installed answers a probe, is compared with torch, and timed."""
+"""The fastest engine that a network can be trusted to: each that is installed answers a probe, is compared with torch,
+and timed. Every network of a model has its own, for one may bear 16 bits and another not."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,43 +20,43 @@ clouds its pixels differ by 0.003 in the mean and by 0.09 at most, and Dice by 0
 REPEATS = 3
 EVERY = 8
 """Of the rows and columns of a map, so many are kept in an answer."""
-Answers = Mapping[str, npt.NDArray[np.float32]]
-"""Member → what torch answers to the probe, in fp32."""
+Answer = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Tried:
     engine: EngineName
     difference: float
-    """mean, of the probabilities of the member that differs most"""
+    """mean, of the probabilities"""
     seconds: float
-    """for the probe, all members together"""
+    """for the probe"""
 
 
-def find_fastest(stems: Sequence[Path], machine: Machine, answers: Answers) -> EngineName:
-    """Paths of the members without their endings → the fastest engine that answers like torch."""
-    tried = [one for name in ENGINES if (one := _try_engine(name, stems, machine, answers))]
+def find_fastest(stem: Path, machine: Machine, expected: Answer) -> EngineName:
+    """The path of a network without its ending, and what torch answers to the probe in fp32 → the fastest engine that
+    answers alike."""
+    tried = [one for name in ENGINES if (one := _try_engine(name, stem, machine, expected))]
     trusted = [one for one in tried if one.difference <= TOLERANCE]
     if not trusted:
         found = ", ".join(f"{one.engine} by {one.difference:.3f}" for one in tried)
         raise Mendable(
-            f"every engine differs from torch's own answer by more than {TOLERANCE} in the mean: {found}; export anew"
+            f"{stem}: every engine differs from torch's own answer by more than {TOLERANCE} in the mean: {found}; "
+            "export anew"
         )
     return min(trusted, key=lambda one: one.seconds).engine
 
 
-def _try_engine(name: EngineName, stems: Sequence[Path], machine: Machine, answers: Answers) -> Tried | None:
+def _try_engine(name: EngineName, stem: Path, machine: Machine, expected: Answer) -> Tried | None:
     """None where the engine is not installed."""
     try:
-        members = {stem.name: ENGINES[name](stem, machine, 1) for stem in stems}
+        engine = ENGINES[name](stem, machine, 1)
     except EngineMissing:
         return None
-    given = {member: answer(engine) for member, engine in members.items()}
-    difference = max(float(np.abs(given[member] - answers[member]).mean()) for member in members)
-    return Tried(name, difference, min(_time(members.values()) for _ in range(REPEATS)))
+    difference = float(np.abs(answer(engine) - expected).mean())
+    return Tried(name, difference, min(_time(engine) for _ in range(REPEATS)))
 
 
-def answer(engine: Engine) -> npt.NDArray[np.float32]:
+def answer(engine: Engine) -> Answer:
     """The engine's probabilities for the probe; of maps every so many rows and columns."""
     probabilities = engine(draw_probe(engine.input_shape))
     return np.ascontiguousarray(probabilities if probabilities.ndim == 2 else probabilities[..., ::EVERY, ::EVERY])
@@ -74,9 +74,8 @@ def draw_probe(shape: Shape) -> Images:
     return np.asarray(np.round((1 - clouds) * np.array([25, 35, 60]) + clouds * 230), np.uint8)
 
 
-def _time(engines: Iterable[Engine]) -> float:
-    probes = [(engine, draw_probe(engine.input_shape)) for engine in engines]
+def _time(engine: Engine) -> float:
+    probe = draw_probe(engine.input_shape)
     begin = time.perf_counter()
-    for engine, probe in probes:
-        engine(probe)
+    engine(probe)
     return time.perf_counter() - begin

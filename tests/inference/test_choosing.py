@@ -34,12 +34,11 @@ def engines(monkeypatch: pytest.MonkeyPatch, values: dict[str, float], seconds: 
         opened = missing if value is None else lambda *_, value=value: Constant(value)
         monkeypatch.setitem(ENGINES, name, opened)
     by_value = {values[name]: duration for name, duration in seconds.items()}
-    monkeypatch.setattr(choosing, "_time", lambda members: by_value[next(iter(members)).value])
+    monkeypatch.setattr(choosing, "_time", lambda engine: by_value[engine.value])
 
 
 def choose(expected: float = 0.5) -> str:
-    answers = {"one": answer(Constant(expected))}
-    return find_fastest([Path("one")], Machine(), answers)
+    return find_fastest(Path("one"), Machine(), answer(Constant(expected)))
 
 
 def test_the_fastest_that_agrees_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
