@@ -124,7 +124,7 @@ def _export_onnx(network: nn.Module, shape: Shape, path: Path) -> None:
 def open_portable(
     folder: Path, engine: Choice = "auto", machine: Machine | None = None, streams: int = 1
 ) -> tuple[TwoStage, Rules]:
-    """A portable model folder → both stages and the rules. "auto": each network by the fastest engine that answers alike.
+    """A portable model folder → both stages and the rules. "auto": every network by the fastest engine like torch.
 
     With one stream a call has all cores, and a picture is done soonest; with as many as there are cores, most are done.
     """
