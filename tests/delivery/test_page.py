@@ -12,9 +12,7 @@ import pytest
 import stages.report
 from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
-from pipeline.delivery.data_uri import recompress
 from pipeline.delivery.page_choosing import choose_best, choose_median, choose_worst, that_show_a_class
-from pipeline.delivery.page_curves import point_at
 from pipeline.delivery.page_findings import show_faults, show_findings
 from pipeline.delivery.page_run import show_settings
 from pipeline.delivery.page_tables import Cell, Table, show_dice, show_rules, to_cell
@@ -140,6 +138,7 @@ def test_findings_settings_and_members_are_told(html: str) -> None:
         (0.0, "f1", "0.000"),
         (1234567, "hit", "1,234,567"),
         (41003.7, "mean", "41,004"),
+        (358.0, "min", "358"),
         (0.256, "visible_share", "25.6\N{NO-BREAK SPACE}%"),
         (True, "", "True"),
         ([256, 1600], "input_shape", "256 × 1600"),
@@ -175,15 +174,6 @@ def test_a_rule_shows_seed_and_core_only_where_there_is_one(judged_run: tuple[Pa
     assert table.columns[-1] == "seed threshold"
     assert (table.rows[0][1], table.rows[0][-1]) == (Cell("never"), Cell("0.784", "level 200"))
     assert (table.rows[1][1], table.rows[1][-1]) == (Cell("every picture"), Cell("none"))
-
-
-def test_the_point_of_a_threshold_is_the_last_that_reaches_it() -> None:
-    curve = pd.DataFrame(
-        {"threshold": [200 / 255, 128 / 255, 3 / 255], "recall": [0.1, 0.5, 1], "precision": [1, 0.8, 0.2]}
-    )
-    assert point_at(curve, 128 / 255) == (0.5, 0.8)
-    assert point_at(curve, 129 / 255) == (0.1, 1.0)
-    assert point_at(curve, 255 / 255) is None
 
 
 def test_best_and_median_show_a_class_and_no_picture_is_shown_twice() -> None:
@@ -244,8 +234,3 @@ def test_settings_are_shown_in_full() -> None:
     assert tables["tune"]["calibrate"] == "yes"
     assert tables["report"]["earlier"] == "none"
     assert tables["tune"]["pixel_thresholds"] == "1, 2, 3, …, 255 (255 values)"
-
-
-def test_what_is_no_picture_is_left_out() -> None:
-    assert recompress(b"") is None
-    assert recompress(b"not a picture") is None
