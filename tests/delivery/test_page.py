@@ -14,9 +14,10 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
 from pipeline.delivery.page_choosing import choose_best, choose_median, choose_worst, that_show_a_class
 from pipeline.delivery.page_findings import show_faults, show_findings
+from pipeline.delivery.page_results import show_results
 from pipeline.delivery.page_run import show_settings
 from pipeline.delivery.page_tables import Cell, Table, show_dice, show_rules, to_cell
-from pipeline.evaluation.table_files import read_table
+from pipeline.evaluation.table_files import read_table, read_tables
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.params import Params
@@ -114,6 +115,15 @@ def test_the_headline_stands_beside_people_and_above_the_classes(html: str) -> N
     assert places == sorted(places)
     assert places[-1] < html.index("<table")
     assert html.count("people 0.5") == 3, "and Flower's are above 0.7"
+
+
+def test_where_nobody_measured_people_none_are_named(judged_run: tuple[Params, Artifacts]) -> None:
+    artifacts = judged_run[1]
+    tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
+    alone = tables["dice"][~tables["dice"]["reference"].str.contains("human")]
+    results = show_results({**tables, "dice": alone}, curves, Rules.model_validate(read_json(artifacts.tune.rules)))
+    assert results.humans == ()
+    assert {card.human for card in results.cards} == {""}
 
 
 def test_the_gallery_shows_best_median_and_worst(html: str, judged_run: tuple[Params, Artifacts]) -> None:
