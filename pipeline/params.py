@@ -224,6 +224,7 @@ class Tune(Section):
 class Evaluate(Section):
     bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind every interval")
     confidence: float = Field(0.95, gt=0, lt=1)
+    median: int = Field(6, ge=0, description="pictures shown from around the median")
     worst: int = Field(12, ge=0, description="pictures listed, worst Dice first")
     seed: int = 0
 
@@ -242,6 +243,7 @@ class Export(Section):
 
 class Report(Section):
     best: int = Field(6, ge=0, description="pictures shown of the best")
+    median: int = Field(6, ge=0, description="pictures shown from around the median")
     worst: int = Field(12, ge=0, description="pictures shown of the worst")
     labels: int = Field(40, ge=0, description="labels shown on the page of those to look at again")
     title: str = "nephoscope"

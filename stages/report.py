@@ -14,16 +14,20 @@ from pipeline.data.manifest import Manifest
 from pipeline.data.truth import Truth
 from pipeline.delivery.page import Page, render
 from pipeline.delivery.page_comparison import show_comparison
-from pipeline.delivery.page_findings import read_tables, show_faults, show_findings
-from pipeline.delivery.page_gallery import Gallery, choose_best, choose_worst
+from pipeline.delivery.page_findings import show_faults, show_findings
+from pipeline.delivery.page_gallery import Gallery
+from pipeline.delivery.page_heat import show_heat_maps
 from pipeline.delivery.page_labels import render_labels, show_doubts
 from pipeline.delivery.page_results import show_results
 from pipeline.delivery.page_run import show_settings, show_splits, show_training, show_versions
+from pipeline.delivery.page_tables import Table
 from pipeline.delivery.page_tuning import show_tuning
 from pipeline.evaluation.contradictions import find_contradictions, sort_by_surprise
 from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.judgement import judge
+from pipeline.evaluation.kinds import count_kinds
 from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.table_files import read_tables
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
@@ -41,26 +45,26 @@ def main(params: Params, artifacts: Artifacts) -> None:
 
     judging = params.evaluate
     bootstrap = Bootstrap(judging.bootstrap, judging.confidence, judging.seed)
-    earlier = params.report.earlier
+    report, earlier = params.report, params.report.earlier
     gallery = Gallery(judged, rules, manifest, Cache.open(artifacts.prepare.cache), tables["judgements"])
-    worst = choose_worst(tables["pictures"], params.report.worst)
-    best = choose_best(tables["pictures"], tables["judgements"], params.report.best, worst)
     page = Page(
-        title=params.report.title,
+        title=report.title,
         format_name=manifest.facts.format,
         pictures=len(judged),
         confidence=judging.confidence,
         judged_shape=rules.judged_shape,
+        classes=rules.classes,
         results=show_results(tables, curves, rules),
         comparison=show_comparison(earlier, tables["judgements"], bootstrap) if earlier else None,
         tuned=show_tuning(read_tables(artifacts.tune.tables), rules.classes),
-        worst=gallery.show(worst),
-        best=gallery.show(best),
+        kinds=Table.of_frame("Holdout pictures by what became of a class", count_kinds(tables["judgements"])),
+        galleries=gallery.show_groups(tables["pictures"], report.best, report.median, report.worst),
+        heat_maps=show_heat_maps(artifacts.explain.table, artifacts.explain.heat_maps),
         trainings=(
             show_training("classifier", artifacts.train_classifier),
             show_training("segmenter", artifacts.train_segmenter),
         ),
-        findings=show_findings(artifacts.prepare.findings),
+        findings=show_findings(artifacts.prepare.findings, manifest),
         faults=show_faults(artifacts.prepare.faults),
         splits=show_splits(manifest.images["split"]),
         settings=show_settings(params),
@@ -68,7 +72,7 @@ def main(params: Params, artifacts: Artifacts) -> None:
     )
     with writing(artifacts.report.page) as unfinished:
         unfinished.write_text(render(page), "utf-8")
-    report_labels(rules, manifest, params.report.labels, artifacts)
+    report_labels(rules, manifest, report.labels, artifacts)
     for path in (artifacts.report.page, artifacts.report.labels):
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 

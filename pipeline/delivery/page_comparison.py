@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.delivery.page_findings import read_table
 from pipeline.delivery.page_tables import Cell, Table, signed_cell, to_cell
 from pipeline.evaluation.comparison import compare_runs
+from pipeline.evaluation.table_files import read_table
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.mendable import Mendable
 

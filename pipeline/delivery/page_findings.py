@@ -1,13 +1,25 @@
 """The chapter of a page that tells what the data are like; whatever is missing is left out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from pipeline.data.findings_figures import (
+    Palette,
+    draw_areas,
+    draw_co_occurrence,
+    draw_images_per_class,
+    draw_masks_per_image,
+)
+from pipeline.data.manifest import Manifest
 from pipeline.delivery.data_uri import recompress
+from pipeline.delivery.page_drawing import Drawing
 from pipeline.delivery.page_tables import Table
+from pipeline.evaluation.svg import CLASS_STANDINS, INK, MUTED, PAPER
+from pipeline.evaluation.table_files import read_table
 
 CAPTIONS = {
     "images_per_split": "Pictures per split, and the share of them that shows a class",
@@ -20,39 +32,47 @@ CAPTIONS = {
     "samples": "Samples from train, from small masks to large ones",
 }
 """In reading order. What is found beside them comes last, under its own name."""
+ON_PAGE = Palette(INK, MUTED, PAPER, CLASS_STANDINS)
+FIGURES: Mapping[str, Callable[[pd.DataFrame, Manifest], Figure]] = {
+    "masks_per_image": lambda table, _: draw_masks_per_image(table, ON_PAGE),
+    "images_per_class": lambda table, _: draw_images_per_class(table, ON_PAGE),
+    "co_occurrence": lambda table, _: draw_co_occurrence(table, ON_PAGE),
+    "area_per_class": lambda _, manifest: draw_areas(manifest.images, manifest.facts.classes, ON_PAGE),
+}
+"""Drawn anew in the page's colours: the pictures that `prepare` leaves are black on white."""
 LONGEST = 16  # rows
-NAMES = ("image_id", "class_name", "member", "pattern")
-"""Columns of text"""
 
 
 @dataclass(frozen=True)
 class Finding:
     caption: str
     table: Table | None
+    drawing: Drawing | None
     source: str | None
-    """A figure as a data URI"""
+    """A picture as a data URI; where there is a drawing, it says the same and is left out"""
 
 
-def show_findings(folder: Path) -> tuple[Finding, ...]:
-    """Every table (CSV) and figure (PNG) of the folder, paired by name."""
+def show_findings(folder: Path, manifest: Manifest) -> tuple[Finding, ...]:
+    """Every table (CSV) and figure of the folder, paired by name."""
     found = {path.stem for ending in ("csv", "png") for path in folder.glob(f"*.{ending}")}
     names = [name for name in CAPTIONS if name in found] + sorted(found - set(CAPTIONS))
-    return tuple(_finding(folder, name) for name in names)
+    return tuple(_finding(folder, name, manifest) for name in names)
 
 
-def _finding(folder: Path, name: str) -> Finding:
-    table, figure = folder / f"{name}.csv", folder / f"{name}.png"
+def _finding(folder: Path, name: str, manifest: Manifest) -> Finding:
+    path, figure = folder / f"{name}.csv", folder / f"{name}.png"
     caption = CAPTIONS.get(name, name.replace("_", " "))
-    return Finding(
-        caption,
-        _table(caption, table) if table.exists() else None,
-        recompress(figure.read_bytes()) if figure.exists() else None,
-    )
+    frame = read_table(path) if path.exists() else None
+    table = None if frame is None else Table.of_frame(caption, frame, LONGEST, rest_in=path.name)
+    if frame is not None and name in FIGURES:
+        return Finding(caption, table, _drawing(name, FIGURES[name](frame, manifest), caption), None)
+    return Finding(caption, table, None, recompress(figure.read_bytes()) if figure.exists() else None)
 
 
-def _table(caption: str, path: Path) -> Table:
-    frame = read_table(path)
-    return Table.of_frame(caption, frame, LONGEST, rest_in=path.name)
+def _drawing(name: str, figure: Figure, caption: str) -> Drawing:
+    # The page has a heading for it.
+    figure.axes[0].set_title("")
+    return Drawing.of_figure(name.replace("_", "-"), figure, caption)
 
 
 def show_faults(path: Path) -> Table | None:
@@ -61,19 +81,3 @@ def show_faults(path: Path) -> Table | None:
         return None
     rows = faults.groupby("kind", sort=True).agg(faults=("kind", "size"), first=("message", "first"))
     return Table.of_frame("Faults in the data set by kind; their pictures are set aside", rows.reset_index())
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV of a stage. Names stay text, whatever they look like: "0012", "nan" or "1"."""
-    header = pd.read_csv(path, nrows=0).columns
-    unknown = {name: [""] for name in header if name not in NAMES}
-    return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), keep_default_na=False, na_values=unknown)
-
-
-def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    return dict(_named_tables(folder))
-
-
-def _named_tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
-    for path in sorted(folder.glob("*.csv")):
-        yield path.stem, read_table(path)

@@ -1,6 +1,9 @@
-"""The gallery of a page: the worst and the best pictures, and what became of their pixels class by class."""
+"""The gallery of a page: pictures, and what became of their pixels class by class.
 
-from collections.abc import Sequence
+A picture is embedded once; what is drawn over it are outlines, which weigh next to nothing.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,24 +12,28 @@ import pandas as pd
 
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
-from pipeline.delivery.data_uri import to_data_uri
+from pipeline.delivery.data_uri import to_data_uris
+from pipeline.delivery.page_choosing import choose_best, choose_median, choose_worst, that_show_a_class
 from pipeline.evaluation.judged import Judged
-from pipeline.evaluation.outcomes import draw_outcomes
-from pipeline.masks.geometry import Image, resize_image, resize_mask
+from pipeline.evaluation.kinds import RIGHTLY_EMPTY, kinds_of
+from pipeline.evaluation.outcomes import outline_outcomes
+from pipeline.masks.geometry import Image, gallery_shape, resize_image, resize_mask
 from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Rules, decide_masks, presences
 
 Masks = npt.NDArray[np.bool_]
-PIXELS = 100_000
-"""of a picture in the gallery: enough to see the patterns, little enough for many in one page"""
+BUDGET = 5_200_000
+"""characters of all pictures of a page together, of ten million that a page may have"""
 
 
 @dataclass(frozen=True)
 class Overlay:
     class_name: str
-    source: str
+    kind: str
     dice: float
     presence: float
+    paths: Mapping[str, str]
+    """Outcome → the path of an SVG, in pixels of the gallery's shape"""
 
 
 @dataclass(frozen=True)
@@ -34,19 +41,16 @@ class Shown:
     image_id: str
     dice: float
     source: str
+    shape: Shape
     overlays: tuple[Overlay, ...]
+    """of the classes that are annotated or predicted"""
 
 
-def choose_worst(pictures: pd.DataFrame, count: int) -> list[str]:
-    """image_ids, worst first; `pictures` are sorted that way."""
-    return pictures["image_id"].head(count).tolist()
-
-
-def choose_best(pictures: pd.DataFrame, judgements: pd.DataFrame, count: int, worst: Sequence[str]) -> list[str]:
-    """image_ids, best first, of pictures that show a class: an empty picture left empty is right, but shows nothing."""
-    shows = judgements.loc[judgements["truth_area"] > 0, "image_id"]
-    candidates = pictures.loc[pictures["image_id"].isin(shows) & ~pictures["image_id"].isin(worst), "image_id"]
-    return candidates.tolist()[::-1][:count]
+@dataclass(frozen=True)
+class Group:
+    name: str
+    title: str
+    pictures: tuple[Shown, ...]
 
 
 @dataclass(frozen=True)
@@ -59,43 +63,45 @@ class Gallery:
     cache: Cache
     judgements: pd.DataFrame
 
-    def show(self, image_ids: Sequence[str]) -> tuple[Shown, ...]:
-        return tuple(self._show(image_id) for image_id in image_ids)
+    def show_groups(self, pictures: pd.DataFrame, best: int, median: int, worst: int) -> tuple[Group, ...]:
+        """`pictures` (worst first) → so many of each, each picture once; a group without pictures is left out."""
+        showing = that_show_a_class(pictures, self.judgements)
+        of_worst = choose_worst(pictures, worst)
+        of_best = choose_best(showing, best, set(of_worst))
+        of_median = choose_median(showing, median, {*of_worst, *of_best})
+        shown = iter(self.show([*of_best, *of_median, *of_worst]))
+        groups = (
+            ("best", "The best of those that show a class", of_best),
+            ("median", "Around the median of those that show a class", of_median),
+            ("worst", "The worst", of_worst),
+        )
+        return tuple(Group(name, title, tuple(next(shown) for _ in ids)) for name, title, ids in groups if ids)
 
-    def _show(self, image_id: str) -> Shown:
+    def show(self, image_ids: Sequence[str]) -> tuple[Shown, ...]:
+        sources = to_data_uris([self._image(image_id) for image_id in image_ids], BUDGET)
+        return tuple(self._show(image_id, source) for image_id, source in zip(image_ids, sources, strict=True))
+
+    def _image(self, image_id: str) -> Image:
+        """As the cache has it, or smaller: a page stretches a picture as well as anybody."""
+        row = self.manifest.images.index[self.manifest.images["image_id"] == image_id][0]
+        image = np.asarray(self.cache.images[row])
+        shape = gallery_shape(self.rules.judged_shape)
+        return resize_image(image, shape) if shape[0] < image.shape[0] else image
+
+    def _show(self, image_id: str, source: str) -> Shown:
         index, shape = self.judged.store.image_ids.index(image_id), gallery_shape(self.rules.judged_shape)
         judged, presence = self.judged[index], presences(self.judged.raw, self.rules)[index]
         predicted = decide_masks(presence, judged.levels, judged.visible, self.rules)
-        row = self.manifest.images.index[self.manifest.images["image_id"] == image_id][0]
-        image = resize_image(np.asarray(self.cache.images[row]), shape)
-        return Shown(
-            image_id,
-            float(self._of_picture(image_id)["dice"].mean()),
-            to_data_uri(image),
-            tuple(self._overlays(image_id, image, judged.truth, predicted)),
-        )
+        rows = self.judgements[self.judgements["image_id"] == image_id]
+        overlays = tuple(self._overlays(rows, judged.truth, predicted, shape))
+        return Shown(image_id, float(rows["dice"].mean()), source, shape, overlays)
 
-    def _overlays(self, image_id: str, image: Image, truth: Masks, predicted: Masks) -> list[Overlay]:
-        """One for every class that is annotated or predicted."""
-        measured = self._of_picture(image_id).set_index("class_name")[["dice", "presence"]].T.to_dict()
+    def _overlays(self, rows: pd.DataFrame, truth: Masks, predicted: Masks, shape: Shape) -> list[Overlay]:
+        columns = rows.assign(kind=kinds_of(rows)).set_index("class_name")[["kind", "dice", "presence"]]
+        measured = columns.T.to_dict()
         overlays = []
         for name, true, decided in zip(self.rules.classes, truth, predicted, strict=True):
-            if true.any() or decided.any():
-                shape = image.shape[:2]
-                drawn = draw_outcomes(image, resize_mask(true, shape), resize_mask(decided, shape))
-                overlays.append(Overlay(name, to_data_uri(drawn), **measured[name]))
+            if measured[name]["kind"] != RIGHTLY_EMPTY:
+                paths = outline_outcomes(resize_mask(true, shape), resize_mask(decided, shape))
+                overlays.append(Overlay(name, **measured[name], paths=paths))
         return overlays
-
-    def _of_picture(self, image_id: str) -> pd.DataFrame:
-        return self.judgements[self.judgements["image_id"] == image_id]
-
-
-def gallery_shape(judged_shape: Shape) -> Shape:
-    """The judged shape, made smaller to about PIXELS.
-
-    >>> gallery_shape((350, 525))
-    (258, 387)
-    """
-    height, width = judged_shape
-    scale = min(1.0, (PIXELS / (height * width)) ** 0.5)
-    return round(height * scale), round(width * scale)

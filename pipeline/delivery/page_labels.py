@@ -1,13 +1,13 @@
 """The page of labels to look at again: each with its picture, what is annotated and what was predicted."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from pipeline.delivery.page import new_environment
-from pipeline.delivery.page_gallery import Gallery, Overlay
+from pipeline.delivery.page_gallery import Gallery, Shown
 from pipeline.masks.rle import Shape
 
 
@@ -15,13 +15,12 @@ from pipeline.masks.rle import Shape
 class Doubt:
     """One label and what speaks against it."""
 
-    image_id: str
     class_name: str
     annotated: bool
     chance: float
     surprise: float
-    source: str
-    overlays: tuple[Overlay, ...]
+    picture: Shown
+    """with the doubtful class first, then what else is in it: patterns are mistaken for each other"""
 
 
 def show_doubts(table: pd.DataFrame, galleries: Mapping[str, Gallery], count: int) -> tuple[Doubt, ...]:
@@ -30,14 +29,10 @@ def show_doubts(table: pd.DataFrame, galleries: Mapping[str, Gallery], count: in
 
 
 def _show(row: Mapping[Hashable, Any], galleries: Mapping[str, Gallery]) -> Doubt:
-    class_name, image_id = str(row["class_name"]), str(row["image_id"])
-    (shown,) = galleries[str(row["split"])].show([image_id])
-    # The doubtful class first, then what else is in the picture: patterns are mistaken for each other.
-    overlays = sorted(shown.overlays, key=lambda overlay: overlay.class_name != class_name)
-    return Doubt(
-        image_id, class_name, bool(row["annotated"]), float(row["chance"]), float(row["surprise"]),
-        shown.source, tuple(overlays),
-    )  # fmt: skip
+    class_name = str(row["class_name"])
+    (shown,) = galleries[str(row["split"])].show([str(row["image_id"])])
+    picture = replace(shown, overlays=tuple(sorted(shown.overlays, key=lambda one: one.class_name != class_name)))
+    return Doubt(class_name, bool(row["annotated"]), float(row["chance"]), float(row["surprise"]), picture)
 
 
 def render_labels(doubts: tuple[Doubt, ...], found: int, labels: int, table_name: str, judged_shape: Shape) -> str:

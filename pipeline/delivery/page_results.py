@@ -2,32 +2,24 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
-from pipeline.delivery.page_tables import Cell, Table, show_dice, show_rules, to_cell
-from pipeline.evaluation.figures import Line, draw_curves, draw_dice_per_class, draw_intervals, draw_reliability
+from pipeline.delivery.page_curves import Plot, show_pixel_curves, show_presence_curves
+from pipeline.delivery.page_drawing import Drawing
+from pipeline.delivery.page_tables import Cell, Table, dice_cell, show_dice, show_rules, to_cell
+from pipeline.evaluation.figures import draw_dice_per_class, draw_intervals, draw_reliability
 from pipeline.evaluation.outcomes import FALSE_ALARM, HIT, MISS, RIGHT_NOTHING
 from pipeline.evaluation.reliability import CHANCE, EVERY_CLASS
-from pipeline.evaluation.svg import to_svg
-from pipeline.evaluation.tables import OURS
+from pipeline.evaluation.tables import HUMAN_SINGLE, HUMAN_UNION, OURS
 from pipeline.masks.rule import Rules
 
 Tables = Mapping[str, pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    svg: Markup
-    caption: str
-
-    @classmethod
-    def of_figure(cls, name: str, figure: Figure, caption: str) -> Self:
-        return cls(Markup(to_svg(figure, name, caption)), caption)
+HUMAN_MEANINGS = {
+    HUMAN_UNION: "three people together against three others, on real pictures: how the truth was made",
+    HUMAN_SINGLE: "one person against another, on real pictures",
+}
 
 
 @dataclass(frozen=True)
@@ -41,8 +33,29 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class HumanFigure:
+    """How well people agree with people."""
+
+    dice: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One class at a glance."""
+
+    class_name: str
+    dice: Cell
+    human: str
+    """empty where nobody measured it"""
+
+
+@dataclass(frozen=True)
 class Results:
     headline: Cell
+    humans: tuple[HumanFigure, ...]
+    """empty where the format knows of none"""
+    cards: tuple[Card, ...]
     means: Table
     means_drawing: Drawing
     per_class: Table
@@ -51,11 +64,11 @@ class Results:
     steps_drawing: Drawing
     rules: Table
     presence: Table
-    presence_drawing: Drawing
+    presence_plot: Plot
     reliability_drawing: Drawing
     brier: Table
     sureness: Table
-    pixels_drawing: Drawing
+    pixels_plot: Plot
     confusions: tuple[Confusion, ...]
 
 
@@ -68,6 +81,8 @@ def show_results(tables: Tables, curves: Tables, rules: Rules) -> Results:
     mean_table = show_dice("Mean Dice beside the references", dice, "reference", ["mean"])
     return Results(
         headline=mean_table.rows[0][1],
+        humans=_humans(means),
+        cards=_cards(of_classes, classes),
         means=mean_table,
         means_drawing=Drawing.of_figure(
             "means", draw_intervals(means, OURS), "Mean Dice and interval beside the references"
@@ -82,24 +97,34 @@ def show_results(tables: Tables, curves: Tables, rules: Rules) -> Results:
         ),
         rules=show_rules(rules),
         presence=Table.of_frame("Presence at the tuned thresholds", tables["presence"]),
-        presence_drawing=_presence_drawing(tables["presence"], curves["presence"]),
+        presence_plot=show_presence_curves(tables["presence"], curves["presence"]),
         reliability_drawing=_reliability_drawing(tables["reliability"]),
         brier=Table.of_frame("Brier score and error of calibration, before and after", _pooled(tables["brier"])),
         sureness=Table.of_frame("Decisions on presence, sure and unsure", tables["sureness"]),
-        pixels_drawing=_pixels_drawing(tables["pixels"], curves["pixels"], rules),
+        pixels_plot=show_pixel_curves(tables["pixels"], curves["pixels"], rules),
         confusions=tuple(_confusion(row) for row in tables["pixels"].to_dict("records")),
     )
 
 
-def _presence_drawing(table: pd.DataFrame, curves: pd.DataFrame) -> Drawing:
-    rows = table.to_dict("records")
-    points = [(float(row["recall"]), float(row["precision"])) for row in rows]
-    lines = [
-        Line(str(row["class_name"]), float(row["average_precision"]), None if np.isnan(point).any() else point)
-        for row, point in zip(rows, points, strict=True)
-    ]
-    caption = "Presence: precision over recall; a dot is the tuned presence threshold"
-    return Drawing.of_figure("presence", draw_curves(curves, lines), caption)
+def _humans(means: pd.DataFrame) -> tuple[HumanFigure, ...]:
+    reached = dict(zip(means["label"], means["dice"], strict=True))
+    return tuple(
+        HumanFigure(to_cell(float(reached[name])).text, meaning)
+        for name, meaning in HUMAN_MEANINGS.items()
+        if name in reached
+    )
+
+
+def _cards(of_classes: pd.DataFrame, classes: list[str]) -> tuple[Card, ...]:
+    reached = of_classes.set_index(["reference", "class_name"])[["dice", "low", "high"]].T.to_dict()
+    return tuple(
+        Card(
+            name,
+            dice_cell(**reached[OURS, name]),
+            to_cell(reached[HUMAN_UNION, name]["dice"]).text if (HUMAN_UNION, name) in reached else "",
+        )
+        for name in classes
+    )
 
 
 def _reliability_drawing(table: pd.DataFrame) -> Drawing:
@@ -111,23 +136,6 @@ def _reliability_drawing(table: pd.DataFrame) -> Drawing:
 
 def _pooled(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["class_name"] == EVERY_CLASS].drop(columns="class_name")
-
-
-def _pixels_drawing(table: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> Drawing:
-    precisions = dict(zip(table["class_name"], table["average_precision"], strict=True))
-    lines = [
-        Line(name, float(precisions[name]), point_at(curves[curves["class_name"] == name], rule.pixel_threshold / 255))
-        for name, rule in zip(rules.classes, rules.rules, strict=True)
-    ]
-    caption = "Pixels: precision over recall; a dot is the tuned pixel threshold alone, before area and presence"
-    return Drawing.of_figure("pixels", draw_curves(curves, lines), caption)
-
-
-def point_at(curve: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
-    """(recall, precision) where scores reach the threshold; thresholds of a curve descend."""
-    # Half a level of slack: level / 255 came back from a text file.
-    reached = curve[curve["threshold"] >= threshold - 0.5 / 255]
-    return (float(reached["recall"].iloc[-1]), float(reached["precision"].iloc[-1])) if len(reached) else None
 
 
 def _confusion(row: Mapping[Hashable, Any]) -> Confusion:

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from safetensors import safe_open
 
 from pipeline.artifacts import TrainFolder
-from pipeline.delivery.page_findings import read_table
-from pipeline.delivery.page_results import Drawing
+from pipeline.delivery.page_drawing import Drawing
 from pipeline.delivery.page_tables import Cell, Table, to_cell
 from pipeline.evaluation.figures import draw_history
+from pipeline.evaluation.table_files import read_table
 from pipeline.params import Params
 
 HEADER = "nephoscope"

@@ -65,7 +65,7 @@ def to_cell(value: Any, column: str = "") -> Cell:
     if isinstance(value, list):  # a shape
         return Cell(" × ".join(map(str, value)))
     if isinstance(value, float):
-        return Cell(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}")
+        return Cell(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}")
     return Cell(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
 
 

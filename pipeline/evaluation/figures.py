@@ -1,6 +1,6 @@
 """The figures of an evaluation and of training. A figure is drawn from finished tables and computes nothing itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -15,6 +15,8 @@ from pipeline.evaluation.svg import ACCENT, CLASS_STANDINS, INK, MUTED, PAPER, W
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES = ("-", "--", ":", "-.")
 KEYS = ("member", "epoch", "seconds")
+HIGHEST_PRECISION = 1.02
+"""of the axis: a curve at 1 is seen whole"""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,6 @@ class Line:
     """One class of a precision-recall figure."""
 
     class_name: str
-    average_precision: float
     chosen: tuple[float, float] | None = None
     """(recall, precision) at the tuned threshold; None where there is none"""
 
@@ -59,23 +60,26 @@ def draw_dice_per_class(table: pd.DataFrame, highlighted: str) -> Figure:
     return figure
 
 
-def draw_curves(curves: pd.DataFrame, lines: list[Line]) -> Figure:
-    """threshold, recall, precision, class_name → the curve of every line, its tuned threshold as a dot."""
-    figure, (axes,) = new_axes(WIDTH * 0.82 + 0.22 * ((len(lines) + 1) // 2))
+def draw_curves(curves: pd.DataFrame, lines: Sequence[Line]) -> Figure:
+    """threshold, recall, precision, class_name → the curve of every line, its tuned threshold as a dot.
+
+    The groups `curve-<index>` and `chosen-<index>` hold them, so that a page can show them one by one; it has the key.
+    """
+    figure, (axes,) = new_axes(WIDTH * 0.82)
     for index, line in enumerate(lines):
         curve = curves[curves["class_name"] == line.class_name]
         # "any" is no class: it goes in ink and dashed.
         colour, style = (INK, "--") if line.class_name == "any" else (CLASS_STANDINS[index % len(CLASS_STANDINS)], "-")
         recall, precision = curve["recall"].to_numpy(), curve["precision"].to_numpy()
-        known = "n/a" if np.isnan(line.average_precision) else f"{line.average_precision:.3f}"
-        label = f"{line.class_name}: AP {known}"
         # Steps whose area is the average precision: a point speaks for the recall gained on the way to it.
         steps = np.append(0 * recall[:1], recall), np.append(precision[:1], precision)
-        axes.plot(*steps, drawstyle="steps-pre", color=colour, linestyle=style, linewidth=1.8, label=label)
+        axes.plot(*steps, drawstyle="steps-pre", color=colour, linestyle=style, linewidth=1.8, gid=f"curve-{index}")
         if line.chosen is not None:
-            axes.plot(*line.chosen, "o", color=colour, markersize=8, markeredgecolor=PAPER, zorder=3, clip_on=False)
-    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-    _add_legend(figure, axes, columns=2)
+            axes.plot(
+                *line.chosen, "o", color=colour, markersize=8, markeredgecolor=PAPER, zorder=3, clip_on=False,
+                gid=f"chosen-{index}",
+            )  # fmt: skip
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, HIGHEST_PRECISION))
     return figure
 
 

@@ -1,15 +1,12 @@
-"""What became of every pixel: hit, miss, false alarm or right nothing, drawn over the picture in four colours.
+"""What became of every pixel: hit, miss, false alarm or right nothing, outlined over the picture in four colours.
 
 The four are told apart by colour-blind people, and none is green, which they see as the grey of clouds.
 """
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from pipeline.masks.colours import Colour
-from pipeline.masks.geometry import Image
+from pipeline.masks.outlines import outline_path
 from pipeline.masks.rle import Mask
 
 
@@ -28,14 +25,11 @@ RIGHT_NOTHING = Outcome("right nothing", (24, 24, 32), 0.6, "neither: the pictur
 OUTCOMES = (HIT, MISS, FALSE_ALARM, RIGHT_NOTHING)
 
 
-def draw_outcomes(image: Image, truth: Mask, predicted: Mask) -> Image:
-    """Image (H×W×3), truth and predicted mask of one class (H×W each) → a new image."""
+def outline_outcomes(truth: Mask, predicted: Mask) -> dict[str, str]:
+    """Truth and predicted mask of one class (H×W each) → per outcome that occurs the path of an SVG around it."""
+    height, width = truth.shape
     where = {HIT: truth & predicted, MISS: truth & ~predicted, FALSE_ALARM: predicted & ~truth}
-    canvas = _blend(image, RIGHT_NOTHING)
-    for outcome, mask in where.items():
-        canvas[mask] = _blend(image[mask], outcome)
-    return np.round(canvas).astype(np.uint8)
-
-
-def _blend(pixels: npt.NDArray[np.uint8], outcome: Outcome) -> npt.NDArray[np.float64]:
-    return np.asarray((1 - outcome.opacity) * pixels + outcome.opacity * np.array(outcome.colour), np.float64)
+    paths = {outcome.name: outline_path(mask) for outcome, mask in where.items()}
+    # The frame of the picture, and in it everything else as holes.
+    paths[RIGHT_NOTHING.name] = f"M0 0H{width}V{height}H0z{outline_path(truth | predicted)}"
+    return {name: path for name, path in paths.items() if path}

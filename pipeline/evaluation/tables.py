@@ -13,6 +13,8 @@ from pipeline.masks.rule import Rules
 
 Dices = npt.NDArray[np.float64]
 OURS = "nephoscope"
+HUMAN_UNION = "human union against human union, real pictures"
+HUMAN_SINGLE = "one human against another, real pictures"
 
 
 def dice_table(judgement: Judgement, bootstrap: Bootstrap, human: HumanDice | None) -> pd.DataFrame:
@@ -56,9 +58,9 @@ def _with_intervals(name: str, dices: Dices, classes: tuple[str, ...], bootstrap
 
 
 def _human_table(human: HumanDice) -> pd.DataFrame:
-    rows = [("human union against human union, real pictures", "mean", human.union)]
-    rows += [("human union against human union, real pictures", name, value) for name, value in human.per_class.items()]
-    rows += [("one human against another, real pictures", "mean", human.single)]
+    rows = [(HUMAN_UNION, "mean", human.union)]
+    rows += [(HUMAN_UNION, name, value) for name, value in human.per_class.items()]
+    rows += [(HUMAN_SINGLE, "mean", human.single)]
     return pd.DataFrame(rows, columns=["reference", "class_name", "dice"])
 
 

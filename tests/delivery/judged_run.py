@@ -36,7 +36,7 @@ def judged_params(root: Path, labelled: int = 24) -> Params:
         # Six pictures in validation: three folds are the most that can be cross-fitted.
         "tune": {"pixel_thresholds": [64, 96, 128, 160], "min_areas": [0, 2000], "folds": 3, "resamples": 5},
         "evaluate": {"bootstrap": 100},
-        "report": {"best": 2, "worst": 3},
+        "report": {"best": 2, "median": 1, "worst": 3},
     }
     return Params.model_validate(content)
 

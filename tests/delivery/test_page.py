@@ -11,17 +11,18 @@ import pytest
 
 import stages.report
 from pipeline.artifacts import Artifacts
-from pipeline.delivery.data_uri import recompress
-from pipeline.delivery.page_findings import read_table, show_faults, show_findings
-from pipeline.delivery.page_gallery import choose_best, choose_worst, gallery_shape
-from pipeline.delivery.page_results import point_at
+from pipeline.data.manifest import Manifest
+from pipeline.delivery.page_choosing import choose_best, choose_median, choose_worst, that_show_a_class
+from pipeline.delivery.page_findings import show_faults, show_findings
+from pipeline.delivery.page_results import show_results
 from pipeline.delivery.page_run import show_settings
 from pipeline.delivery.page_tables import Cell, Table, show_dice, show_rules, to_cell
+from pipeline.evaluation.table_files import read_table, read_tables
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.params import Params
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Outline(HTMLParser):
@@ -62,11 +63,14 @@ def outline(html: str) -> Outline:
     return Outline(html)
 
 
-def test_the_page_needs_no_network_and_no_script(html: str, outline: Outline) -> None:
-    assert not re.search(r"https?://|@import|javascript:", html)
-    assert not outline.all("script")
+def test_the_page_needs_no_network(html: str, outline: Outline) -> None:
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|javascript:", html)
     assert not outline.all("link")
-    assert all(str(image["src"]).startswith("data:image/webp;base64,") for image in outline.all("img"))
+    assert not any("src" in script for script in outline.all("script"))
+    embedded = [str(image["src"]) for image in outline.all("img")] + [str(one["href"]) for one in outline.all("image")]
+    assert all(re.match(r"data:image/(webp|png);base64,", source) for source in embedded)
+    (policy,) = (str(meta["content"]) for meta in outline.all("meta") if "http-equiv" in meta)
+    assert policy.startswith("default-src 'none'; img-src data:;")
 
 
 def test_texts_of_people_are_escaped(html: str) -> None:
@@ -77,6 +81,7 @@ def test_texts_of_people_are_escaped(html: str) -> None:
 def test_those_who_hear_the_page_miss_nothing(outline: Outline) -> None:
     assert all(image["alt"] for image in outline.all("img"))
     assert all(svg["aria-label"] and svg["role"] == "img" for svg in outline.all("svg"))
+    assert [len(outline.all(landmark)) for landmark in ("header", "nav", "main")] == [1, 1, 1]
     assert len(outline.all("caption")) == len(outline.all("table"))
     assert all(heading["scope"] in ("row", "col") for heading in outline.all("th"))
     levels = [int(tag[1]) for tag, _ in outline.elements if re.fullmatch(r"h[1-6]", tag)]
@@ -105,12 +110,29 @@ def test_the_headline_stands_beside_its_interval_and_references(
         assert name in html
 
 
-def test_the_gallery_shows_the_worst_and_the_best(html: str, judged_run: tuple[Params, Artifacts]) -> None:
+def test_the_headline_stands_beside_people_and_above_the_classes(html: str) -> None:
+    places = [html.index(text) for text in ('<p class="figure ours">', "<strong>0.584</strong>", '<ul class="cards"')]
+    assert places == sorted(places)
+    assert places[-1] < html.index("<table")
+    assert html.count("people 0.5") == 3, "and Flower's are above 0.7"
+
+
+def test_where_nobody_measured_people_none_are_named(judged_run: tuple[Params, Artifacts]) -> None:
+    artifacts = judged_run[1]
+    tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
+    alone = tables["dice"][~tables["dice"]["reference"].str.contains("human")]
+    results = show_results({**tables, "dice": alone}, curves, Rules.model_validate(read_json(artifacts.tune.rules)))
+    assert results.humans == ()
+    assert {card.human for card in results.cards} == {""}
+
+
+def test_the_gallery_shows_best_median_and_worst(html: str, judged_run: tuple[Params, Artifacts]) -> None:
     pictures = read_table(judged_run[1].evaluate.tables / "pictures.csv")["image_id"].tolist()
     shown = re.findall(r"<h4>(\S+)", html)
-    assert shown[:3] == pictures[:3]
-    assert len(shown) == 5
-    assert html.count('alt="The picture') == 5
+    assert re.findall(r'data-group="(\w+)"', html) == ["best", "median", "worst"]
+    assert shown[3:] == pictures[:3]
+    assert len(set(shown)) == len(shown) == 6
+    assert html.count('aria-label="The picture') == len(re.findall(r'<image id="p\d', html)) == 6, "embedded once each"
 
 
 def test_findings_settings_and_members_are_told(html: str) -> None:
@@ -126,6 +148,7 @@ def test_findings_settings_and_members_are_told(html: str) -> None:
         (0.0, "f1", "0.000"),
         (1234567, "hit", "1,234,567"),
         (41003.7, "mean", "41,004"),
+        (358.0, "min", "358"),
         (0.256, "visible_share", "25.6\N{NO-BREAK SPACE}%"),
         (True, "", "True"),
         ([256, 1600], "input_shape", "256 × 1600"),
@@ -163,27 +186,15 @@ def test_a_rule_shows_seed_and_core_only_where_there_is_one(judged_run: tuple[Pa
     assert (table.rows[1][1], table.rows[1][-1]) == (Cell("every picture"), Cell("none"))
 
 
-def test_the_point_of_a_threshold_is_the_last_that_reaches_it() -> None:
-    curve = pd.DataFrame(
-        {"threshold": [200 / 255, 128 / 255, 3 / 255], "recall": [0.1, 0.5, 1], "precision": [1, 0.8, 0.2]}
-    )
-    assert point_at(curve, 128 / 255) == (0.5, 0.8)
-    assert point_at(curve, 129 / 255) == (0.1, 1.0)
-    assert point_at(curve, 255 / 255) is None
-
-
-def test_the_best_show_a_class_and_are_not_among_the_worst() -> None:
-    pictures = pd.DataFrame({"image_id": ["a", "b", "c", "d"], "mean": [0.1, 0.4, 0.9, 1.0]})
-    judgements = pd.DataFrame({"image_id": ["a", "b", "c", "d"], "truth_area": [5, 5, 5, 0]})
-    worst = choose_worst(pictures, 2)
-    assert worst == ["a", "b"]
-    assert choose_best(pictures, judgements, 3, worst) == ["c"]
-
-
-def test_a_gallery_keeps_the_proportions() -> None:
-    assert gallery_shape((350, 525)) == (258, 387)
-    assert gallery_shape((256, 1600)) == (126, 791)
-    assert gallery_shape((28, 42)) == (28, 42)
+def test_best_and_median_show_a_class_and_no_picture_is_shown_twice() -> None:
+    pictures = pd.DataFrame({"image_id": list("abcdefg"), "mean": [0.1, 0.2, 0.4, 0.5, 0.8, 0.9, 1.0]})
+    judgements = pd.DataFrame({"image_id": list("abcdefg"), "truth_area": [5, 5, 5, 5, 5, 5, 0]})
+    showing = that_show_a_class(pictures, judgements)
+    assert choose_worst(pictures, 2) == ["a", "b"]
+    assert choose_best(showing, 2, {"a", "b"}) == ["f", "e"]
+    assert choose_median(showing, 1, {"a", "b", "f", "e"}) == ["c"]
+    assert choose_median(showing, 9, {"a", "b"}) == ["c", "d", "e", "f"]
+    assert choose_best(showing, 9, {"a", "b", "f"}) == ["e", "d", "c"]
 
 
 def test_names_stay_text_whatever_they_look_like(tmp_path: Path) -> None:
@@ -195,13 +206,24 @@ def test_names_stay_text_whatever_they_look_like(tmp_path: Path) -> None:
     assert np.isnan(table["dice"][0])
 
 
-def test_findings_nobody_foresaw_come_last_and_none_are_fine(tmp_path: Path) -> None:
-    assert show_findings(tmp_path / "nowhere") == ()
+def test_findings_nobody_foresaw_come_last_and_none_are_fine(
+    tmp_path: Path, judged_run: tuple[Params, Artifacts]
+) -> None:
+    prepare = judged_run[1].prepare
+    manifest = Manifest.load(prepare.manifest, prepare.images)
+    assert show_findings(tmp_path / "nowhere", manifest) == ()
     (tmp_path / "a_new_one.csv").write_text("a,b\n1,2\n", "utf-8")
     (tmp_path / "samples.png").write_bytes(b"no picture")
-    first, last = show_findings(tmp_path)
-    assert (first.source, first.table) == (None, None)
-    assert (last.caption, last.source) == ("a new one", None)
+    first, last = show_findings(tmp_path, manifest)
+    assert (first.source, first.drawing, first.table) == (None, None, None)
+    assert (last.caption, last.source, last.drawing) == ("a new one", None, None)
+
+
+def test_findings_are_drawn_in_the_colours_of_the_page(html: str) -> None:
+    chapter = html[html.index('<section id="data">') : html.index('<section id="settings">')]
+    assert chapter.count("<svg") == 4
+    assert chapter.count("<img") == 1, "samples are pictures"
+    assert "fill: var(--class-0)" in chapter
 
 
 def test_faults_are_counted_by_kind(tmp_path: Path) -> None:
@@ -222,8 +244,3 @@ def test_settings_are_shown_in_full() -> None:
     assert tables["tune"]["calibrate"] == "yes"
     assert tables["report"]["earlier"] == "none"
     assert tables["tune"]["pixel_thresholds"] == "1, 2, 3, …, 255 (255 values)"
-
-
-def test_what_is_no_picture_is_left_out() -> None:
-    assert recompress(b"") is None
-    assert recompress(b"not a picture") is None

@@ -8,9 +8,9 @@ import pytest
 
 import stages.report
 from pipeline.artifacts import Artifacts
-from pipeline.delivery.page_findings import read_tables
 from pipeline.delivery.page_tables import Cell
 from pipeline.delivery.page_tuning import show_optimum, show_thresholds, show_trials, show_tuning, tell_gap
+from pipeline.evaluation.table_files import read_tables
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.params import Params
@@ -36,7 +36,7 @@ def test_the_chapter_shows_what_the_tables_say(
     params, artifacts = judged_run
     stages.report.main(params, artifacts)
     html = artifacts.report.page.read_text("utf-8")
-    chapter = html[html.index('<section id="rule">') : html.index('<section id="curves">')]
+    chapter = html[html.index('<section id="rule">') : html.index('<section id="training">')]
     for number in (*tables["estimates"]["dice"], *tables["optimum"]["best_dice"], *tables["trials"]["dice"]):
         assert f"{number:.3f}" in chapter
     for drawn in ("chosen rule", "exact optimum", "plateau", "presence threshold", "Dice behind the best of the class"):

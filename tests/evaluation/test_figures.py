@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline.evaluation.figures import Line, draw_curves, draw_dice_per_class, draw_history, draw_intervals
-from pipeline.evaluation.outcomes import OUTCOMES, RIGHT_NOTHING, draw_outcomes
+from pipeline.evaluation.outcomes import outline_outcomes
 from pipeline.evaluation.svg import VARIABLES, readable_on_white, to_svg
 from pipeline.masks.colours import CLASS_COLOURS
 
@@ -35,7 +35,7 @@ def history(**columns: list[float]) -> pd.DataFrame:
 
 
 def test_the_area_under_the_drawn_steps_is_the_average_precision() -> None:
-    figure = draw_curves(CURVES, [Line("Fish", 0.65)])
+    figure = draw_curves(CURVES, [Line("Fish")])
     line = figure.axes[0].lines[0]
     recall, precision = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
     assert line.get_drawstyle() == "steps-pre"
@@ -43,16 +43,15 @@ def test_the_area_under_the_drawn_steps_is_the_average_precision() -> None:
 
 
 def test_the_chosen_point_is_a_dot_on_its_place() -> None:
-    figure = draw_curves(CURVES, [Line("Fish", 0.65, (0.5, 0.8))])
+    figure = draw_curves(CURVES, [Line("Fish", (0.5, 0.8))])
     _, dot = figure.axes[0].lines
     assert (list(dot.get_xdata()), list(dot.get_ydata())) == ([0.5], [0.8])
 
 
-def test_a_class_without_positives_is_named_without_a_number() -> None:
-    svg = to_svg(draw_curves(CURVES, [Line("Fish", 0.65), Line("Sugar", NAN), Line("any", 0.9)]), "curves", "")
-    assert "Fish: AP 0.650" in svg
-    assert "Sugar: AP n/a" in svg
-    assert "any: AP 0.900" in svg
+def test_curves_and_dots_can_be_found_one_by_one() -> None:
+    svg = to_svg(draw_curves(CURVES, [Line("Fish", (0.5, 0.8)), Line("Sugar")]), "pixels", "")
+    found = re.findall(r'id="(pixels-(?:curve|chosen)-\d)"', svg)
+    assert sorted(found) == ["pixels-chosen-0", "pixels-curve-0", "pixels-curve-1"]
 
 
 def test_a_reference_without_an_interval_is_a_dot_alone() -> None:
@@ -92,7 +91,7 @@ def test_the_chosen_epoch_of_each_member_is_a_dot() -> None:
 
 
 def test_an_svg_is_the_same_every_time_and_brings_no_colours_of_its_own() -> None:
-    first, second = (to_svg(draw_curves(CURVES, [Line("Fish", 0.65, (0.5, 0.8))]), "pr", "") for _ in range(2))
+    first, second = (to_svg(draw_curves(CURVES, [Line("Fish", (0.5, 0.8))]), "pr", "") for _ in range(2))
     assert first == second
     assert not re.search(r"#[0-9a-f]{6}\b", first)
     assert set(re.findall(r"var\(--([\w-]+)\)", first)) <= set(VARIABLES.values())
@@ -101,7 +100,7 @@ def test_an_svg_is_the_same_every_time_and_brings_no_colours_of_its_own() -> Non
 
 
 def test_two_figures_of_a_page_share_no_ids() -> None:
-    one, other = (to_svg(draw_curves(CURVES, [Line("Fish", 0.65)]), name, "") for name in ("one", "other"))
+    one, other = (to_svg(draw_curves(CURVES, [Line("Fish")]), name, "") for name in ("one", "other"))
     ids, others = (set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (one, other))
     assert ids
     assert not ids & others
@@ -119,10 +118,16 @@ def test_lines_on_white_can_be_seen(colour: tuple[int, int, int]) -> None:
     assert 1.05 / (np.dot(linear, [0.2126, 0.7152, 0.0722]) + 0.05) >= 2.95
 
 
-def test_every_outcome_has_its_colour() -> None:
-    grey = np.full((1, 4, 3), 128, np.uint8)
+def test_every_outcome_has_its_outline() -> None:
     truth, predicted = np.array([[True, True, False, False]]), np.array([[True, False, True, False]])
-    drawn = draw_outcomes(grey, truth, predicted)
-    expected = [(1 - one.opacity) * 128 + one.opacity * np.array(one.colour) for one in OUTCOMES]
-    np.testing.assert_allclose(drawn[0], expected, atol=0.5)
-    assert drawn[0, 3].max() < 128, f"{RIGHT_NOTHING.name} is the picture, dimmed"
+    assert outline_outcomes(truth, predicted) == {
+        "hit": "M0 0l0 1 1 0 0-1z",
+        "miss": "M1 0l0 1 1 0 0-1z",
+        "false alarm": "M2 0l0 1 1 0 0-1z",
+        "right nothing": "M0 0H4V1H0zM0 0l0 1 3 0 0-1z",
+    }
+
+
+def test_outcomes_that_do_not_occur_have_no_outline() -> None:
+    nothing = np.zeros((2, 3), bool)
+    assert outline_outcomes(nothing, nothing) == {"right nothing": "M0 0H3V2H0z"}

@@ -24,7 +24,7 @@ sys.exit("torch" in sys.modules)
 
 
 def small(run: Artifacts) -> Params:
-    return tiny_params(run.root).model_copy(update={"report": Report(best=1, worst=2)})
+    return tiny_params(run.root).model_copy(update={"report": Report(best=1, median=1, worst=2)})
 
 
 def test_the_page_of_a_finished_run_has_every_chapter(finished: Artifacts) -> None:
@@ -49,13 +49,13 @@ def test_it_never_loads_torch(own_run: Artifacts) -> None:
 
 
 def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
-    none = tiny_params(own_run.root).model_copy(update={"report": Report(best=0, worst=0)})
+    none = tiny_params(own_run.root).model_copy(update={"report": Report(best=0, median=0, worst=0)})
     for path in own_run.prepare.findings.iterdir():
         path.unlink()
     own_run.prepare.findings.rmdir()
     stages.report.main(none, own_run)
     html = own_run.report.page.read_text("utf-8")
-    assert 'id="pictures"' not in html
+    assert '<div class="gallery">' not in html
     assert "<img" not in html
 
 

@@ -48,7 +48,7 @@ def tiny_params(root: Path, format_name: str = "clouds", csv_layout: str = "join
         },
         "evaluate": {"bootstrap": 50},
         "export": {"checked_pictures": 3},
-        "report": {"best": 1, "worst": 2},
+        "report": {"best": 1, "median": 1, "worst": 2},
     }
     return Params.model_validate(content)
 
