@@ -116,6 +116,18 @@ class EvaluateFolder(StageFolder):
         return self.folder / "plots_page.html"
 
 
+class ExplainFolder(StageFolder):
+    @property
+    def heat_maps(self) -> Path:
+        """Folder: one `<image_id>_<class_name>.jpg` per error of presence that is shown."""
+        return self.folder / "heat_maps"
+
+    @property
+    def table(self) -> Path:
+        """Table: those errors, and the file of each in `heat_maps`."""
+        return self.folder / "heat_maps.csv"
+
+
 class SubmitFolder(StageFolder):
     @property
     def submission(self) -> Path:
@@ -180,6 +192,10 @@ class Artifacts:
     @property
     def evaluate(self) -> EvaluateFolder:
         return EvaluateFolder(self.root / "evaluate")
+
+    @property
+    def explain(self) -> ExplainFolder:
+        return ExplainFolder(self.root / "explain")
 
     @property
     def submit(self) -> SubmitFolder:

@@ -228,6 +228,13 @@ class Evaluate(Section):
     seed: int = 0
 
 
+class Explain(Section):
+    worst: int = Field(
+        3, ge=0, description="errors of presence that get a heat map, per class: misses and false alarms"
+    )
+    machine: Machine = Machine()
+
+
 class Submit(Section):
     batch_size: int = Field(16, ge=1)
     machine: Machine = Machine()
@@ -262,6 +269,7 @@ class Params(Section):
     predict: Predict = Predict()
     tune: Tune = Tune()
     evaluate: Evaluate = Evaluate()
+    explain: Explain = Explain()
     submit: Submit = Submit()
     export: Export = Export()
     report: Report = Report()

@@ -12,13 +12,10 @@ from pipeline.data.manifest import Manifest
 from pipeline.delivery.data_uri import to_data_uri
 from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.outcomes import draw_outcomes
-from pipeline.masks.geometry import Image, resize_image, resize_mask
-from pipeline.masks.rle import Shape
+from pipeline.masks.geometry import Image, gallery_shape, resize_image, resize_mask
 from pipeline.masks.rule import Rules, decide_masks, presences
 
 Masks = npt.NDArray[np.bool_]
-PIXELS = 100_000
-"""of a picture in the gallery: enough to see the patterns, little enough for many in one page"""
 
 
 @dataclass(frozen=True)
@@ -88,14 +85,3 @@ class Gallery:
 
     def _of_picture(self, image_id: str) -> pd.DataFrame:
         return self.judgements[self.judgements["image_id"] == image_id]
-
-
-def gallery_shape(judged_shape: Shape) -> Shape:
-    """The judged shape, made smaller to about PIXELS.
-
-    >>> gallery_shape((350, 525))
-    (258, 387)
-    """
-    height, width = judged_shape
-    scale = min(1.0, (PIXELS / (height * width)) ** 0.5)
-    return round(height * scale), round(width * scale)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from pipeline.masks.rle import Mask, Shape
 
 Image = npt.NDArray[np.uint8]
+GALLERY_PIXELS = 100_000
+"""of a picture in a gallery: enough to see the patterns, little enough for many in one page"""
 
 
 def resize_image(image: Image, shape: Shape) -> Image:
@@ -50,6 +52,17 @@ def from_planes(planes: npt.NDArray[np.uint8], class_count: int) -> npt.NDArray[
     """Planes (…×H×W uint8) → masks (…×C×H×W bool)."""
     bits = np.arange(class_count, dtype=np.uint8)[:, None, None]
     return np.asarray(np.right_shift(planes[..., None, :, :], bits) & 1, bool)
+
+
+def gallery_shape(judged_shape: Shape) -> Shape:
+    """The judged shape, made smaller to about GALLERY_PIXELS.
+
+    >>> gallery_shape((350, 525))
+    (258, 387)
+    """
+    height, width = judged_shape
+    scale = min(1.0, (GALLERY_PIXELS / (height * width)) ** 0.5)
+    return round(height * scale), round(width * scale)
 
 
 def _interpolation(array: npt.NDArray[Any], shape: Sequence[int]) -> int:

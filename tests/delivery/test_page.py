@@ -13,7 +13,7 @@ import stages.report
 from pipeline.artifacts import Artifacts
 from pipeline.delivery.data_uri import recompress
 from pipeline.delivery.page_findings import read_table, show_faults, show_findings
-from pipeline.delivery.page_gallery import choose_best, choose_worst, gallery_shape
+from pipeline.delivery.page_gallery import choose_best, choose_worst
 from pipeline.delivery.page_results import point_at
 from pipeline.delivery.page_run import show_settings
 from pipeline.delivery.page_tables import Cell, Table, show_dice, show_rules, to_cell
@@ -178,12 +178,6 @@ def test_the_best_show_a_class_and_are_not_among_the_worst() -> None:
     worst = choose_worst(pictures, 2)
     assert worst == ["a", "b"]
     assert choose_best(pictures, judgements, 3, worst) == ["c"]
-
-
-def test_a_gallery_keeps_the_proportions() -> None:
-    assert gallery_shape((350, 525)) == (258, 387)
-    assert gallery_shape((256, 1600)) == (126, 791)
-    assert gallery_shape((28, 42)) == (28, 42)
 
 
 def test_names_stay_text_whatever_they_look_like(tmp_path: Path) -> None:

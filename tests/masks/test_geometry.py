@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.masks.geometry import from_planes, resize_image, resize_mask, to_levels, to_planes
+from pipeline.masks.geometry import from_planes, gallery_shape, resize_image, resize_mask, to_levels, to_planes
 
 
 def test_a_pixel_is_set_where_half_of_its_area_was() -> None:
@@ -45,3 +45,9 @@ def test_planes_hold_all_masks(masks: np.ndarray) -> None:
 def test_planes_hold_eight_classes_at_most() -> None:
     with pytest.raises(ValueError, match="9 classes"):
         to_planes(np.zeros((9, 2, 2), bool))
+
+
+def test_a_gallery_keeps_the_proportions() -> None:
+    assert gallery_shape((350, 525)) == (258, 387)
+    assert gallery_shape((256, 1600)) == (126, 791)
+    assert gallery_shape((28, 42)) == (28, 42)
