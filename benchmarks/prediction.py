@@ -109,7 +109,7 @@ def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
 
 
 def break_down(model: TwoStage, rules: Rules, paths: list[str]) -> Steps:
-    reading, pictures = timed(lambda: [Reader(model)(path) for path in paths])
+    reading, pictures = timed(lambda: [Reader(model.facts)(path) for path in paths])
     batches = [pictures[begin : begin + BATCH] for begin in range(0, len(paths), BATCH)]
     predicting, predictions = timed(lambda: [predict_batch(model, batch) for batch in batches])
     deciding, _ = timed(lambda: decide_batch(rules, paths, [one for batch in predictions for one in batch]))

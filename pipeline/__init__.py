@@ -17,4 +17,5 @@ Life of a sample:
     training   csv row → Manifest → cache → Dataset → model → loss
     judging    probability store → decide(rule) → dice → table → page
     serving    image → TwoStage → Prediction → overlay | submission row | …
+    explaining image → Explainer → heat per class → heat map
 """

@@ -41,7 +41,7 @@ class Synthesize(Section):
     shape: PositiveShape | None = Field(
         None, description="(height, width) of the pictures; null is the format's judged shape. The RLE keeps its own"
     )
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="another seed draws other scenes")
 
 
 class Prepare(Section):
@@ -64,7 +64,7 @@ class Prepare(Section):
         le=64,
         description="pictures whose 64-bit hashes differ in at most so many bits stay on one side; -1: off",
     )
-    seed: int = 0
+    seed: int = Field(0, description="another seed splits otherwise")
 
     @model_validator(mode="after")
     def _shares_leave_train(self) -> Self:
@@ -78,38 +78,43 @@ class Prepare(Section):
 class Augmentation(Section):
     """Shares are the probability with which a step is applied to a picture (to a batch, for cutmix)."""
 
-    horizontal_flip: Share = 0.5
-    vertical_flip: Share = 0.5
-    rotation: Share = 0.0
-    rotation_degrees: float = Field(20.0, ge=0, le=180)
-    grid_distortion: Share = 0.0
-    shift_scale_rotate: Share = 0.0
-    brightness: Share = 0.0
-    cutmix: Share = 0.0
+    horizontal_flip: Share = Field(0.5, description="left and right change places")
+    vertical_flip: Share = Field(0.5, description="top and bottom change places")
+    rotation: Share = Field(0.0, description="turned, by up to rotation_degrees to either side")
+    rotation_degrees: float = Field(20.0, ge=0, le=180, description="the largest angle of rotation")
+    grid_distortion: Share = Field(0.0, description="stretched and squeezed, cell by cell of a grid")
+    shift_scale_rotate: Share = Field(
+        0.0, description="moved by up to 6 %, scaled by up to 10 %, turned by up to rotation_degrees"
+    )
+    brightness: Share = Field(0.0, description="brightness and contrast changed")
+    cutmix: Share = Field(0.0, description="a rectangle of every picture is taken from another one of the batch")
 
 
 class Optimiser(Section):
-    name: OptimiserName = "adamw"
+    name: OptimiserName = Field("adamw", description="torch's optimiser of this name")
     encoder_rate: float = Field(3e-4, gt=0, description="peak learning rate of the encoder")
     decoder_rate: float = Field(3e-3, gt=0, description="peak learning rate of everything that is new: head or decoder")
-    weight_decay: float = Field(1e-2, ge=0)
-    schedule: ScheduleName = "onecycle"
+    weight_decay: float = Field(1e-2, ge=0, description="pull of every weight towards 0")
+    schedule: ScheduleName = Field("onecycle", description="how the rates go over the steps; plateau: over the epochs")
     warmup_share: Share = Field(0.25, description="share of the steps in which onecycle and cosine rise")
     plateau_patience: int = Field(2, ge=0, description="plateau only: epochs without gain before the rate is cut")
-    plateau_factor: float = Field(0.3, gt=0, lt=1)
+    plateau_factor: float = Field(0.3, gt=0, lt=1, description="plateau only: by which the rates are multiplied then")
 
 
 class Machine(Section):
     """Where and how a network runs. "auto" takes what the machine has."""
 
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="auto: a GPU if there is one")
     devices: int | Literal["auto"] = Field("auto", description="processes on CPU, cards on GPU; auto on CPU is 1")
-    nodes: int = Field(1, ge=1)
+    nodes: int = Field(1, ge=1, description="machines that train together")
     strategy: str = Field("auto", description="a strategy of Lightning: auto, ddp, ddp_spawn, fsdp, …")
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where that is faster")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="loader processes; auto: none beside a CPU's network, which needs all cores, 8 beside a GPU"
     )
+
+
+LOSS = "parts of the loss, each with its weight in the sum"
 
 
 class Training(Section):
@@ -119,10 +124,12 @@ class Training(Section):
     input_shape: PositiveShape | None = Field(
         None, description="(height, width) the network sees; null is the cache's shape"
     )
-    epochs: int = Field(4, ge=1)
-    batch_size: int = Field(16, ge=1)
-    loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field({"bce": 1.0}, min_length=1)
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    epochs: int = Field(4, ge=1, description="times that every picture is learnt from, at most")
+    batch_size: int = Field(16, ge=1, description="pictures a step")
+    loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field({"bce": 1.0}, min_length=1, description=LOSS)
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="targets lie half of this inside 0 and 1; pointwise losses only"
+    )
     optimiser: Optimiser = Optimiser()
     augmentation: Augmentation = Augmentation()
     sampling: Literal["shuffled", "balanced"] = Field(
@@ -132,7 +139,7 @@ class Training(Section):
     unfreeze_steps: int = Field(1, ge=1, description="steps, an epoch each, that unfreeze the encoder, deepest first")
     ema_decay: float | None = Field(None, gt=0, lt=1, description="averaged weights: decay of the moving average")
     patience: int | None = Field(None, ge=0, description="epochs without gain before training stops; null: never")
-    gradient_clip: float | None = Field(1.0, gt=0)
+    gradient_clip: float | None = Field(1.0, gt=0, description="largest norm of a gradient; null: any")
     machine: Machine = Machine()
 
 
@@ -142,15 +149,17 @@ class TrainClassifier(Training):
         description="segmenter: the encoder of the trained segmenter (of the same fold), which learnt more from masks "
         "than presence can tell; or bundled, hub, none, or a path to a safetensors file",
     )
-    dropout: float = Field(0.2, ge=0, lt=1)
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of the pooled features that a step leaves out")
     monitor: Literal["pr_auc", "loss"] = Field("pr_auc", description="what chooses the epoch, on validation")
 
 
 class TrainSegmenter(Training):
-    architecture: Architecture = "Unet"
+    architecture: Architecture = Field("Unet", description="of smp; VanillaUnet has an encoder of its own")
     decoder_width: float = Field(1.0, gt=0, description="channels of the decoder, as a share of the architecture's own")
-    encoder: str = "timm-tf_efficientnet_lite0"
-    loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field({"bce": 0.75, "dice": 0.25}, min_length=1)
+    encoder: str = Field("timm-tf_efficientnet_lite0", description="an encoder's name, as smp spells it")
+    loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field(
+        {"bce": 0.75, "dice": 0.25}, min_length=1, description=LOSS
+    )
     pictures: Literal["all", "positives"] = Field(
         "all", description="positives: a class learns only from pictures that show it, and the gate does the rest"
     )
@@ -164,7 +173,7 @@ class Predict(Section):
     strongest_share: float = Field(
         0.1, gt=0, le=1, description="share of the visible pixels, strongest first, whose mean speaks for presence"
     )
-    batch_size: int = Field(16, ge=1)
+    batch_size: int = Field(16, ge=1, description="pictures computed at once")
     machine: Machine = Machine()
 
 
@@ -212,8 +221,8 @@ class Tune(Section):
     folds: int = Field(5, ge=3, description="of the cross-fitted estimate")
     resamples: int = Field(200, ge=1, description="of the pictures, behind the intervals of thresholds")
     bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind the intervals of Dice")
-    confidence: float = Field(0.95, gt=0, lt=1)
-    seed: int = Field(0, ge=0)
+    confidence: float = Field(0.95, gt=0, lt=1, description="of every interval")
+    seed: int = Field(0, ge=0, description="of folds and resamples")
 
     @field_validator("pixel_thresholds", "min_areas", "seed_thresholds", "core_thresholds", "core_areas")
     @classmethod
@@ -223,14 +232,19 @@ class Tune(Section):
 
 class Evaluate(Section):
     bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind every interval")
-    confidence: float = Field(0.95, gt=0, lt=1)
-    median: int = Field(6, ge=0, description="pictures shown from around the median")
-    worst: int = Field(12, ge=0, description="pictures listed, worst Dice first")
-    seed: int = 0
+    confidence: float = Field(0.95, gt=0, lt=1, description="of every interval")
+    seed: int = Field(0, description="of the resamples")
+
+
+class Explain(Section):
+    worst: int = Field(
+        3, ge=0, description="errors of presence that get a heat map, per class: misses and false alarms"
+    )
+    machine: Machine = Machine()
 
 
 class Submit(Section):
-    batch_size: int = Field(16, ge=1)
+    batch_size: int = Field(16, ge=1, description="pictures computed at once")
     machine: Machine = Machine()
 
 
@@ -246,7 +260,7 @@ class Report(Section):
     median: int = Field(6, ge=0, description="pictures shown from around the median")
     worst: int = Field(12, ge=0, description="pictures shown of the worst")
     labels: int = Field(40, ge=0, description="labels shown on the page of those to look at again")
-    title: str = "nephoscope"
+    title: str = Field("nephoscope", description="heading of the page")
     earlier: Path | None = Field(
         None,
         description="folder of tables of an earlier run (a copy of its artifacts/evaluate/tables), to compare with, "
@@ -264,6 +278,7 @@ class Params(Section):
     predict: Predict = Predict()
     tune: Tune = Tune()
     evaluate: Evaluate = Evaluate()
+    explain: Explain = Explain()
     submit: Submit = Submit()
     export: Export = Export()
     report: Report = Report()

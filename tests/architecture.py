@@ -9,7 +9,7 @@ FLOORS = ("masks", "data", "evaluation", "models", "learning", "inference", "del
 """Ground to roof; `models` is the first above the torch line."""
 STAGES = (
     "synthesize", "prepare", "train_segmenter", "train_classifier", "predict",
-    "tune", "evaluate", "submit", "export", "report",
+    "tune", "evaluate", "explain", "submit", "export", "report",
 )  # fmt: skip
 
 

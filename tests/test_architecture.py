@@ -111,11 +111,12 @@ def test_deps_name_all_that_a_stage_reads_of_others(stage: str) -> None:
 
 FOLLOWS = {
     "prepare": set(STAGES) - {"synthesize", "prepare"},
-    "train_classifier": {"predict", "tune", "evaluate", "submit", "export", "report"},
-    "train_segmenter": {"train_classifier", "predict", "tune", "evaluate", "submit", "export", "report"},
-    "predict": {"tune", "evaluate", "submit", "export", "report"},
-    "tune": {"evaluate", "submit", "export", "report"},
-    "evaluate": {"export", "report"},
+    "train_classifier": {"predict", "tune", "evaluate", "explain", "submit", "export", "report"},
+    "train_segmenter": {"train_classifier", "predict", "tune", "evaluate", "explain", "submit", "export", "report"},
+    "predict": {"tune", "evaluate", "explain", "submit", "export", "report"},
+    "tune": {"evaluate", "explain", "submit", "export", "report"},
+    "evaluate": {"explain", "export", "report"},
+    "explain": {"report"},
     "submit": {"report"},
     "export": {"report"},
 }

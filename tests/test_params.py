@@ -40,7 +40,7 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("tunes: {}", r"tunes: unknown; known here: evaluate, export, predict"),
+        ("tunes: {}", r"tunes: unknown; known here: evaluate, explain, export, predict"),
         ("tune: {presense: both}", r"tune\.presense: unknown; known here: .*presence"),
         (
             "train_segmenter: {augmentation: {flip: 1}}",

@@ -112,6 +112,31 @@ def report(
     typer.echo(open_report(run, show=show))
 
 
+@app.command(no_args_is_help=True)
+def explain(
+    pictures: Pictures,
+    model: Model = SHIPPED,
+    out: Annotated[Path, typer.Option(help="Folder for the heat maps")] = Path("explained"),
+    class_name: Annotated[list[str] | None, typer.Option(help="Only this class; may be said again")] = None,
+) -> None:
+    """Where the classifier looks: a heat map for every picture and class (Grad-CAM).
+
+    `OUT/<image_id>_<class_name>.jpg`: the brighter, the more that place speaks for the class. `OUT/summary.csv`: what
+    the classifier takes the chance of the class for. `OUT/faults.csv`: what is no picture.
+
+    A run that was interrupted goes on where it stopped: say the same again.
+
+        nephoscope explain artifacts/synthesize/dataset/test_images --out explained
+    """
+    from pipeline.delivery.explaining import explain_pictures
+
+    explained, faulty = explain_pictures(pictures, model, out, class_name or ())
+    typer.echo(f"{out}/summary.csv: {explained} pictures")
+    if faulty:
+        typer.echo(f"{out}/faults.csv: {faulty} pictures could not be read", err=True)
+        raise typer.Exit(1)
+
+
 def main() -> None:
     try:
         app()

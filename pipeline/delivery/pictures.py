@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.images import ImageError, decode_image, fit_image
+from pipeline.data.manifest import Facts
 from pipeline.data.visible import find_visible
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.two_stage import TwoStage, decide_predictions, raw_presences
@@ -40,17 +41,17 @@ class Decided(NamedTuple):
 class Reader:
     """Reads pictures at the shape of the cache, as training saw them."""
 
-    model: TwoStage
+    facts: Facts
 
     def __call__(self, address: str) -> tuple[Image, Mask] | str:
         """A local path or any address of fsspec → image and visible pixels, or what is wrong with it."""
-        facts = self.model.facts
+        shape = self.facts.cache_shape
         try:
             with fsspec.open(address, "rb") as file:
-                image = fit_image(decode_image(file.read(), near=facts.cache_shape), facts.cache_shape)
+                image = fit_image(decode_image(file.read(), near=shape), shape)
         except (ImageError, OSError) as error:
             return str(error)
-        return image, find_visible(image, facts.nodata)
+        return image, find_visible(image, self.facts.nodata)
 
 
 def decide_pictures(
@@ -60,7 +61,7 @@ def decide_pictures(
 
     A thread takes a batch from file to RLE: while `streams` of them wait for the networks, another one reads.
     """
-    read = Reader(model)
+    read = Reader(model.facts)
 
     def decide(batch: Sequence[str]) -> list[Decided]:
         return decide_batch(rules, batch, predict_batch(model, [read(address) for address in batch]))

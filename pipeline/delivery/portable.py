@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -77,8 +78,20 @@ def add_onnx(folder: Path) -> None:
 
 
 def _stems(folder: Path) -> list[Path]:
-    content = read_json(folder / "model.json")
+    content = read_model(folder)
     return [folder / name for kind in ("classifiers", "segmenters") for name in content[kind]]
+
+
+def read_model(folder: Path) -> Any:
+    """What model.json says: `data` (facts), `classifiers` and `segmenters` (names of members)."""
+    path = folder / "model.json"
+    if not path.is_file():
+        raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
+    return read_json(path)
+
+
+def classifier_checkpoints(folder: Path) -> list[Path]:
+    return [folder / f"{name}.safetensors" for name in read_model(folder)["classifiers"]]
 
 
 def with_onnx(folder: Path) -> Path:
@@ -96,8 +109,7 @@ def with_onnx(folder: Path) -> Path:
 
 def fingerprint(folder: Path) -> str:
     """Of everything in a portable model folder that decides what comes out."""
-    if not (folder / "model.json").is_file():
-        raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
+    read_model(folder)
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.iterdir() if path.suffix != ".md"):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -128,12 +140,10 @@ def open_portable(
 
     With one stream a call has all cores, and a picture is done soonest; with as many as there are cores, most are done.
     """
-    if not (folder / "model.json").is_file():
-        raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
-    machine = machine or Machine()
+    content, machine = read_model(folder), machine or Machine()
     if engine != "torch":
         folder = with_onnx(folder)
-    content, rules = read_json(folder / "model.json"), Rules.model_validate(read_json(folder / "rules.json"))
+    rules = Rules.model_validate(read_json(folder / "rules.json"))
     stems = {kind: [folder / name for name in content[kind]] for kind in ("classifiers", "segmenters")}
     answers = load_file(folder / ANSWERS)
 

@@ -26,11 +26,11 @@ class Rate(ProgressColumn):
 
 
 @contextmanager
-def show_progress(done: int, total: int) -> Iterator[Callable[[int], object]]:
+def show_progress(done: int, total: int, doing: str = "predict") -> Iterator[Callable[[int], object]]:
     """On stderr: how many are done, how fast, and how long it still takes."""
-    columns = (TextColumn("predict"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("predict", total=total, completed=done)
+        task = bar.add_task(doing, total=total, completed=done)
         yield lambda count: bar.advance(task, count)
 
 

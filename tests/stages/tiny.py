@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import stages.evaluate
+import stages.explain
 import stages.export
 import stages.predict
 import stages.prepare
@@ -64,6 +65,7 @@ def run_after_training(params: Params, artifacts: Artifacts) -> None:
     stages.predict.main(params.predict, artifacts)
     stages.tune.main(params.tune, artifacts)
     stages.evaluate.main(params.evaluate, artifacts)
+    stages.explain.main(params.explain, artifacts)
     stages.submit.main(params.submit, artifacts)
     stages.export.main(params.export, artifacts)
     stages.report.main(params, artifacts)

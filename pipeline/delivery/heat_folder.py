@@ -1,0 +1,74 @@
+"""A folder of heat maps: JPEGs, and summary.csv with a row for each, that of one model.
+
+Rows are added as heat maps are drawn, so that a run that was killed goes on where it stopped.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pipeline.artifacts import writing
+from pipeline.delivery.collecting import FAULT_COLUMNS
+from pipeline.evaluation.heat import heat_name, write_heat
+from pipeline.inference.explain import Heat
+from pipeline.json_file import read_json, write_json
+from pipeline.masks.geometry import Image
+from pipeline.masks.rle import Shape
+from pipeline.mendable import Mendable
+
+COLUMNS = ("image_id", "class_name", "presence", "file")
+
+
+@dataclass(frozen=True)
+class HeatFolder:
+    folder: Path
+    presences: dict[tuple[str, str], str]
+    """(image_id, class_name) → presence as it is written, of every heat map that lies there"""
+
+    @classmethod
+    def open(cls, folder: Path, fingerprint: str) -> Self:
+        """A new folder, or one with heat maps of the same model; those of another one are refused."""
+        mark = folder / "explained.json"
+        if mark.is_file() and read_json(mark)["model"] != fingerprint:
+            raise Mendable(f"{folder} holds heat maps of another model; choose another folder with --out")
+        write_json(mark, {"model": fingerprint})
+        opened = cls(folder, dict(_read_summary(folder)))
+        opened.write_summary()
+        return opened
+
+    def missing(self, image_id: str, class_names: Sequence[str]) -> list[str]:
+        return [name for name in class_names if (image_id, name) not in self.presences]
+
+    def add(self, image_id: str, class_name: str, image: Image, heat: Heat, presence: float, shape: Shape) -> None:
+        write_heat(self.folder / heat_name(image_id, class_name), image, heat, shape)
+        self.presences[image_id, class_name] = f"{presence:.4f}"
+        with (self.folder / "summary.csv").open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(self._row(image_id, class_name))
+
+    def write_summary(self) -> None:
+        """In order, which rows that were added are not."""
+        _write_table(self.folder / "summary.csv", COLUMNS, [self._row(*key) for key in sorted(self.presences)])
+
+    def write_faults(self, faults: Iterable[tuple[str, str]]) -> None:
+        _write_table(self.folder / "faults.csv", FAULT_COLUMNS, faults)
+
+    def _row(self, image_id: str, class_name: str) -> tuple[str, ...]:
+        return image_id, class_name, self.presences[image_id, class_name], heat_name(image_id, class_name)
+
+
+def _read_summary(folder: Path) -> Iterable[tuple[tuple[str, str], str]]:
+    """Rows whose heat map is there; one that broke off names none."""
+    path = folder / "summary.csv"
+    if not path.is_file():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["file"] and (folder / row["file"]).is_file():
+                yield (row["image_id"], row["class_name"]), row["presence"]
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with writing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])

@@ -1,0 +1,50 @@
+"""Explain: the classifier and the holdout's judgements in, heat maps of the worst errors of presence out."""
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from pipeline.artifacts import Artifacts, writing
+from pipeline.data.cache import Cache
+from pipeline.data.manifest import Manifest
+from pipeline.evaluation.heat import heat_name, write_heat
+from pipeline.evaluation.presence_errors import find_worst_errors
+from pipeline.inference.explain import Explainer
+from pipeline.inference.trained import member_paths
+from pipeline.json_file import read_json
+from pipeline.masks.rule import Rules
+from pipeline.models.machine import calm_allocator
+from pipeline.params import Explain, Params
+
+
+def main(params: Explain, artifacts: Artifacts) -> None:
+    calm_allocator()
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    # Ids such as "0012345" or "nan" are text, whatever they look like.
+    text = {"image_id": str, "class_name": str}
+    judgements = pd.read_csv(artifacts.evaluate.tables / "judgements.csv", dtype=text, keep_default_na=False)
+    errors = find_worst_errors(judgements, rules, params.worst)
+
+    keys: list[tuple[str, str]] = list(zip(errors["image_id"], errors["class_name"], strict=True))
+    draw_errors(keys, manifest, params, artifacts)
+    with writing(artifacts.explain.table) as unfinished:
+        errors.assign(file=[heat_name(*key) for key in keys]).to_csv(unfinished, index=False)
+    print(f"{artifacts.explain.heat_maps}: {len(keys)} errors of presence")
+
+
+def draw_errors(keys: list[tuple[str, str]], manifest: Manifest, params: Explain, artifacts: Artifacts) -> None:
+    """A heat map per picture and class; holdout pictures were seen by no member, so all members speak."""
+    facts, cache = manifest.facts, Cache.open(artifacts.prepare.cache)
+    explainer = Explainer.open(member_paths(artifacts.train_classifier.members), params.machine)
+    rows = {image_id: row for row, image_id in enumerate(manifest.images["image_id"])}
+    with writing(artifacts.explain.heat_maps) as folder:
+        folder.mkdir()
+        for image_id, class_name in tqdm(keys, desc="explain", unit="error"):
+            image, visible = (np.asarray(array[rows[image_id]]) for array in (cache.images, cache.visible))
+            (heat,) = explainer.explain(image, visible, [facts.classes.index(class_name)]).heats
+            write_heat(folder / heat_name(image_id, class_name), image, heat, facts.judged_shape)
+
+
+if __name__ == "__main__":
+    main(Params.load().explain, Artifacts())

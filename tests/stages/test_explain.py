@@ -1,0 +1,39 @@
+import pandas as pd
+
+import stages.explain
+from pipeline.artifacts import Artifacts
+from pipeline.data.images import read_image
+from pipeline.data.manifest import Manifest
+from pipeline.params import Explain
+
+
+def test_each_error_has_a_heat_map_and_each_heat_map_an_error(own_run: Artifacts) -> None:
+    judgements = pd.read_csv(own_run.evaluate.tables / "judgements.csv")
+    # Whatever the little networks learned: one miss and one false alarm of which there can be no doubt.
+    judgements.loc[judgements.index[:2], ["truth_area", "presence"]] = [[900, -0.5], [0, 3.0]]
+    judgements.to_csv(own_run.evaluate.tables / "judgements.csv", index=False)
+
+    stages.explain.main(Explain(worst=2), own_run)
+
+    table = pd.read_csv(own_run.explain.table)
+    assert table.columns.tolist() == [
+        "image_id", "class_name", "presence", "truth", "predicted", "error", "file",
+    ]  # fmt: skip
+    assert set(table["error"]) == {"missed", "false alarm"}
+    assert (table["truth"] != table["predicted"]).all()
+    assert table.groupby(["class_name", "error"]).size().max() <= 2
+    assert sorted(table["file"]) == sorted(path.name for path in own_run.explain.heat_maps.iterdir())
+    assert (table["file"] == table["image_id"] + "_" + table["class_name"] + ".jpg").all()
+    assert {read_image(own_run.explain.heat_maps / name).shape for name in table["file"]} == {(258, 387, 3)}
+
+
+def test_only_holdout_is_explained(finished: Artifacts) -> None:
+    manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
+    holdout = set(manifest.images.loc[manifest.rows("holdout"), "image_id"])
+    assert set(pd.read_csv(finished.explain.table)["image_id"]) <= holdout
+
+
+def test_without_errors_the_folder_is_empty_and_the_table_has_its_columns(own_run: Artifacts) -> None:
+    stages.explain.main(Explain(worst=0), own_run)
+    assert list(own_run.explain.heat_maps.iterdir()) == []
+    assert own_run.explain.table.read_text() == "image_id,class_name,presence,truth,predicted,error,file\n"
