@@ -12,7 +12,7 @@ from pipeline.data.images import read_image
 from pipeline.delivery import heat_folder
 from pipeline.delivery.cli import app
 from pipeline.delivery.explaining import explain_pictures
-from pipeline.delivery.portable import SHIPPED
+from pipeline.delivery.choices import SHIPPED
 from pipeline.mendable import Mendable
 
 CLASSES = ["Fish", "Flower", "Gravel", "Sugar"]
