@@ -1,4 +1,4 @@
-"""The command line: `nephoscope predict …`."""
+"""The command line: `nephoscope predict …`, `nephoscope serve`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +10,6 @@ from pipeline.delivery.predicting import predict_pictures
 from pipeline.mendable import Mendable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Reads how shallow clouds organise.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `predict` a command of its own while it is the only one."""
 
 
 @app.command(no_args_is_help=True)
@@ -53,6 +48,36 @@ def predict(
     if faulty:
         typer.echo(f"{out}/faults.csv: {faulty} pictures could not be read", err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    model: Annotated[Path | None, typer.Option(help="Folder of a portable model; by default the one shipped")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="A finished run, such as artifacts: its model, holdout, curves")
+    ] = None,
+    dataset: Annotated[Path | None, typer.Option(help="The run's data set (prepare.root), for sharp pictures")] = None,
+    engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; others than this machine's are warned of")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 8000,
+    allow_host: Annotated[list[str] | None, typer.Option(help="A further name of this server, behind a proxy")] = None,
+    max_megabytes: Annotated[float, typer.Option(min=0.001, help="The largest file that is taken")] = 20,
+    pictures_per_visitor: Annotated[int, typer.Option(min=1, help="Kept in memory; the oldest are forgotten")] = 24,
+    pictures_in_all: Annotated[int, typer.Option(min=1, help="Kept in memory, of all visitors")] = 240,
+    waiting: Annotated[
+        int, typer.Option(min=0, help="Pictures that may wait; further ones are told to come again")
+    ] = 16,
+) -> None:
+    """The app: drop pictures into a page, move the rules, compare with truth; and JSON for programs."""
+    try:
+        from pipeline.delivery.app.serving import Bounds, serve_from_options
+    except ModuleNotFoundError as error:
+        message = f"the app needs {error.name}: `python -m pip install 'nephoscope[app]'`, or in a clone `-e '.[app]'`"
+        raise Mendable(message) from None
+    bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
+    serve_from_options(model, engine, run, dataset, bounds, host, port, allow_host or ())
 
 
 def main() -> None:
