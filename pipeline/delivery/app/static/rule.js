@@ -99,7 +99,8 @@ class Slider {
   constructor(panel, key, { label, min, max, step, tell, read = (value) => value }) {
     Object.assign(this, { key, min, max, tell });
     this.input = make("input", { type: "range", id: `slider-${key}`, min, max, step });
-    this.output = make("output", { for: this.input.id });
+    // Silent: the slider itself says its value.
+    this.output = make("output", { for: this.input.id, "aria-live": "off" });
     this.tuned = make("i", { class: "tuned", title: "tuned" });
     this.score = make("i", { class: "score", title: "this picture", hidden: true });
     this.input.addEventListener("input", () => panel.move(key, read(Number(this.input.value))));
