@@ -8,13 +8,13 @@ import pytest
 
 from pipeline.artifacts import Artifacts
 from pipeline.data.synthetic import write_dataset
+from pipeline.delivery.app.background import running
 from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.app.pool import Pool
 from pipeline.delivery.app.serving import Bounds, open_desk
 from pipeline.delivery.app.shelf import Shelf
 from pipeline.delivery.portable import SHIPPED
 from pipeline.params import Params
-from tests.delivery.app.serving import running
 
 BOUNDS = Bounds(max_megabytes=1, per_visitor=3, in_all=50, waiting=16)
 

@@ -1,4 +1,4 @@
-"""A real server in a thread of the test's own process."""
+"""A real server in a thread of this process: for tests, benchmarks and screenshots."""
 
 import threading
 from collections.abc import Iterator
@@ -7,18 +7,21 @@ from contextlib import contextmanager
 from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.app.serving import Address, bind, make_server
 
+PATIENCE = 60  # seconds
+
 
 @contextmanager
 def running(desk: Desk) -> Iterator[str]:
     """Its address, as long as the block lasts."""
-    address = Address(port=0)
-    bound, ready = bind(address), threading.Event()
+    address, ready = Address(port=0), threading.Event()
+    bound = bind(address)
     server = make_server(desk, address, ready.set)
     thread = threading.Thread(target=server.run, args=([bound],))
     thread.start()
     try:
-        assert ready.wait(60)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        if not ready.wait(PATIENCE):
+            raise TimeoutError(f"the server did not answer within {PATIENCE} seconds")
+        yield f"http://{address.host}:{bound.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()
