@@ -1,24 +1,25 @@
-"""Take the pictures of the documentation: `python docs/screenshots.py`. Needs Chromium, and synthetic scenes only."""
+"""Take the documentation's pictures of the finished default run: `python docs/screenshots.py [artifacts]`.
+
+They show drawn scenes only, and need Chromium.
+"""
 
 import shutil
-import tempfile
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
+from draw_scene import choose
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from pipeline.data.synthetic import write_dataset
+from pipeline.artifacts import Artifacts
 from pipeline.delivery.app.background import running
 from pipeline.delivery.app.serving import Bounds, open_desk
 
 IMAGES = Path(__file__).parent / "images"
-QUALITY = 78  # of JPEG: under 300 kB each
-SCENES, SEED = 4, 11
-OPEN = 1
-"""The scene that is open; the others lie below it."""
+QUALITY = 80  # of JPEG: under 300 kB each
 
 
 @dataclass(frozen=True)
@@ -28,35 +29,35 @@ class Shot:
     width: int
     height: int
     scale: int = 1
+    with_list: bool = True
+    """whether the holdout is listed beside the picture"""
 
 
 SHOTS = (
-    Shot("app-light", "light", 1440, 940),
-    Shot("app-dark", "dark", 1440, 940),
-    Shot("app-phone", "light", 390, 844, scale=2),
+    Shot("app-light", "light", 1500, 1000),
+    Shot("app-dark", "dark", 1500, 1000),
+    Shot("app-phone", "light", 390, 844, scale=2, with_list=False),
 )
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        write_dataset(Path(folder) / "scenes", labelled=SCENES, shape=(1050, 1575), seed=SEED)
+def main(artifacts: Artifacts) -> None:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        with running(open_desk(None, "auto", Bounds())) as address:
+        with running(open_desk(None, "auto", Bounds(), run=artifacts.root)) as address:
             for shot in SHOTS:
-                take_app(browser, address, Path(folder) / "scenes", shot)
+                take_app(browser, f"{address}/#picture=run:{choose(artifacts)}", shot)
 
 
-def take_app(browser: Browser, address: str, scenes: Path, shot: Shot) -> None:
+def take_app(browser: Browser, link: str, shot: Shot) -> None:
     context = browser.new_context(
         viewport={"width": shot.width, "height": shot.height}, color_scheme=shot.scheme, device_scale_factor=shot.scale
     )
     page = context.new_page()
-    page.goto(address)
-    paths = sorted((scenes / "train_images").iterdir())
-    page.set_input_files("#files", [*paths[:OPEN], *paths[OPEN + 1 :], paths[OPEN]])
-    page.locator(f"#strip li:nth-child({len(paths)}) [aria-current]").wait_for()
-    page.set_input_files("#files", scenes / "train.csv")
+    page.goto(link)
     page.locator("#mean:not(:empty)").wait_for()
+    if shot.with_list:
+        page.get_by_role("button", name="Holdout").click()
+        page.locator("#rows [aria-current]").scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
     save(page, shot.name)
     context.close()
@@ -70,4 +71,4 @@ def save(page: Page, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Artifacts(Path(sys.argv[1])) if len(sys.argv) > 1 else Artifacts())

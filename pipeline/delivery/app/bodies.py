@@ -1,6 +1,7 @@
 """What a request carries, read within bounds: a raw body, or a file in a form."""
 
 from http import HTTPStatus
+from pathlib import PureWindowsPath
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -45,6 +46,15 @@ async def read_file(request: Request, megabytes: float) -> tuple[str, bytes]:
             raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "the form holds no file; expected one picture")
         content = await files[0].read()
         return files[0].filename or "", _checked(content, len(content), megabytes)
+
+
+def to_image_id(name: str) -> str:
+    """The last part of a file's name, wherever it comes from.
+
+    >>> to_image_id("C:\\\\pictures/clouds.jpg")
+    'clouds.jpg'
+    """
+    return PureWindowsPath(name).name or "picture"
 
 
 def _checked(content: bytes, size: int, megabytes: float) -> bytes:

@@ -1,13 +1,11 @@
 """What the page asks for: a visitor's pictures, and masks as the rules are moved."""
 
 from http import HTTPStatus
-from pathlib import PurePosixPath
 from typing import Annotated
 from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Body, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from pipeline.delivery.app.annotated import read_truth
 from pipeline.delivery.app.answers import (
@@ -19,7 +17,7 @@ from pipeline.delivery.app.answers import (
     ShownAnswer,
     tell_presences,
 )
-from pipeline.delivery.app.bodies import read_body
+from pipeline.delivery.app.bodies import read_body, to_image_id
 from pipeline.delivery.app.curves import CurveAnswer
 from pipeline.delivery.app.deciding import Decision, Move
 from pipeline.delivery.app.desk import Desk
@@ -56,7 +54,7 @@ def page_routes(desk: Desk) -> APIRouter:
         request: Request, session: Session, name: Annotated[str, Query(max_length=LONGEST_NAME)]
     ) -> ListedPicture:
         content = await read_body(request, desk.max_megabytes)
-        picture = await desk.pool.run(read_picture, desk.model, content, PurePosixPath(name).name or "picture")
+        picture = await desk.pool.run(read_picture, desk.model, content, to_image_id(name))
         return ListedPicture(id=desk.shelf.put(session, picture), image_id=picture.image_id)
 
     @router.get("/pictures/{picture_id}")
@@ -79,7 +77,7 @@ def page_routes(desk: Desk) -> APIRouter:
     async def add_truth(request: Request, session: Session, picture_id: str) -> PictureAnswer:
         picture = desk.shelf.get(session, picture_id)
         content = await read_body(request, desk.max_megabytes)
-        truth = await run_in_threadpool(read_truth, content, desk.format, picture.image_id)
+        truth = await desk.pool.run(read_truth, content, desk.format, picture.image_id)
         desk.shelf.annotate(session, picture_id, truth)
         return _tell_picture(picture_id, desk.shelf.get(session, picture_id))
 

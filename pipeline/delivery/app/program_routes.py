@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from pipeline.delivery.app.answers import ErrorAnswer, HealthAnswer, PredictionAnswer, tell_prediction
-from pipeline.delivery.app.bodies import read_file
+from pipeline.delivery.app.bodies import read_file, to_image_id
 from pipeline.delivery.app.deciding import Decision
 from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.app.reading import predict_content
 
-UNNAMED = "picture"
 Name = Annotated[str, Query(max_length=200, description="image_id in the answer; a form's file has its own name")]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {"schema": {"type": "object", "required": ["file"], "properties": {"file": _BINARY["schema"]}}}
@@ -36,10 +34,10 @@ def program_routes(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/api")
 
     @router.post("/predict", openapi_extra=BODY, responses=REFUSALS)
-    async def predict(request: Request, name: Name = UNNAMED) -> PredictionAnswer:
+    async def predict(request: Request, name: Name = "") -> PredictionAnswer:
         """Which patterns a picture shows, and where: a JPEG or PNG as the body, or as `file` in a form."""
         file_name, content = await read_file(request, desk.max_megabytes)
-        return await desk.pool.run(_predictor(desk), content, PurePosixPath(file_name or name).name)
+        return await desk.pool.run(_predictor(desk), content, to_image_id(file_name or name))
 
     @router.get("/health")
     def health() -> HealthAnswer:

@@ -44,6 +44,10 @@ def refuse_in_json(app: FastAPI) -> None:
         told = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
         return to_response(HTTPStatus.UNPROCESSABLE_ENTITY, told)
 
+    def failed(_: Request, __: Exception) -> JSONResponse:
+        return to_response(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed over this; its log says why")
+
+    app.add_exception_handler(Exception, failed)
     app.add_exception_handler(RefusalError, refused)
     app.add_exception_handler(ImageError, no_picture)
     app.add_exception_handler(HTTPException, not_found)

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.app.guard import Guard
@@ -18,7 +19,7 @@ from pipeline.delivery.app.refusal import refuse_in_json
 STATIC = Path(__file__).parent / "static"
 
 
-def build_app(desk: Desk, hosts: Collection[str] | None) -> FastAPI:
+def build_app(desk: Desk, hosts: Collection[str] | None) -> ASGIApp:
     """`hosts`: names under which the server may be asked for; None: any."""
 
     @asynccontextmanager
@@ -44,5 +45,4 @@ def build_app(desk: Desk, hosts: Collection[str] | None) -> FastAPI:
         return FileResponse(STATIC / "index.html")
 
     app.mount("/static", StaticFiles(directory=STATIC))
-    app.add_middleware(Guard, hosts=hosts)
-    return app
+    return Guard(app, hosts)  # around everything, errors too

@@ -42,6 +42,9 @@ class Bounds:
     """pictures that wait for the networks"""
 
 
+ANYWHERE = ("0.0.0.0", "::")
+
+
 @dataclass(frozen=True)
 class Address:
     host: str = "127.0.0.1"
@@ -52,12 +55,14 @@ class Address:
 
     @property
     def is_loopback(self) -> bool:
-        return self.host in LOOPBACK
+        return self.host in LOOPBACK or self.host.startswith("127.")
 
     @property
     def allowed(self) -> tuple[str, ...] | None:
-        """None: any name."""
-        return (*LOOPBACK, *self.names) if self.is_loopback or self.names else None
+        """Names under which the server may be asked for; None: any, for one that listens at all addresses."""
+        if self.host in ANYWHERE and not self.names:
+            return None
+        return (*LOOPBACK, self.host, *self.names)
 
 
 def open_desk(

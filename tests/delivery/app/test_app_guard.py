@@ -1,10 +1,14 @@
 """Who is let in: this server's own names, its own page, and programs."""
 
 import socket
+from dataclasses import replace
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from pipeline.delivery.app.background import running
+from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.app.serving import Address, bind, warn_of
 from pipeline.mendable import Mendable
 
@@ -50,16 +54,16 @@ def test_files_beside_the_page_are_out_of_reach(client: httpx2.Client) -> None:
 
 def test_only_loopback_goes_without_a_warning() -> None:
     assert Address("127.0.0.1").is_loopback
-    assert Address("127.0.0.1").allowed == ("127.0.0.1", "localhost", "::1")
-    assert Address("127.0.0.1", names=("clouds.example",)).allowed == (
-        "127.0.0.1",
-        "localhost",
-        "::1",
-        "clouds.example",
-    )
-    assert Address("0.0.0.0").allowed is None
     assert not Address("0.0.0.0").is_loopback
     assert "without a password" in warn_of(Address("0.0.0.0"))
+
+
+def test_names_are_this_machines_and_those_that_were_allowed() -> None:
+    assert set(Address().allowed or ()) == {"127.0.0.1", "localhost", "::1"}
+    assert "clouds.example" in (Address(names=("clouds.example",)).allowed or ())
+    assert "10.1.2.3" in (Address("10.1.2.3").allowed or ())
+    assert Address("0.0.0.0").allowed is None
+    assert "other.example" not in (Address("0.0.0.0", names=("clouds.example",)).allowed or ())
 
 
 def test_a_port_that_is_taken_is_told() -> None:
@@ -67,3 +71,13 @@ def test_a_port_that_is_taken_is_told() -> None:
         port = other.getsockname()[1]
         with pytest.raises(Mendable, match=f"port {port}.*choose another --port"):
             bind(Address(port=port))
+
+
+def test_a_failure_of_ours_is_told_in_json_too(opened: Desk, picture: Path) -> None:
+    class Broken:
+        facts = opened.model.facts
+
+    with running(replace(opened, model=Broken())) as address:
+        answer = httpx2.post(f"{address}/api/predict", content=picture.read_bytes())
+    assert (answer.status_code, answer.json()) == (500, {"error": "the server failed over this; its log says why"})
+    assert answer.headers["x-content-type-options"] == "nosniff"

@@ -69,9 +69,13 @@ def test_a_picture_is_forgotten_when_asked_to(client: httpx2.Client, picture: Pa
     assert client.get(f"/api/pictures/{own}").status_code == 404
 
 
-def test_a_name_keeps_only_its_end(client: httpx2.Client, picture: Path) -> None:
-    answer = client.post("/api/pictures", params={"name": "../../etc/a.jpg"}, content=picture.read_bytes())
-    assert answer.json()["image_id"] == "a.jpg"
+@pytest.mark.parametrize(
+    ("name", "image_id"),
+    [("../../etc/a.jpg", "a.jpg"), ("C:\\clouds\\a.jpg", "a.jpg"), ("..\\a.jpg", "a.jpg"), ("", "picture")],
+)
+def test_a_name_keeps_only_its_end(client: httpx2.Client, picture: Path, name: str, image_id: str) -> None:
+    answer = client.post("/api/pictures", params={"name": name}, content=picture.read_bytes())
+    assert answer.json()["image_id"] == image_id
 
 
 def test_where_all_have_too_many_whoever_has_most_loses_the_oldest() -> None:
