@@ -274,6 +274,14 @@ def test_a_wrong_file_is_told_and_nothing_breaks(
     wait_until_read(page)
 
 
+def test_a_browser_hears_why_a_huge_file_is_refused(visit: Opener) -> None:
+    page = visit(expected="413")
+    send = (
+        "size => fetch('/api/predict', { method: 'POST', body: new Uint8Array(size) }).then((answer) => answer.json())"
+    )
+    assert page.evaluate(send, 3_000_000) == {"error": "the file is larger than 1 MB, the most allowed"}
+
+
 def test_a_picture_that_breaks_off_is_told(visit: Opener, picture: Path, tmp_path: Path) -> None:
     page = visit(expected="422")
     (tmp_path / "half.jpg").write_bytes(picture.read_bytes()[:20_000])
@@ -433,5 +441,6 @@ def test_the_point_on_the_curve_moves_with_the_threshold(visit: Opener, run_serv
         expect(dot).not_to_have_attribute("cx", before)
         expect(told).not_to_have_text(words)
         expect(told).to_contain_text("average precision")
+    expect(page.locator("[data-chart=pixel_point] figcaption")).to_contain_text("from level 20")
     set_slider(page, "presence_threshold", 1.005)
     expect(page.locator("[data-chart=presence_point] figcaption")).to_contain_text("nothing is predicted")

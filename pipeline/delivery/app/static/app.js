@@ -23,6 +23,7 @@ const holdout = setup.has_run ? new Holdout(setup.classes, (imageId) => open(OF_
 let pictures = setup.pictures; // the visitor's own, the oldest first
 let shown = null; // the open picture as the server tells it
 let answer = null; // what was last decided of it
+let opening = 0; // how many times a picture was opened: the last one counts
 
 const decide = newest(async (signal) => {
   const picture = shown;
@@ -35,7 +36,7 @@ const decide = newest(async (signal) => {
     stage.showMasks(answer);
     patterns.show(answer, picture);
     rule.showScores(answer);
-    curves?.show(answer, rule.picked);
+    curves?.show(answer, rule.picked, rule.moved);
     calm();
     sayResults();
   } catch (error) {
@@ -74,7 +75,7 @@ function pick(index) {
   patterns.pick(index);
   rule.showScores(answer);
   curves?.pick(index);
-  if (answer) curves?.show(answer, index);
+  if (answer) curves?.show(answer, index, rule.moved);
 }
 
 function moved() {
@@ -90,10 +91,12 @@ function writeLink() {
 }
 
 async function open(id) {
+  const turn = (opening += 1);
   busy(true);
   try {
     const path = `/api/pictures/${encodeURIComponent(id)}`;
     const picture = await askJson(path);
+    if (turn !== opening) return; // another one was opened meanwhile
     shown = picture;
     answer = null;
     stage.showPicture(picture, `${path}/preview`);
@@ -122,9 +125,11 @@ async function add(file) {
   if (file.size > setup.max_megabytes * MEGABYTE) return complain(`${file.name} is larger than ${setup.max_megabytes} MB, the most allowed.`);
   if (!file.size) return complain(`${file.name} is empty.`);
   const before = shown;
-  shown = null;
+  shown = answer = null;
+  opening += 1;
   patterns.clear();
   stage.showFile(file);
+  find("tools").hidden = find("downloads").hidden = true;
   progress(0);
   busy(true);
   say(`Reading ${file.name}`);

@@ -3,12 +3,15 @@
 import { draw, find, make, score } from "./elements.js";
 
 const SIZE = 100;
-const KINDS = [["pixels", "Pixels", "pixel_point"], ["presence", "Presence", "presence_point"]];
+const KINDS = [
+  { kind: "pixels", title: "Pixels", key: "pixel_point", at: ({ pixel_threshold: level }) => `from level ${level}` },
+  { kind: "presence", title: "Presence", key: "presence_point", at: ({ presence_threshold: from }) => `from ${from.toFixed(3)}` },
+];
 
 export class Curves {
   constructor(curves, classes) {
     this.classes = classes;
-    this.charts = KINDS.map(([kind, title, key]) => new Chart(title, key, curves[kind]));
+    this.charts = KINDS.map((each) => new Chart(each, curves[each.kind]));
     find("curves").querySelector(".charts").replaceChildren(...this.charts.map((each) => each.element));
     find("curves").hidden = false;
   }
@@ -18,14 +21,14 @@ export class Curves {
     for (const chart of this.charts) chart.pick(index, this.classes[index].colour);
   }
 
-  show(answer, index) {
-    for (const chart of this.charts) chart.show(answer.classes[index]);
+  show(answer, index, moved) {
+    for (const chart of this.charts) chart.show(answer.classes[index], moved[index]);
   }
 }
 
 class Chart {
-  constructor(title, key, curves) {
-    Object.assign(this, { title, key, curves });
+  constructor({ title, key, at }, curves) {
+    Object.assign(this, { title, key, at, curves });
     this.line = draw("polyline", { class: "curve" });
     this.ring = draw("circle", { r: 3.2, class: "ring", hidden: true });
     this.dot = draw("circle", { r: 3, class: "dot", hidden: true });
@@ -42,13 +45,14 @@ class Chart {
     place(this.ring, this.curve.tuned);
   }
 
-  show(answer) {
+  show(answer, rule) {
     const point = answer[this.key];
+    const title = `${this.title} ${this.at(rule)}`;
     place(this.dot, point);
     const told = point ? `precision ${score(point.precision)}, recall ${score(point.recall)}` : "nothing is predicted";
     const average = `average precision ${score(this.curve.average_precision)}`;
-    this.label.replaceChildren(make("b", {}, this.title), make("span", {}, told), make("small", {}, average));
-    this.image.setAttribute("aria-label", `${this.title}: ${told}; ${average}`);
+    this.label.replaceChildren(make("b", {}, title), make("span", {}, told), make("small", {}, average));
+    this.image.setAttribute("aria-label", `${title}: ${told}; ${average}`);
   }
 }
 
