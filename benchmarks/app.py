@@ -19,7 +19,8 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.decode import draw_pictures
 from benchmarks.table import OURS, Row, medians, print_rows, rows_against
 from pipeline.delivery.app.background import running
-from pipeline.delivery.app.serving import Bounds, open_desk
+from pipeline.delivery.app.options import Bounds
+from pipeline.delivery.app.serving import open_desk
 from pipeline.delivery.portable import Choice
 
 PICTURE = "1400×2100 JPEG"

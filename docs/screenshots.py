@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipeline.artifacts import Artifacts
 from pipeline.delivery.app.background import running
-from pipeline.delivery.app.serving import Bounds, open_desk
+from pipeline.delivery.app.options import Bounds
+from pipeline.delivery.app.serving import open_desk
 
 IMAGES = Path(__file__).parent / "images"
 QUALITY = 80  # of JPEG: under 300 kB each

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.delivery.app.options import Address, Bounds
 from pipeline.delivery.portable import SHIPPED, Choice
 from pipeline.delivery.predicting import predict_pictures
 from pipeline.mendable import Mendable
@@ -53,31 +54,34 @@ def predict(
 @app.command()
 def serve(
     model: Annotated[Path | None, typer.Option(help="Folder of a portable model; by default the one shipped")] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="A finished run, such as artifacts: its model, holdout, curves")
-    ] = None,
+    run: Annotated[Path | None, typer.Option(help="A finished run, such as artifacts: its model and holdout")] = None,
     dataset: Annotated[Path | None, typer.Option(help="The run's data set (prepare.root), for sharp pictures")] = None,
     engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
     host: Annotated[
         str, typer.Option(help="Address to listen at; others than this machine's are warned of")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 8000,
+    ] = Address.host,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = Address.port,
     allow_host: Annotated[list[str] | None, typer.Option(help="A further name of this server, behind a proxy")] = None,
-    max_megabytes: Annotated[float, typer.Option(min=0.001, help="The largest file that is taken")] = 20,
-    pictures_per_visitor: Annotated[int, typer.Option(min=1, help="Kept in memory; the oldest are forgotten")] = 24,
-    pictures_in_all: Annotated[int, typer.Option(min=1, help="Kept in memory, of all visitors")] = 240,
+    max_megabytes: Annotated[
+        float, typer.Option(min=0.001, help="The largest file that is taken")
+    ] = Bounds.max_megabytes,
+    pictures_per_visitor: Annotated[
+        int, typer.Option(min=1, help="Kept in memory; the oldest are forgotten")
+    ] = Bounds.per_visitor,
+    pictures_in_all: Annotated[int, typer.Option(min=1, help="Kept in memory, of all visitors")] = Bounds.in_all,
     waiting: Annotated[
         int, typer.Option(min=0, help="Pictures that may wait; further ones are told to come again")
-    ] = 16,
+    ] = Bounds.waiting,
 ) -> None:
     """The app: drop pictures into a page, move the rules, compare with truth; and JSON for programs."""
     try:
-        from pipeline.delivery.app.serving import Bounds, serve_from_options
+        from pipeline.delivery.app.serving import open_and_serve
     except ModuleNotFoundError as error:
         message = f"the app needs {error.name}: `python -m pip install 'nephoscope[app]'`, or in a clone `-e '.[app]'`"
         raise Mendable(message) from None
     bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
-    serve_from_options(model, engine, run, dataset, bounds, host, port, allow_host or ())
+    address = Address(host, port, tuple(allow_host or ()))
+    open_and_serve(bounds, address, model, engine, run, dataset)
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.delivery.app.desk import Desk
-from pipeline.delivery.app.serving import Address, bind, make_server
+from pipeline.delivery.app.options import Address
+from pipeline.delivery.app.serving import bind, make_server
 
 PATIENCE = 60  # seconds
 

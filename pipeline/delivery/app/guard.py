@@ -9,7 +9,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.delivery.app.refusal import to_response
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "

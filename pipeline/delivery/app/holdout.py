@@ -46,11 +46,16 @@ class HoldoutRow(BaseModel):
 
 class Holdout:
     def __init__(
-        self, judged: Judged, manifest: Manifest, cache: Cache, curves: Curves, rows: list[HoldoutRow]
+        self,
+        judged: Judged,
+        manifest: Manifest,
+        cache: Cache,
+        dataset: Path | None,
+        curves: Curves,
+        rows: list[HoldoutRow],
     ) -> None:
         self.curves, self.rows = curves, rows
-        self.dataset: Path | None = None
-        self._judged, self._cache = judged, cache
+        self._judged, self._cache, self._dataset = judged, cache, dataset
         self._places = {image_id: index for index, image_id in enumerate(judged.image_ids)}
         images = manifest.images.set_index("image_id")
         self._cache_rows = dict(zip(images.index, range(len(images)), strict=True))
@@ -68,10 +73,10 @@ class Holdout:
             raise Mendable(f"{artifacts.root}: the exported model is of another run; `dvc repro export` makes it anew")
         judged = Judged(store, Truth.load(artifacts.prepare.truth, manifest.facts))
         curves = Curves.read(artifacts.evaluate, rules.classes)
-        found = cls(judged, manifest, Cache.open(artifacts.prepare.cache), curves, _read_rows(artifacts, rules.classes))
         drawn = artifacts.synthesize.dataset
-        found.dataset = dataset or (drawn if drawn.is_dir() else None)
-        return found
+        dataset = dataset or (drawn if drawn.is_dir() else None)
+        rows = _read_rows(artifacts, rules.classes)
+        return cls(judged, manifest, Cache.open(artifacts.prepare.cache), dataset, curves, rows)
 
     def thumbnail(self, image_id: str) -> bytes:
         return encode_jpeg(self._cached(image_id), THUMBNAIL_QUALITY)
@@ -88,8 +93,8 @@ class Holdout:
     def _image(self, image_id: str) -> Image:
         """From the data set; where it is not at hand, as the cache has it."""
         try:
-            if self.dataset:
-                image = read_image(self.dataset / self._files[image_id])
+            if self._dataset:
+                image = read_image(self._dataset / self._files[image_id])
                 return resize_image(image, preview_shape((image.shape[0], image.shape[1])))
         except ImageError:
             pass

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.image_header import HeaderError, read_shape
-from pipeline.data.images import ImageError, decode_image, fit_image
+from pipeline.data.image_header import read_shape
+from pipeline.data.images import decode_image, fit_image
 from pipeline.data.visible import find_visible
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.two_stage import TwoStage
@@ -48,11 +48,7 @@ def predict_content(model: TwoStage, content: bytes) -> tuple[Prediction, Image]
 
 
 def _draw_preview(content: bytes) -> Image:
-    try:
-        shape = preview_shape(read_shape(content))
-    except HeaderError as error:
-        raise ImageError("unreadable", str(error)) from None
-    image = decode_image(content, near=shape)
+    image = decode_image(content, near=preview_shape(read_shape(content)))
     # A camera may say that the picture lies on its side: then it is decoded upright.
     return resize_image(image, preview_shape((image.shape[0], image.shape[1])))
 

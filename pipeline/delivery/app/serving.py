@@ -2,8 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -15,8 +14,8 @@ from pipeline.data.formats import FORMATS
 from pipeline.delivery.app.answers import tell_prediction
 from pipeline.delivery.app.deciding import Decision
 from pipeline.delivery.app.desk import Desk
-from pipeline.delivery.app.guard import LOOPBACK
 from pipeline.delivery.app.holdout import Holdout
+from pipeline.delivery.app.options import Address, Bounds
 from pipeline.delivery.app.paths import draw_paths
 from pipeline.delivery.app.pool import Pool
 from pipeline.delivery.app.reading import read_picture
@@ -31,38 +30,6 @@ THREADS = 2
 """While one picture is with the networks, another is decoded."""
 CONNECTIONS = 64
 """At once; each may be sending a file."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    max_megabytes: float = 20
-    per_visitor: int = 24
-    in_all: int = 240
-    waiting: int = 16
-    """pictures that wait for the networks"""
-
-
-ANYWHERE = ("0.0.0.0", "::")
-
-
-@dataclass(frozen=True)
-class Address:
-    host: str = "127.0.0.1"
-    port: int = 8000
-    """0: any that is free"""
-    names: tuple[str, ...] = ()
-    """further names under which the server may be asked for"""
-
-    @property
-    def is_loopback(self) -> bool:
-        return self.host in LOOPBACK or self.host.startswith("127.")
-
-    @property
-    def allowed(self) -> tuple[str, ...] | None:
-        """Names under which the server may be asked for; None: any, for one that listens at all addresses."""
-        if self.host in ANYWHERE and not self.names:
-            return None
-        return (*LOOPBACK, self.host, *self.names)
 
 
 def open_desk(
@@ -124,13 +91,12 @@ def make_server(desk: Desk, address: Address, ready: Callable[[], None] = lambda
     return Server(config, ready)
 
 
-def serve(desk: Desk, address: Address, say: Callable[[str], None]) -> None:
+def serve(desk: Desk, address: Address, bound: socket.socket, say: Callable[[str], None]) -> None:
     """Until it is stopped."""
-    bound = bind(address)
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    if not address.is_loopback:
-        say(warn_of(address))
+    if address.warning:
+        say(address.warning)
     make_server(desk, address, lambda: say(f"ready: http://{shown}:{port}")).run([bound])
 
 
@@ -143,20 +109,13 @@ def bind(address: Address) -> socket.socket:
         raise Mendable(f"cannot listen at {address.host}, port {address.port}: {error.strerror}; {way_out}") from None
 
 
-def warn_of(address: Address) -> str:
-    return (
-        f"warning: {address.host} can be reached from other machines, without a password and without encryption; "
-        "put a proxy with both before it, and name its host with --allow-host"
-    )
-
-
-def serve_from_options(
-    model: Path | None, engine: Choice, run: Path | None, dataset: Path | None, bounds: Bounds, host: str, port: int,
-    names: Sequence[str],
-) -> None:  # fmt: skip
+def open_and_serve(
+    bounds: Bounds, address: Address, model: Path | None, engine: Choice, run: Path | None, dataset: Path | None
+) -> None:
     def say(line: str) -> None:
         sys.stderr.write(f"nephoscope: {line}\n")
         sys.stderr.flush()
 
+    bound = bind(address)  # first, for a port that is taken is known at once, and a model only after seconds
     say("opening the model")
-    serve(open_desk(model, engine, bounds, run, dataset), Address(host, port, tuple(names)), say)
+    serve(open_desk(model, engine, bounds, run, dataset), address, bound, say)

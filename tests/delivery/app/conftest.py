@@ -10,8 +10,9 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.synthetic import write_dataset
 from pipeline.delivery.app.background import running
 from pipeline.delivery.app.desk import Desk
+from pipeline.delivery.app.options import Bounds
 from pipeline.delivery.app.pool import Pool
-from pipeline.delivery.app.serving import Bounds, open_desk
+from pipeline.delivery.app.serving import open_desk
 from pipeline.delivery.app.shelf import Shelf
 from pipeline.delivery.portable import SHIPPED
 from pipeline.params import Params

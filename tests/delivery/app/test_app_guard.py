@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.delivery.app.background import running
 from pipeline.delivery.app.desk import Desk
-from pipeline.delivery.app.serving import Address, bind, warn_of
+from pipeline.delivery.app.options import Address
+from pipeline.delivery.app.serving import bind
 from pipeline.mendable import Mendable
 
 
@@ -53,9 +54,8 @@ def test_files_beside_the_page_are_out_of_reach(client: httpx2.Client) -> None:
 
 
 def test_only_loopback_goes_without_a_warning() -> None:
-    assert Address("127.0.0.1").is_loopback
-    assert not Address("0.0.0.0").is_loopback
-    assert "without a password" in warn_of(Address("0.0.0.0"))
+    assert {Address(host).warning for host in ("127.0.0.1", "localhost", "::1", "127.0.0.2")} == {""}
+    assert "without a password" in Address("0.0.0.0").warning
 
 
 def test_names_are_this_machines_and_those_that_were_allowed() -> None:

@@ -12,7 +12,8 @@ import pytest
 from pipeline.artifacts import Artifacts
 from pipeline.delivery.app.curves import Point, ShownCurve
 from pipeline.delivery.app.desk import Desk
-from pipeline.delivery.app.serving import Bounds, open_desk
+from pipeline.delivery.app.options import Bounds
+from pipeline.delivery.app.serving import open_desk
 from pipeline.delivery.portable import SHIPPED
 from pipeline.mendable import Mendable
 from tests.delivery.app.asking import decide, every_pixel_from, tuned_moves
