@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from benchmarks import decode, engines, masks, prediction, training, tuning
+from benchmarks import app, decode, engines, masks, prediction, training, tuning
 from benchmarks.table import Table, describe_machine
 from pipeline.artifacts import Artifacts
 
@@ -53,6 +53,7 @@ ALL = {
     "growth": lambda artifacts: prediction.measure_growth(Artifacts(artifacts).export.model),
     "training": lambda _: training.measure(),
     "tuning": lambda _: tuning.rows(),
+    "app": lambda _: app.measure(),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.artifacts import Artifacts
+from pipeline.delivery.app.options import Address, Bounds
 from pipeline.delivery.choices import OUTPUTS, SHIPPED, Choice, parse_outputs
 from pipeline.mendable import Mendable
 
@@ -135,6 +136,49 @@ def explain(
     if faulty:
         typer.echo(f"{out}/faults.csv: {faulty} pictures could not be read", err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a portable model", show_default="the run's, or the shipped one"),
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="A finished run, such as artifacts: its model and holdout")] = None,
+    dataset: Annotated[Path | None, typer.Option(help="The run's data set (prepare.root), for sharp pictures")] = None,
+    engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; others than this machine's are warned of")
+    ] = Address.host,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = Address.port,
+    allow_host: Annotated[list[str] | None, typer.Option(help="A further name of this server, behind a proxy")] = None,
+    max_megabytes: Annotated[
+        float, typer.Option(min=0.001, help="The largest file that is taken")
+    ] = Bounds.max_megabytes,
+    pictures_per_visitor: Annotated[
+        int, typer.Option(min=1, help="Kept in memory; the oldest are forgotten")
+    ] = Bounds.per_visitor,
+    pictures_in_all: Annotated[int, typer.Option(min=1, help="Kept in memory, of all visitors")] = Bounds.in_all,
+    waiting: Annotated[
+        int, typer.Option(min=0, help="Pictures that may wait; further ones are told to come again")
+    ] = Bounds.waiting,
+) -> None:
+    """The app: drop pictures into a page, move the rules, compare with truth; and JSON for programs.
+
+    It listens to this machine alone unless told otherwise, needs no network, and forgets pictures when it ends.
+
+        nephoscope serve
+
+        nephoscope serve --run artifacts --dataset artifacts/synthesize/dataset
+    """
+    try:
+        from pipeline.delivery.app.serving import open_and_serve
+    except ModuleNotFoundError as error:
+        message = f"the app needs {error.name}: `python -m pip install 'nephoscope[app]'`, or in a clone `-e '.[app]'`"
+        raise Mendable(message) from None
+    bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
+    address = Address(host, port, tuple(allow_host or ()))
+    open_and_serve(bounds, address, model, engine, run, dataset)
 
 
 def main() -> None:

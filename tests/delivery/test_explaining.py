@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from pipeline.artifacts import Artifacts
 from pipeline.data.images import read_image
 from pipeline.delivery import heat_folder
+from pipeline.delivery.choices import SHIPPED
 from pipeline.delivery.cli import app
 from pipeline.delivery.explaining import explain_pictures
-from pipeline.delivery.choices import SHIPPED
 from pipeline.mendable import Mendable
 
 CLASSES = ["Fish", "Flower", "Gravel", "Sugar"]

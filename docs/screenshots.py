@@ -1,0 +1,75 @@
+"""Take the documentation's pictures of the finished default run: `python docs/screenshots.py [artifacts]`.
+
+They show drawn scenes only, and need Chromium.
+"""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from draw_scene import choose
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pipeline.artifacts import Artifacts
+from pipeline.delivery.app.background import running
+from pipeline.delivery.app.options import Bounds
+from pipeline.delivery.app.serving import open_desk
+
+IMAGES = Path(__file__).parent / "images"
+QUALITY = 80  # of JPEG: under 300 kB each
+
+
+@dataclass(frozen=True)
+class Shot:
+    name: str
+    scheme: Literal["light", "dark"]
+    width: int
+    height: int
+    scale: int = 1
+    with_list: bool = True
+    """whether the holdout is listed beside the picture"""
+
+
+SHOTS = (
+    Shot("app-light", "light", 1500, 1000),
+    Shot("app-dark", "dark", 1500, 1000),
+    Shot("app-phone", "light", 390, 844, scale=2, with_list=False),
+)
+
+
+def main(artifacts: Artifacts) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        with running(open_desk(None, "auto", Bounds(), run=artifacts.root)) as address:
+            for shot in SHOTS:
+                take_app(browser, f"{address}/#picture=run:{choose(artifacts)}", shot)
+
+
+def take_app(browser: Browser, link: str, shot: Shot) -> None:
+    context = browser.new_context(
+        viewport={"width": shot.width, "height": shot.height}, color_scheme=shot.scheme, device_scale_factor=shot.scale
+    )
+    page = context.new_page()
+    page.goto(link)
+    page.locator("#mean:not(:empty)").wait_for()
+    if shot.with_list:
+        page.get_by_role("button", name="Holdout").click()
+        page.locator("#rows [aria-current]").scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    save(page, shot.name)
+    context.close()
+
+
+def save(page: Page, name: str) -> None:
+    image = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    path = IMAGES / f"{name}.jpg"
+    cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main(Artifacts(Path(sys.argv[1])) if len(sys.argv) > 1 else Artifacts())

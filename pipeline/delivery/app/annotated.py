@@ -1,0 +1,49 @@
+"""Truth from a CSV in the competition's layout, for a picture that a visitor brought."""
+
+import tempfile
+from http import HTTPStatus
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.data.faults import DataFaults, Fault
+from pipeline.data.format import LABELS_FILE, Format
+from pipeline.data.labels import read_labels
+from pipeline.delivery.app.reading import Masks
+from pipeline.delivery.app.refusal import RefusalError
+from pipeline.masks.geometry import resize_mask
+from pipeline.masks.rle import decode_rle
+
+LISTED = 3
+
+
+def read_truth(content: bytes, data_format: Format, image_id: str) -> Masks:
+    """The bytes of a CSV (RLE at the format's rle_shape) → masks (C×H×W) at the judged shape, read as `prepare` does.
+
+    A CSV of one picture alone belongs to whatever the visitor calls it.
+    """
+    faults: list[Fault] = []
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / LABELS_FILE).write_bytes(content)
+        try:
+            table = read_labels(Path(folder), data_format, faults).table
+        except DataFaults as error:
+            raise _refuse(error.faults) from None
+    known = list(dict.fromkeys(table["image_id"]))
+    name = known[0] if len(known) == 1 else image_id
+    if name not in known:
+        listed = ", ".join(known[:LISTED]) + (", …" if len(known) > LISTED else "")
+        message = f"the CSV has no row for {image_id}; it holds {len(known)} pictures: {listed}"
+        raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
+    mine = [fault for fault in faults if fault.image_id in (name, None)]
+    if mine:
+        raise _refuse(mine)
+    rows = table[table["image_id"] == name]
+    rles = dict(zip(rows["class_name"], rows["rle"], strict=True))
+    masks = (decode_rle(rles.get(one, ""), data_format.rle_shape) for one in data_format.classes)
+    return np.stack([resize_mask(mask, data_format.judged_shape) for mask in masks])
+
+
+def _refuse(faults: list[Fault]) -> RefusalError:
+    told = "; ".join(fault.message if fault.row is None else f"line {fault.row}: {fault.message}" for fault in faults)
+    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"the truth cannot be read: {told[:400]}")

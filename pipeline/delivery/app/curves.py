@@ -1,0 +1,79 @@
+"""The PR curves of a finished run, and the point on them that belongs to a threshold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import BaseModel
+
+from pipeline.artifacts import EvaluateFolder
+from pipeline.masks.rule import Rule
+
+ROUNDED = 1e-6
+"""Thresholds stand in the tables with six digits."""
+
+
+class Point(BaseModel):
+    recall: float
+    precision: float
+
+
+class CurveAnswer(BaseModel):
+    recall: list[float]
+    precision: list[float]
+    average_precision: float | None
+    tuned: Point | None
+
+
+@dataclass(frozen=True)
+class ShownCurve:
+    """Thresholds descend, so recall ascends."""
+
+    threshold: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+    precision: npt.NDArray[np.float64]
+    average_precision: float
+
+    def at(self, threshold: float) -> Point | None:
+        """Everything from this threshold up; None above the highest, where nothing is predicted."""
+        reached = int(np.searchsorted(-self.threshold, ROUNDED - threshold, side="right"))
+        if not reached:
+            return None
+        return Point(recall=self.recall[reached - 1], precision=self.precision[reached - 1])
+
+    def answer(self, tuned: float) -> CurveAnswer:
+        """With the point of the tuned threshold."""
+        average = None if np.isnan(self.average_precision) else self.average_precision
+        recall, precision = self.recall.tolist(), self.precision.tolist()
+        return CurveAnswer(recall=recall, precision=precision, average_precision=average, tuned=self.at(tuned))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Per class, in their order."""
+
+    pixels: tuple[ShownCurve, ...]
+    presence: tuple[ShownCurve, ...]
+
+    def answer(self, tuned: Sequence[Rule]) -> dict[str, list[CurveAnswer]]:
+        pixels = [curve.answer(rule.pixel_threshold / 255) for curve, rule in zip(self.pixels, tuned, strict=True)]
+        presence = [curve.answer(rule.presence_threshold) for curve, rule in zip(self.presence, tuned, strict=True)]
+        return {"pixels": pixels, "presence": presence}
+
+    @classmethod
+    def read(cls, folder: EvaluateFolder, classes: tuple[str, ...]) -> Self:
+        return cls(*(_read(folder, kind, classes) for kind in ("pixels", "presence")))
+
+
+def _read(folder: EvaluateFolder, kind: str, classes: tuple[str, ...]) -> tuple[ShownCurve, ...]:
+    points = pd.read_csv(folder.plots / f"{kind}.csv")
+    averages = pd.read_csv(folder.tables / f"{kind}.csv").set_index("class_name")["average_precision"]
+    found = []
+    for name in classes:
+        rows = points[points["class_name"] == name].sort_values("threshold", ascending=False, kind="stable")
+        threshold, recall, precision = rows[["threshold", "recall", "precision"]].to_numpy(np.float64).T
+        found.append(ShownCurve(threshold, recall, precision, float(averages[name])))
+    return tuple(found)

@@ -1,0 +1,68 @@
+"""Bytes of a picture → what the networks say of it, and the picture as eyes see it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.image_header import read_shape
+from pipeline.data.images import decode_image, fit_image
+from pipeline.data.visible import find_visible
+from pipeline.evaluation.store import Prediction
+from pipeline.inference.two_stage import TwoStage
+from pipeline.masks.geometry import Image, resize_image
+from pipeline.masks.rle import Shape
+
+Masks = npt.NDArray[np.bool_]
+LONGEST_SIDE = 1600  # pixels, of a preview
+PREVIEW_QUALITY, THUMBNAIL_QUALITY = 86, 80
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was read: from here on only rules move, and no network is asked again."""
+
+    image_id: str
+    prediction: Prediction
+    preview: bytes
+    """JPEG in the picture's own proportions"""
+    thumbnail: bytes
+    truth: Masks | None = None
+    """C×H×W at the judged shape"""
+
+
+def read_picture(model: TwoStage, content: bytes, image_id: str) -> Picture:
+    """The bytes of a JPEG or PNG → a picture; raises ImageError."""
+    prediction, image = predict_content(model, content)
+    preview = _draw_preview(content)
+    return Picture(image_id, prediction, encode_jpeg(preview, PREVIEW_QUALITY), encode_jpeg(image, THUMBNAIL_QUALITY))
+
+
+def predict_content(model: TwoStage, content: bytes) -> tuple[Prediction, Image]:
+    """As `nephoscope predict` reads a file: what the networks say, and the image they saw."""
+    facts = model.facts
+    image = fit_image(decode_image(content, near=facts.cache_shape), facts.cache_shape)
+    (prediction,) = model.predict(image[None], find_visible(image, facts.nodata)[None])
+    return prediction, image
+
+
+def _draw_preview(content: bytes) -> Image:
+    image = decode_image(content, near=preview_shape(read_shape(content)))
+    # A camera may say that the picture lies on its side: then it is decoded upright.
+    return resize_image(image, preview_shape((image.shape[0], image.shape[1])))
+
+
+def preview_shape(shape: Shape) -> Shape:
+    """Made smaller to LONGEST_SIDE, never larger.
+
+    >>> preview_shape((1400, 2100))
+    (1067, 1600)
+    """
+    scale = min(1.0, LONGEST_SIDE / max(shape))
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def encode_jpeg(image: Image, quality: int) -> bytes:
+    _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return encoded.tobytes()

@@ -1,0 +1,122 @@
+"""From options to a server that answers: the model is opened and tried before the address is told."""
+
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import uvicorn
+
+from pipeline.artifacts import Artifacts
+from pipeline.data.formats import FORMATS
+from pipeline.delivery.app.answers import tell_prediction
+from pipeline.delivery.app.deciding import Decision
+from pipeline.delivery.app.desk import Desk
+from pipeline.delivery.app.holdout import Holdout
+from pipeline.delivery.app.options import Address, Bounds
+from pipeline.delivery.app.paths import draw_paths
+from pipeline.delivery.app.pool import Pool
+from pipeline.delivery.app.reading import read_picture
+from pipeline.delivery.app.server import build_app
+from pipeline.delivery.app.shelf import Shelf
+from pipeline.delivery.choices import SHIPPED, Choice
+from pipeline.delivery.portable import fingerprint, open_portable
+from pipeline.inference.two_stage import TwoStage
+from pipeline.masks.rule import Rules
+from pipeline.mendable import Mendable
+
+THREADS = 2
+"""While one picture is with the networks, another is decoded."""
+CONNECTIONS = 64
+"""At once; each may be sending a file."""
+
+
+def open_desk(
+    model: Path | None, engine: Choice, bounds: Bounds, run: Path | None = None, dataset: Path | None = None
+) -> Desk:
+    """The model (by default the shipped one, or the run's own), and the holdout of the run."""
+    if model and run:
+        raise Mendable("--run shows what its own model says; leave --model out, or --run")
+    artifacts = Artifacts(run) if run else None
+    folder = model or (artifacts.export.model if artifacts else SHIPPED)
+    two_stage, rules = open_portable(folder, engine)
+    warm_up(two_stage, rules)
+    return Desk(
+        two_stage,
+        rules,
+        fingerprint(folder),
+        FORMATS[two_stage.facts.format],
+        Shelf(bounds.per_visitor, bounds.in_all),
+        Pool(THREADS, bounds.waiting),
+        bounds.max_megabytes,
+        Holdout.open(artifacts, rules, dataset) if artifacts else None,
+    )
+
+
+def warm_up(model: TwoStage, rules: Rules) -> None:
+    """The first picture compiles and loads what all others use: nobody should wait for that."""
+    _, drawn = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (*rules.judged_shape, 3), np.uint8))
+    picture = read_picture(model, drawn.tobytes(), "")
+    lenient = tuple(rule.model_copy(update={"presence_threshold": 0.0, "min_area": 2}) for rule in rules.rules)
+    decision = Decision(picture.prediction, rules.model_copy(update={"rules": lenient}))
+    draw_paths(decision.masks)
+    tell_prediction("", decision, "")
+
+
+class Server(uvicorn.Server):
+    """Says when it answers, not before."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def make_server(desk: Desk, address: Address, ready: Callable[[], None] = lambda: None) -> Server:
+    config = uvicorn.Config(
+        build_app(desk, address.allowed),
+        host=address.host,
+        log_level="warning",
+        access_log=False,  # file names of visitors belong into no log
+        server_header=False,
+        ws="none",
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=3,
+    )
+    return Server(config, ready)
+
+
+def serve(desk: Desk, address: Address, bound: socket.socket, say: Callable[[str], None]) -> None:
+    """Until it is stopped."""
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    if address.warning:
+        say(address.warning)
+    make_server(desk, address, lambda: say(f"ready: http://{shown}:{port}")).run([bound])
+
+
+def bind(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=CONNECTIONS)
+    except OSError as error:
+        way_out = "choose another --port, or another --host"
+        raise Mendable(f"cannot listen at {address.host}, port {address.port}: {error.strerror}; {way_out}") from None
+
+
+def open_and_serve(
+    bounds: Bounds, address: Address, model: Path | None, engine: Choice, run: Path | None, dataset: Path | None
+) -> None:
+    def say(line: str) -> None:
+        sys.stderr.write(f"nephoscope: {line}\n")
+        sys.stderr.flush()
+
+    bound = bind(address)  # first, for a port that is taken is known at once, and a model only after seconds
+    say("opening the model")
+    serve(open_desk(model, engine, bounds, run, dataset), address, bound, say)

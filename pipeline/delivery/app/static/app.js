@@ -1,0 +1,286 @@
+// The page as a whole: what is open, what was moved, and who has to be told.
+
+import { Curves } from "./curves.js";
+import { find, make, percent } from "./elements.js";
+import { Holdout } from "./holdout.js";
+import { newest } from "./newest.js";
+import { Patterns } from "./patterns.js";
+import { RulePanel } from "./rule.js";
+import { ask, askJson, send } from "./server.js";
+import { Stage } from "./stage.js";
+
+const OF_THE_RUN = "run:";
+const MEGABYTE = 1_000_000;
+const TRIES = 5; // of a busy server
+const QUIET = 600; // ms without a change before results are read out
+
+const setup = await begin();
+const stage = new Stage(setup.classes, setup.judged_shape);
+const patterns = new Patterns(setup.classes, { onToggle: (index, shown) => stage.toggle(index, shown), onPick: pick });
+const rule = new RulePanel(setup, { onMove: moved, onPick: pick });
+const curves = setup.has_run ? new Curves(await askJson("/api/run/curves"), setup.classes) : null;
+const holdout = setup.has_run ? new Holdout(setup.classes, (imageId) => open(OF_THE_RUN + imageId)) : null;
+let pictures = setup.pictures; // the visitor's own, the oldest first
+let shown = null; // the open picture as the server tells it
+let answer = null; // what was last decided of it
+let opening = 0; // how many times a picture was opened: the last one counts
+
+const decide = newest(async (signal) => {
+  const picture = shown;
+  if (!picture) return;
+  const late = setTimeout(() => busy(true), 250);
+  try {
+    const found = await askJson(`/api/pictures/${encodeURIComponent(picture.id)}/masks`, { method: "POST", json: { rules: rule.moved }, signal });
+    if (picture !== shown) return;
+    answer = found;
+    stage.showMasks(answer);
+    patterns.show(answer, picture);
+    rule.showScores(answer);
+    curves?.show(answer, rule.picked, rule.moved);
+    calm();
+    sayResults();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    complain(error.message, () => decide());
+  } finally {
+    clearTimeout(late);
+    busy(false);
+  }
+});
+
+start();
+
+async function begin() {
+  try {
+    return await askJson("/api/state");
+  } catch (error) {
+    complain(error.message, () => location.reload());
+    throw error;
+  }
+}
+
+function start() {
+  find("megabytes").textContent = setup.max_megabytes;
+  const linked = new URLSearchParams(location.hash.slice(1));
+  if (linked.has("rule")) rule.fromLink(linked.get("rule"));
+  listPictures();
+  pick(0);
+  const first = linked.get("picture") ?? pictures.at(-1)?.id;
+  if (first) open(first);
+  document.documentElement.dataset.ready = "";
+}
+
+function pick(index) {
+  rule.pick(index);
+  patterns.pick(index);
+  rule.showScores(answer);
+  curves?.pick(index);
+  if (answer) curves?.show(answer, index, rule.moved);
+}
+
+function moved() {
+  writeLink();
+  decide();
+}
+
+function writeLink() {
+  const parts = [];
+  if (rule.isMoved()) parts.push(`rule=${rule.toLink()}`);
+  if (shown?.id.startsWith(OF_THE_RUN)) parts.push(`picture=${encodeURIComponent(shown.id)}`);
+  history.replaceState(null, "", parts.length ? `#${parts.join("&")}` : location.pathname);
+}
+
+async function open(id) {
+  const turn = (opening += 1);
+  busy(true);
+  try {
+    const path = `/api/pictures/${encodeURIComponent(id)}`;
+    const picture = await askJson(path);
+    if (turn !== opening) return; // another one was opened meanwhile
+    shown = picture;
+    answer = null;
+    stage.showPicture(picture, `${path}/preview`);
+    find("tools").hidden = find("downloads").hidden = false;
+    find("forget").hidden = find("add-truth").hidden = id.startsWith(OF_THE_RUN);
+    listPictures();
+    if (matchMedia("(max-width: 62rem)").matches) find("shown").scrollIntoView();
+    holdout?.mark(id.startsWith(OF_THE_RUN) ? picture.image_id : null);
+    writeLink();
+    decide({ now: true });
+  } catch (error) {
+    busy(false);
+    complain(error.message, error.unreachable ? () => open(id) : null);
+  }
+}
+
+// Files that come in
+
+async function take(files) {
+  const tables = files.filter((file) => file.name.toLowerCase().endsWith(".csv"));
+  for (const file of files.filter((each) => !tables.includes(each))) await add(file);
+  for (const table of tables) await compare(table);
+}
+
+async function add(file) {
+  if (file.size > setup.max_megabytes * MEGABYTE) return complain(`${file.name} is larger than ${setup.max_megabytes} MB, the most allowed.`);
+  if (!file.size) return complain(`${file.name} is empty.`);
+  const before = shown;
+  shown = answer = null;
+  opening += 1;
+  patterns.clear();
+  stage.showFile(file);
+  find("tools").hidden = find("downloads").hidden = true;
+  progress(0);
+  busy(true);
+  say(`Reading ${file.name}`);
+  try {
+    const added = await patiently(() => send(`/api/pictures?name=${encodeURIComponent(file.name.slice(-200))}`, file, progress));
+    pictures = (await askJson("/api/state")).pictures;
+    calm();
+    await open(added.id);
+  } catch (error) {
+    if (before) await open(before.id);
+    else {
+      stage.empty();
+      busy(false);
+    }
+    complain(`${file.name}: ${error.message}`, error.unreachable ? () => add(file) : null);
+  } finally {
+    progress(null);
+  }
+}
+
+/** A busy server says for how long to wait. */
+async function patiently(task, tries = TRIES) {
+  try {
+    return await task();
+  } catch (error) {
+    if (!error.retryAfter || tries === 1) throw error;
+    say("The server is busy; waiting");
+    await new Promise((resolve) => setTimeout(resolve, 1000 * error.retryAfter));
+    return patiently(task, tries - 1);
+  }
+}
+
+async function compare(file) {
+  if (!shown || shown.id.startsWith(OF_THE_RUN)) return complain("Open a picture of your own first; the CSV tells the truth about it.");
+  try {
+    shown = await askJson(`/api/pictures/${shown.id}/truth`, { method: "PUT", body: file });
+    stage.showTruth(shown.truth);
+    decide({ now: true });
+  } catch (error) {
+    complain(`${file.name}: ${error.message}`, error.unreachable ? () => compare(file) : null);
+  }
+}
+
+async function forget() {
+  const gone = shown.id;
+  try {
+    await ask(`/api/pictures/${gone}`, { method: "DELETE" });
+  } catch (error) {
+    return complain(error.message, error.unreachable ? forget : null);
+  }
+  pictures = pictures.filter((each) => each.id !== gone);
+  shown = answer = null;
+  patterns.clear();
+  listPictures();
+  say("The picture is forgotten");
+  if (pictures.length) return open(pictures.at(-1).id);
+  stage.empty();
+  find("downloads").hidden = true;
+  find("welcome").focus();
+}
+
+function listPictures() {
+  const items = pictures.map(({ id, image_id: imageId }) => {
+    const image = make("img", { src: `/api/pictures/${id}/thumbnail`, alt: "" });
+    const current = shown?.id === id ? "true" : null;
+    return make("li", {}, make("button", { type: "button", title: imageId, "aria-label": imageId, "aria-current": current, onclick: () => open(id) }, image));
+  });
+  find("strip").replaceChildren(...items);
+}
+
+async function download(kind) {
+  try {
+    const response = await ask(`/api/pictures/${encodeURIComponent(shown.id)}/download/${kind}`, { method: "POST", json: { rules: rule.moved } });
+    const name = decodeURIComponent(response.headers.get("Content-Disposition").split("''")[1]);
+    const address = URL.createObjectURL(await response.blob());
+    make("a", { href: address, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    say(`${name} is downloaded`);
+  } catch (error) {
+    complain(error.message, error.unreachable ? () => download(kind) : null);
+  }
+}
+
+async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(`${what} copied`);
+  } catch {
+    window.prompt(`Copy the ${what.toLowerCase()}:`, text); // no clipboard without encryption, save on this machine
+  }
+}
+
+// What the person is told
+
+function busy(is) {
+  find("stage").setAttribute("aria-busy", String(is));
+}
+
+function progress(share) {
+  find("progress").hidden = share === null;
+  // All sent: now the networks read, and nobody knows for how long.
+  if (share === null || share >= 1) find("progress").removeAttribute("value");
+  else find("progress").value = share;
+}
+
+function say(text) {
+  clearTimeout(say.later);
+  find("said").textContent = text;
+}
+
+function sayResults() {
+  clearTimeout(say.later);
+  say.later = setTimeout(() => {
+    const told = answer.classes.map((one) => `${one.class_name} ${percent(one.presence)}, ${one.present ? "present" : "absent"}${one.unsure ? ", unsure" : ""}`);
+    say(`${shown.image_id}: ${told.join("; ")}`);
+  }, QUIET);
+}
+
+function complain(message, again = null) {
+  find("trouble").hidden = false;
+  find("trouble").querySelector("p").textContent = message;
+  find("again").hidden = !again;
+  find("again").onclick = () => {
+    calm();
+    again();
+  };
+}
+
+function calm() {
+  find("trouble").hidden = true;
+}
+
+for (const id of ["choose", "welcome", "add-truth"]) find(id).addEventListener("click", () => find("files").click());
+find("files").addEventListener("change", (event) => {
+  const files = [...event.target.files];
+  event.target.value = ""; // the same file may be chosen again
+  take(files);
+});
+find("dismiss").addEventListener("click", calm);
+find("forget").addEventListener("click", forget);
+find("copy-link").addEventListener("click", () => copy(`${location.origin}/#rule=${rule.toLink()}`, "Link"));
+find("copy-json").addEventListener("click", () => copy(rule.toJson(), "Rule"));
+for (const button of find("downloads").querySelectorAll("button")) button.addEventListener("click", () => download(button.dataset.kind));
+
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dragged");
+});
+document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dragged"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dragged");
+  take([...event.dataTransfer.files]);
+});
