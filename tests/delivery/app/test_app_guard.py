@@ -81,3 +81,10 @@ def test_a_failure_of_ours_is_told_in_json_too(opened: Desk, picture: Path) -> N
         answer = httpx2.post(f"{address}/api/predict", content=picture.read_bytes())
     assert (answer.status_code, answer.json()) == (500, {"error": "the server failed over this; its log says why"})
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_answers_are_sent_at_once() -> None:
+    with bind(Address(port=0)) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
