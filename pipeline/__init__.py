@@ -10,7 +10,7 @@ The house, ground to roof; a module imports its own floor or one below:
     models/        4     architecture and weights
     learning/      5     batches and steps
     inference/     6     picture → prediction
-    delivery/      7     submission, portable model, page
+    delivery/      7     command line, portable model, submission, outlines, page, app
 
 Life of a sample:
 
