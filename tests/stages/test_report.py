@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,7 @@ def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
     for path in own_run.prepare.findings.iterdir():
         path.unlink()
     own_run.prepare.findings.rmdir()
+    shutil.rmtree(own_run.explain.folder)
     stages.report.main(none, own_run)
     html = own_run.report.page.read_text("utf-8")
     assert '<div class="gallery">' not in html
