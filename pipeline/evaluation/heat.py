@@ -22,10 +22,17 @@ QUALITY = 85
 def draw_heat(image: Image, heat: npt.NDArray[np.floating]) -> Image:
     """Image (H×W×3, RGB) and heat (h×w, 0 to 1, of any shape) → a new image."""
     height, width = image.shape[:2]
-    heat = np.clip(cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+    fitted = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    layer = colour_heat(np.asarray(fitted, np.float32))
+    opacity = layer[..., 3:] / 255
+    return np.asarray(np.round((1 - opacity) * image + opacity * layer[..., :3]), np.uint8)
+
+
+def colour_heat(heat: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """Heat (H×W, 0 to 1) → a layer to lay over a picture (H×W×4, RGB and opacity)."""
+    heat = np.clip(heat, 0, 1)
     colours = cv2.applyColorMap(np.round(255 * heat).astype(np.uint8), COLOURS)[..., ::-1]
-    opacity = OPACITY * heat[..., None]
-    return np.asarray(np.round((1 - opacity) * image + opacity * colours), np.uint8)
+    return np.dstack([colours, np.round(255 * OPACITY * heat).astype(np.uint8)])
 
 
 def write_heat(path: Path, image: Image, heat: npt.NDArray[np.floating], judged_shape: Shape) -> None:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from pipeline.data.format import Format
 from pipeline.delivery.app.deciding import Decision, Move, move_rules
+from pipeline.delivery.app.heats import Heats
 from pipeline.delivery.app.holdout import Holdout
 from pipeline.delivery.app.pool import Pool
 from pipeline.delivery.app.reading import Picture
@@ -26,6 +27,7 @@ class Desk:
     shelf: Shelf
     pool: Pool
     max_megabytes: float
+    heats: Heats
     holdout: Holdout | None = None
 
     def find(self, session: str, picture_id: str) -> Picture:

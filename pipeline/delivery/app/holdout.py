@@ -88,7 +88,7 @@ class Holdout:
             judged, raw = self._judged[self._places[image_id]], self._judged.store[self._places[image_id]]
         preview = encode_jpeg(self._image(image_id), PREVIEW_QUALITY)
         truth: Masks = judged.truth
-        return Picture(image_id, raw, preview, self.thumbnail(image_id), truth)
+        return Picture(image_id, self._cached(image_id), raw, preview, self.thumbnail(image_id), truth)
 
     def _image(self, image_id: str) -> Image:
         """From the data set; where it is not at hand, as the cache has it."""

@@ -73,6 +73,14 @@ def page_routes(desk: Desk) -> APIRouter:
     def show_thumbnail(session: Session, picture_id: str) -> Response:
         return Response(desk.find(session, picture_id).thumbnail, media_type="image/jpeg")
 
+    @router.get("/pictures/{picture_id}/heat/{class_name}")
+    async def show_heat(session: Session, picture_id: str, class_name: str) -> Response:
+        picture, classes = desk.find(session, picture_id), desk.rules.classes
+        if class_name not in classes:
+            raise RefusalError(HTTPStatus.NOT_FOUND, f"no class {class_name!r}; the model knows {', '.join(classes)}")
+        heat = await desk.pool.run(desk.heats.draw, picture, classes.index(class_name))
+        return Response(heat, media_type="image/png")
+
     @router.put("/pictures/{picture_id}/truth")
     async def add_truth(request: Request, session: Session, picture_id: str) -> PictureAnswer:
         picture = desk.shelf.get(session, picture_id)

@@ -24,6 +24,8 @@ class Picture:
     """A picture that was read: from here on only rules move, and no network is asked again."""
 
     image_id: str
+    image: Image
+    """As the networks saw it."""
     prediction: Prediction
     preview: bytes
     """JPEG in the picture's own proportions"""
@@ -36,7 +38,8 @@ def read_picture(model: TwoStage, content: bytes, image_id: str) -> Picture:
     """The bytes of a JPEG or PNG → a picture; raises ImageError."""
     prediction, image = predict_content(model, content)
     preview = _draw_preview(content)
-    return Picture(image_id, prediction, encode_jpeg(preview, PREVIEW_QUALITY), encode_jpeg(image, THUMBNAIL_QUALITY))
+    drawn = encode_jpeg(preview, PREVIEW_QUALITY), encode_jpeg(image, THUMBNAIL_QUALITY)
+    return Picture(image_id, image, prediction, *drawn)
 
 
 def predict_content(model: TwoStage, content: bytes) -> tuple[Prediction, Image]:

@@ -8,11 +8,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pipeline.data.images import ImageError
+from pipeline.mendable import Mendable
 
 STATUS = {
     "unreadable": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "truncated": HTTPStatus.UNPROCESSABLE_ENTITY,
     "oversized": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "undersized": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 
@@ -35,6 +37,9 @@ def refuse_in_json(app: FastAPI) -> None:
         assert isinstance(error, ImageError)
         return to_response(STATUS[error.reason], f"the picture cannot be read: {error}")
 
+    def not_possible(_: Request, error: Exception) -> JSONResponse:
+        return to_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
     def not_found(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         return to_response(error.status_code, error.detail.lower(), dict(error.headers or {}))
@@ -50,6 +55,7 @@ def refuse_in_json(app: FastAPI) -> None:
     app.add_exception_handler(Exception, failed)
     app.add_exception_handler(RefusalError, refused)
     app.add_exception_handler(ImageError, no_picture)
+    app.add_exception_handler(Mendable, not_possible)
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(RequestValidationError, not_valid)
 

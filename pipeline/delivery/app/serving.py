@@ -14,6 +14,7 @@ from pipeline.data.formats import FORMATS
 from pipeline.delivery.app.answers import tell_prediction
 from pipeline.delivery.app.deciding import Decision
 from pipeline.delivery.app.desk import Desk
+from pipeline.delivery.app.heats import Heats
 from pipeline.delivery.app.holdout import Holdout
 from pipeline.delivery.app.options import Address, Bounds
 from pipeline.delivery.app.paths import draw_paths
@@ -51,6 +52,7 @@ def open_desk(
         Shelf(bounds.per_visitor, bounds.in_all),
         Pool(THREADS, bounds.waiting),
         bounds.max_megabytes,
+        Heats(folder),
         Holdout.open(artifacts, rules, dataset) if artifacts else None,
     )
 

@@ -444,3 +444,17 @@ def test_the_point_on_the_curve_moves_with_the_threshold(visit: Opener, run_serv
     expect(page.locator("[data-chart=pixel_point] figcaption")).to_contain_text("from level 20")
     set_slider(page, "presence_threshold", 1.005)
     expect(page.locator("[data-chart=presence_point] figcaption")).to_contain_text("nothing is predicted")
+
+
+def test_a_heat_map_follows_the_class_and_goes_with_its_box(visit: Opener, picture: Path) -> None:
+    page = visit()
+    bring(page, picture)
+    heat = page.locator("#heat")
+    expect(heat).to_be_hidden()
+    page.get_by_label("Where the classifier looks for Fish").check()
+    expect(heat).to_have_attribute("alt", "Heat map: where the classifier looks for Fish")
+    expect(heat).to_be_visible()
+    page.get_by_role("button", name="Flower", exact=True).click()
+    expect(heat).to_have_attribute("alt", "Heat map: where the classifier looks for Flower")
+    page.get_by_label("Where the classifier looks for Flower").uncheck()
+    expect(heat).to_be_hidden()

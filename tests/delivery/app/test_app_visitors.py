@@ -15,7 +15,7 @@ from pipeline.evaluation.store import Prediction
 from tests.delivery.app.asking import bring, every_pixel_from
 
 NOTHING = Prediction(np.zeros((1, 1, 1), np.uint8), np.ones((1, 1), bool), np.zeros(1), np.zeros(1))
-BLANK = Picture("a.jpg", NOTHING, b"", b"")
+BLANK = Picture("a.jpg", np.zeros((8, 12, 3), np.uint8), NOTHING, b"", b"")
 
 
 def named(name: str) -> Picture:

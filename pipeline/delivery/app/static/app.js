@@ -48,6 +48,24 @@ const decide = newest(async (signal) => {
   }
 });
 
+const heat = newest(async (signal) => {
+  const { class_name: name } = setup.classes[rule.picked];
+  find("heat-class").textContent = name;
+  if (!shown || !find("show-heat").checked) return stage.showHeat(null);
+  const picture = shown;
+  try {
+    const response = await ask(`/api/pictures/${encodeURIComponent(picture.id)}/heat/${encodeURIComponent(name)}`, { signal });
+    const blob = await response.blob();
+    if (picture !== shown) return;
+    stage.showHeat(blob, name);
+    say(`The heat map shows where the classifier looks for ${name}`);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    find("show-heat").checked = false;
+    complain(error.message, error.unreachable ? () => heat() : null);
+  }
+});
+
 start();
 
 async function begin() {
@@ -76,6 +94,7 @@ function pick(index) {
   rule.showScores(answer);
   curves?.pick(index);
   if (answer) curves?.show(answer, index, rule.moved);
+  heat({ now: true });
 }
 
 function moved() {
@@ -107,6 +126,7 @@ async function open(id) {
     holdout?.mark(id.startsWith(OF_THE_RUN) ? picture.image_id : null);
     writeLink();
     decide({ now: true });
+    heat({ now: true });
   } catch (error) {
     busy(false);
     complain(error.message, error.unreachable ? () => open(id) : null);
@@ -268,6 +288,7 @@ find("files").addEventListener("change", (event) => {
   event.target.value = ""; // the same file may be chosen again
   take(files);
 });
+find("show-heat").addEventListener("change", () => heat({ now: true }));
 find("dismiss").addEventListener("click", calm);
 find("forget").addEventListener("click", forget);
 find("copy-link").addEventListener("click", () => copy(`${location.origin}/#rule=${rule.toLink()}`, "Link"));

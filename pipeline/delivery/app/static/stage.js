@@ -45,6 +45,16 @@ export class Stage {
     find("mean").textContent = answer.mean_dice === null ? "" : `mean Dice ${score(answer.mean_dice)}`;
   }
 
+  /** A heat map over everything, or none. */
+  showHeat(blob, name) {
+    const heat = find("heat");
+    if (heat.src) URL.revokeObjectURL(heat.src);
+    heat.hidden = !blob;
+    if (blob) heat.src = URL.createObjectURL(blob);
+    else heat.removeAttribute("src");
+    heat.alt = blob ? `Heat map: where the classifier looks for ${name}` : "";
+  }
+
   toggle(index, shown) {
     this.predicted[index].toggleAttribute("hidden", !shown);
     this.truth[index].toggleAttribute("hidden", !shown);
@@ -58,6 +68,7 @@ export class Stage {
     find("unseen").setAttribute("d", "");
     this.predicted.forEach((each) => trace(each, ""));
     this.showTruth(null);
+    this.showHeat(null);
   }
 
   empty() {

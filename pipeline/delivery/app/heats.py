@@ -1,0 +1,32 @@
+"""Where the classifier looks, drawn when somebody asks: its networks in torch are opened by the first who does."""
+
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+
+import cv2
+
+from pipeline.data.visible import find_visible
+from pipeline.delivery.app.reading import Picture
+from pipeline.delivery.portable import classifier_checkpoints
+from pipeline.evaluation.heat import colour_heat
+from pipeline.inference.explain import Explainer
+
+
+class Heats:
+    def __init__(self, model: Path) -> None:
+        """The folder of a portable model."""
+        self._model = model
+        self._turn = Lock()  # a network that is being explained keeps notes in its layers
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer.open(classifier_checkpoints(self._model))
+
+    def draw(self, picture: Picture, index: int) -> bytes:
+        """The heat map of a class, as a PNG to lay over the picture."""
+        with self._turn:
+            visible = find_visible(picture.image, self._explainer.facts.nodata)
+            explained = self._explainer.explain(picture.image, visible, [index])
+        _, encoded = cv2.imencode(".png", cv2.cvtColor(colour_heat(explained.heats[0]), cv2.COLOR_RGBA2BGRA))
+        return encoded.tobytes()
