@@ -23,6 +23,7 @@ const holdout = setup.has_run ? new Holdout(setup.classes, (imageId) => open(OF_
 let pictures = setup.pictures; // the visitor's own, the oldest first
 let shown = null; // the open picture as the server tells it
 let answer = null; // what was last decided of it
+let complaint = null; // what caused the one that is shown
 let opening = 0; // how many times a picture was opened: the last one counts
 
 const decide = newest(async (signal) => {
@@ -37,11 +38,11 @@ const decide = newest(async (signal) => {
     patterns.show(answer, picture);
     rule.showScores(answer);
     curves?.show(answer, rule.picked, rule.moved);
-    calm();
+    calm(decide);
     sayResults();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    complain(error.message, () => decide());
+    complain(error.message, () => decide(), decide);
   } finally {
     clearTimeout(late);
     busy(false);
@@ -268,7 +269,8 @@ function sayResults() {
   }, QUIET);
 }
 
-function complain(message, again = null) {
+function complain(message, again = null, cause = null) {
+  complaint = cause;
   find("trouble").hidden = false;
   find("trouble").querySelector("p").textContent = message;
   find("again").hidden = !again;
@@ -278,7 +280,9 @@ function complain(message, again = null) {
   };
 }
 
-function calm() {
+/** What caused a complaint takes back its own alone; a person, or a new file, any. */
+function calm(cause = null) {
+  if (cause && cause !== complaint) return;
   find("trouble").hidden = true;
 }
 
@@ -289,7 +293,7 @@ find("files").addEventListener("change", (event) => {
   take(files);
 });
 find("show-heat").addEventListener("change", () => heat({ now: true }));
-find("dismiss").addEventListener("click", calm);
+find("dismiss").addEventListener("click", () => calm());
 find("forget").addEventListener("click", forget);
 find("copy-link").addEventListener("click", () => copy(`${location.origin}/#rule=${rule.toLink()}`, "Link"));
 find("copy-json").addEventListener("click", () => copy(rule.toJson(), "Rule"));
