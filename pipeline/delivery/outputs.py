@@ -14,7 +14,7 @@ from pipeline.data.images import decode_image
 from pipeline.data.overlay import draw_overlay, write_names
 from pipeline.data.visible import find_visible
 from pipeline.delivery.choices import Output
-from pipeline.delivery.outlines import to_geojson
+from pipeline.delivery.geojson import to_geojson
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.told import image_id_of, tell
 from pipeline.masks.geometry import resize_image

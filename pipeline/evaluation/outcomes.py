@@ -6,7 +6,7 @@ The four are told apart by colour-blind people, and none is green, which they se
 from dataclasses import dataclass
 
 from pipeline.masks.colours import Colour
-from pipeline.masks.outlines import outline_path
+from pipeline.masks.outlines import light_path
 from pipeline.masks.rle import Mask
 
 
@@ -29,7 +29,7 @@ def outline_outcomes(truth: Mask, predicted: Mask) -> dict[str, str]:
     """Truth and predicted mask of one class (H×W each) → per outcome that occurs the path of an SVG around it."""
     height, width = truth.shape
     where = {HIT: truth & predicted, MISS: truth & ~predicted, FALSE_ALARM: predicted & ~truth}
-    paths = {outcome.name: outline_path(mask) for outcome, mask in where.items()}
+    paths = {outcome.name: light_path(mask) for outcome, mask in where.items()}
     # The frame of the picture, and in it everything else as holes.
-    paths[RIGHT_NOTHING.name] = f"M0 0H{width}V{height}H0z{outline_path(truth | predicted)}"
+    paths[RIGHT_NOTHING.name] = f"M0 0H{width}V{height}H0z{light_path(truth | predicted)}"
     return {name: path for name, path in paths.items() if path}

@@ -3,8 +3,12 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from matplotlib.path import Path
 
-from pipeline.masks.outlines import outline_path
+from pipeline.masks.outlines import find_polygons, light_path
 
 
 def block(height: int, width: int, *places: tuple[slice, slice]) -> np.ndarray:
@@ -27,19 +31,19 @@ def block(height: int, width: int, *places: tuple[slice, slice]) -> np.ndarray:
     ],
 )
 def test_a_mask_is_walked_around(mask: np.ndarray, path: str) -> None:
-    assert outline_path(mask) == path
+    assert light_path(mask) == path
 
 
 def test_a_hole_is_a_ring_of_its_own() -> None:
     mask = np.ones((20, 20), bool)
     mask[5:15, 5:15] = False
-    assert outline_path(mask).count("M") == 2
+    assert light_path(mask).count("M") == 2
 
 
 def test_an_outline_keeps_to_its_mask_within_a_pixel() -> None:
     mask = np.zeros((80, 120), np.uint8)
     cv2.ellipse(mask, (60, 40), (45, 25), 20, 0, 360, 1, -1)
-    (ring,) = outline_path(mask.astype(bool)).removeprefix("M").removesuffix("z").split("M")
+    (ring,) = light_path(mask.astype(bool)).removeprefix("M").removesuffix("z").split("M")
     start, steps = ring.replace("-", " -").split("l")
     corners = np.cumsum(
         [np.fromstring(start, sep=" ", dtype=int), *np.fromstring(steps, sep=" ", dtype=int).reshape(-1, 2)], axis=0
@@ -48,3 +52,27 @@ def test_an_outline_keeps_to_its_mask_within_a_pixel() -> None:
     band = cv2.dilate(mask, np.ones((5, 5))) - cv2.erode(mask, np.ones((5, 5)))
     assert len(corners) < 40
     assert not ((filled != mask) & (band == 0)).any()
+
+
+RING = np.array([[0, 0, 0, 0, 0], [0, 1, 1, 1, 0], [0, 1, 0, 1, 0], [0, 1, 1, 1, 0]], bool)
+
+
+def covered(polygons: list[list[list[list[float]]]], shape: tuple[int, int]) -> np.ndarray:
+    """Pixels whose middle lies in a polygon and in none of its holes."""
+    middles = np.stack(np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5), -1).reshape(-1, 2)
+    inside = [sum(Path(ring).contains_points(middles).astype(int) for ring in polygon) % 2 for polygon in polygons]
+    return np.reshape(sum(inside, np.zeros(len(middles), int)), shape)
+
+
+def test_an_outline_lies_half_a_pixel_around_and_a_hole_is_one() -> None:
+    ((outline, hole),) = find_polygons(RING)
+    assert np.array(outline).min(0).tolist() == [1, 1]
+    assert np.array(outline).max(0).tolist() == [4, 4]
+    assert outline[0] == outline[-1]
+    assert np.array(hole).min(0).tolist() == [2, 2]
+    assert np.array(hole).max(0).tolist() == [3, 3]
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_outlines_hold_the_pixels_of_the_mask_and_no_others(mask: np.ndarray) -> None:
+    assert (covered(find_polygons(mask), mask.shape) == mask).all()

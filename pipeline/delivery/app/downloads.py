@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.data.format import Format
 from pipeline.delivery.app.answers import tell_presences
 from pipeline.delivery.app.deciding import Decision
-from pipeline.delivery.outlines import to_geojson
+from pipeline.delivery.geojson import to_geojson
 from pipeline.delivery.submission import write_submission
 
 Kind = Literal["submission", "masks", "outlines"]

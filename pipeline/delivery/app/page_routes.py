@@ -23,11 +23,11 @@ from pipeline.delivery.app.deciding import Decision, Move
 from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.app.downloads import WRITERS, Kind
 from pipeline.delivery.app.holdout import Holdout, HoldoutRow
-from pipeline.delivery.app.paths import draw_path, draw_paths
 from pipeline.delivery.app.reading import Picture, read_picture
 from pipeline.delivery.app.refusal import RefusalError
 from pipeline.delivery.app.visitor import Session
 from pipeline.masks.colours import CLASS_COLOURS, to_hex
+from pipeline.masks.outlines import exact_path
 
 LONGEST_NAME = 200
 Moves = Annotated[list[Move], Body(embed=True, alias="rules")]
@@ -128,15 +128,15 @@ def _tell_picture(picture_id: str, picture: Picture) -> PictureAnswer:
     return PictureAnswer(
         id=picture_id,
         image_id=picture.image_id,
-        truth=None if truth is None else draw_paths(truth),
+        truth=None if truth is None else [exact_path(mask) for mask in truth],
         truth_shares=None if truth is None else truth.mean(axis=(1, 2)).tolist(),
-        unseen=draw_path(~picture.prediction.visible),
+        unseen=exact_path(~picture.prediction.visible),
     )
 
 
 def _show(desk: Desk, picture: Picture, decision: Decision) -> ShownAnswer:
     curves = desk.holdout.curves if desk.holdout else None
-    dices, outlines = decision.dices(picture.truth), draw_paths(decision.masks)
+    dices, outlines = decision.dices(picture.truth), [exact_path(mask) for mask in decision.masks]
     classes = [
         ClassShown(
             **fields,

@@ -17,7 +17,6 @@ from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.app.heats import Heats
 from pipeline.delivery.app.holdout import Holdout
 from pipeline.delivery.app.options import Address, Bounds
-from pipeline.delivery.app.paths import draw_paths
 from pipeline.delivery.app.pool import Pool
 from pipeline.delivery.app.reading import read_picture
 from pipeline.delivery.app.server import build_app
@@ -25,6 +24,7 @@ from pipeline.delivery.app.shelf import Shelf
 from pipeline.delivery.choices import SHIPPED, Choice
 from pipeline.delivery.portable import fingerprint, open_portable
 from pipeline.inference.two_stage import TwoStage
+from pipeline.masks.outlines import exact_path
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
 
@@ -63,7 +63,8 @@ def warm_up(model: TwoStage, rules: Rules) -> None:
     picture = read_picture(model, drawn.tobytes(), "")
     lenient = tuple(rule.model_copy(update={"presence_threshold": 0.0, "min_area": 2}) for rule in rules.rules)
     decision = Decision(picture.prediction, rules.model_copy(update={"rules": lenient}))
-    draw_paths(decision.masks)
+    for mask in decision.masks:
+        exact_path(mask)
     tell_prediction("", decision, "")
 
 

@@ -14,12 +14,12 @@ import pytest
 from pipeline.data.formats import FORMATS
 from pipeline.delivery.app.deciding import Decision, Move, move_rules
 from pipeline.delivery.app.desk import Desk
-from pipeline.delivery.app.paths import draw_path
 from pipeline.delivery.app.reading import predict_content
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.two_stage import raw_presences
 from pipeline.masks.dice import dice
 from pipeline.masks.geometry import resize_mask
+from pipeline.masks.outlines import exact_path
 from pipeline.masks.rle import decode_rle
 from pipeline.masks.rule import Rules, decide_masks, presences
 from tests.delivery.app.asking import bring, decide, every_pixel_from, tuned_moves
@@ -45,7 +45,7 @@ def test_masks_are_those_of_the_pipeline(
     answer = decide(client, bring(client, picture), moves)
     masks = masks_by(opened.rules, moves, prediction)
     assert [one["area_share"] for one in answer["classes"]] == pytest.approx(masks.mean(axis=(1, 2)))
-    assert [one["outline"] for one in answer["classes"]] == [draw_path(mask) for mask in masks]
+    assert [one["outline"] for one in answer["classes"]] == [exact_path(mask) for mask in masks]
     assert answer["mean_dice"] is None
 
 
@@ -170,10 +170,10 @@ def test_outlines_keep_their_corners_and_holes() -> None:
     mask = np.zeros((4, 6), bool)
     mask[:3, :4] = True
     mask[1, 1] = False
-    path = draw_path(mask)
+    path = exact_path(mask)
     assert path.count("M") == path.count("Z") == 2
     assert path.count("L") == 7 + 3  # a rectangle whose corners are cut, and a pixel's diamond
-    assert draw_path(np.zeros((4, 6), bool)) == ""
+    assert exact_path(np.zeros((4, 6), bool)) == ""
 
 
 def test_a_decision_compares_its_scores(opened: Desk, prediction: Prediction) -> None:

@@ -1,19 +1,12 @@
-"""Masks as outlines: polygons along the edges of pixels, and GeoJSON of all classes of a picture."""
+"""GeoJSON: the masks of a picture as outlines."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from contourpy import FillType, contour_generator
 
-from pipeline.masks.rle import Mask
-
-Ring = list[list[float]]
-"""(x, y) corners; the last is the first again."""
-Polygon = list[Ring]
-"""The outline, then the holes in it."""
+from pipeline.masks.outlines import find_polygons
 
 
 def to_geojson(
@@ -44,14 +37,3 @@ def to_geojson(
         "coordinates": "pixels, x to the right, y down",
         "features": features,
     }
-
-
-def find_polygons(mask: Mask) -> list[Polygon]:
-    """Mask (H×W) → polygons, in pixels: the first pixel reaches from 0 to 1. Corners are cut by half a pixel."""
-    ground = np.pad(mask, 1).astype(float)
-    columns, rows = (np.arange(size) - 0.5 for size in ground.shape[::-1])
-    found: Any = contour_generator(columns, rows, ground, fill_type=FillType.OuterOffset).filled(0.5, np.inf)
-    return [
-        [corners[begin:end].tolist() for begin, end in pairwise(ends)]
-        for corners, ends in zip(found[0], found[1], strict=True)  # with OuterOffset: points and where rings begin
-    ]
