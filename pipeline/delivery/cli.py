@@ -3,6 +3,7 @@
 A command imports what it needs when it is called, so that help is there at once.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -99,6 +100,7 @@ def info(model: Model = SHIPPED, as_json: AsJson = False) -> None:
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run's artifacts")] = ARTIFACTS,
     show: Annotated[bool, typer.Option(help="Open it in the browser")] = True,
+    as_json: AsJson = False,
 ) -> None:
     """The page of a finished run: its Dice with intervals, curves, pictures, settings.
 
@@ -108,9 +110,14 @@ def report(
 
         nephoscope report elsewhere/artifacts --no-show
     """
+    from pipeline.delivery.lines import write_line
     from pipeline.delivery.reporting import open_report
 
-    typer.echo(open_report(run, show=show))
+    page = open_report(run, show=show)
+    if as_json:
+        write_line("report", page=str(page))
+    else:
+        typer.echo(page)
 
 
 @app.command(no_args_is_help=True)
@@ -119,6 +126,7 @@ def explain(
     model: Model = SHIPPED,
     out: Annotated[Path, typer.Option(help="Folder for the heat maps")] = Path("explained"),
     class_name: Annotated[list[str] | None, typer.Option(help="Only this class; may be said again")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Where the classifier looks: a heat map for every picture and class (Grad-CAM).
 
@@ -130,9 +138,17 @@ def explain(
         nephoscope explain artifacts/synthesize/dataset/test_images --out explained
     """
     from pipeline.delivery.explaining import explain_pictures
+    from pipeline.delivery.lines import write_line, write_progress, write_rows
+    from pipeline.delivery.terminal import show_progress
 
-    explained, faulty = explain_pictures(pictures, model, out, class_name or ())
-    typer.echo(f"{out}/summary.csv: {explained} pictures")
+    progress = write_progress if as_json else partial(show_progress, doing="explain")
+    explained, faulty = explain_pictures(pictures, model, out, class_name or (), progress=progress)
+    if as_json:
+        write_rows("heat_map", out / "summary.csv")
+        write_rows("fault", out / "faults.csv")
+        write_line("done", out=str(out), readable=explained, faulty=faulty)
+    else:
+        typer.echo(f"{out}/summary.csv: {explained} pictures")
     if faulty:
         typer.echo(f"{out}/faults.csv: {faulty} pictures could not be read", err=True)
         raise typer.Exit(1)

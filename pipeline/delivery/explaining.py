@@ -1,6 +1,6 @@
 """Explanation of any number of pictures: which pictures, which classes, and what lies there already."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -8,7 +8,7 @@ from pipeline.delivery.heat_folder import HeatFolder
 from pipeline.delivery.pictures import Reader, ahead
 from pipeline.delivery.portable import classifier_checkpoints, fingerprint
 from pipeline.delivery.predicting import find_pictures
-from pipeline.delivery.terminal import show_progress
+from pipeline.delivery.terminal import Progress, show_progress
 from pipeline.inference.explain import Explainer
 from pipeline.masks.geometry import Image
 from pipeline.masks.rle import Mask
@@ -17,7 +17,12 @@ from pipeline.models.machine import calm_allocator
 
 
 def explain_pictures(
-    pictures: Sequence[str], model: Path, out: Path, class_names: Sequence[str] = ()
+    pictures: Sequence[str],
+    model: Path,
+    out: Path,
+    class_names: Sequence[str] = (),
+    *,
+    progress: Callable[[int, int], Progress] = show_progress,
 ) -> tuple[int, int]:
     """Files, folders or patterns → a heat map per picture and class (without names: every class) in `out`.
 
@@ -31,7 +36,7 @@ def explain_pictures(
     todo = {image_id: names for image_id in addresses if (names := folder.missing(image_id, wanted))}
     faults = []
     with (
-        show_progress(len(addresses) - len(todo), len(addresses), "explain") as advance,
+        progress(len(addresses) - len(todo), len(addresses)) as advance,
         ThreadPoolExecutor(1) as reading,
     ):
         read = ahead(reading, Reader(explainer.facts), (addresses[image_id] for image_id in todo), 1)

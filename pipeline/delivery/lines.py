@@ -1,9 +1,11 @@
 """What programs read: one JSON object a line on standard output."""
 
+import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -37,3 +39,10 @@ def write_pictures(pictures: Iterator[Decided], format: Format) -> None:  # noqa
             write_line("fault", image_id=image_id_of(one), fault=one.fault)
         else:
             write_line("picture", image_id=image_id_of(one), classes=[asdict(told) for told in tell(one, format)])
+
+
+def write_rows(event: str, table: Path) -> None:
+    """A line a row of a CSV."""
+    with table.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            write_line(event, **row)

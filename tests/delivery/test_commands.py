@@ -43,6 +43,21 @@ def test_programs_read_a_line_a_picture(finished: Artifacts, tmp_path: Path) -> 
     assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "faulty": 1}
 
 
+def test_heat_maps_and_pages_are_told_in_lines(finished: Artifacts, tmp_path: Path) -> None:
+    first = min((finished.synthesize.dataset / "test_images").iterdir())
+    (tmp_path / "zz.jpg").touch()
+    asked = ["explain", str(first), str(tmp_path / "zz.jpg"), "--model", str(finished.export.model), "--json"]
+    done = ASK.invoke(app, [*asked, "--class-name", "Fish", "--out", str(tmp_path / "out")])
+    begin, *_, heat_map, fault, end = lines(done.stdout)
+    assert begin == {"event": "progress", "done": 0, "total": 2}
+    assert (heat_map["event"], heat_map["file"]) == ("heat_map", f"{first.name}_Fish.jpg")
+    assert fault == {"event": "fault", "image_id": "zz.jpg", "fault": "the file is empty"}
+    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "faulty": 1}
+    assert done.exit_code == 1
+    told = ASK.invoke(app, ["report", str(finished.root), "--no-show", "--json"])
+    assert lines(told.stdout) == [{"event": "report", "page": str(finished.report.page)}]
+
+
 def test_info_says_what_answers_and_where_it_is() -> None:
     (found,) = lines(ASK.invoke(app, ["info", "--json"]).stdout)
     assert found["model"]["classes"] == "Fish, Flower, Gravel, Sugar"  # type: ignore[index]
