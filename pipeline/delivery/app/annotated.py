@@ -1,6 +1,7 @@
 """Truth from a CSV in the competition's layout, for a picture that a visitor brought."""
 
 import tempfile
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from pipeline.data.labels import read_labels
 from pipeline.delivery.app.reading import Masks
 from pipeline.delivery.app.refusal import RefusalError
 from pipeline.masks.geometry import resize_mask
-from pipeline.masks.rle import decode_rle
+from pipeline.masks.rle import RleError, Runs, Shape, decode_rle, parse_runs
 
 LISTED = 3
 
 
 def read_truth(content: bytes, data_format: Format, image_id: str) -> Masks:
-    """The bytes of a CSV (RLE at the format's rle_shape) → masks (C×H×W) at the judged shape, read as `prepare` does.
+    """The bytes of a CSV → masks (C×H×W) at the judged shape, read as `prepare` does.
 
-    A CSV of one picture alone belongs to whatever the visitor calls it.
+    Its RLE is at the format's rle_shape, or at the judged shape, as submissions have it. A CSV of one picture alone
+    belongs to whatever the visitor calls it.
     """
     faults: list[Fault] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -40,8 +42,25 @@ def read_truth(content: bytes, data_format: Format, image_id: str) -> Masks:
         raise _refuse(mine)
     rows = table[table["image_id"] == name]
     rles = dict(zip(rows["class_name"], rows["rle"], strict=True))
-    masks = (decode_rle(rles.get(one, ""), data_format.rle_shape) for one in data_format.classes)
+    shape = find_shape(table["rle"], data_format)
+    masks = (decode_rle(rles.get(one, ""), shape) for one in data_format.classes)
     return np.stack([resize_mask(mask, data_format.judged_shape) for mask in masks])
+
+
+def find_shape(rles: Iterable[str], data_format: Format) -> Shape:
+    """In which of its two shapes a CSV was written: nothing drawn at the larger ends within the pixels of the smaller,
+    which are its first columns alone."""
+    ends = [int(starts[-1] + lengths[-1]) for starts, lengths in _runs(rles, data_format) if starts.size]
+    height, width = data_format.judged_shape
+    return data_format.judged_shape if ends and max(ends) <= height * width else data_format.rle_shape
+
+
+def _runs(rles: Iterable[str], data_format: Format) -> Iterator[Runs]:
+    for rle in rles:
+        try:
+            yield parse_runs(rle, data_format.rle_shape)
+        except RleError:  # of a picture that nobody asks for; one's own was checked before
+            continue
 
 
 def _refuse(faults: list[Fault]) -> RefusalError:

@@ -160,6 +160,14 @@ def test_a_table_that_is_no_truth_is_refused(client: httpx2.Client, picture: Pat
     assert client.put(f"/api/pictures/{bring(client, picture)}/truth", content=content).status_code == 422
 
 
+def test_a_submission_is_truth_too_though_it_is_written_smaller(client: httpx2.Client, picture: Path) -> None:
+    own, moves = bring(client, picture), every_pixel_from(60)
+    submission = client.post(f"/api/pictures/{own}/download/submission", json={"rules": moves}).content
+    client.put(f"/api/pictures/{own}/truth", content=submission)
+    assert decide(client, own, moves)["mean_dice"] == 1
+    assert decide(client, own, every_pixel_from(120))["mean_dice"] < 1
+
+
 def test_the_truth_of_one_picture_fits_whatever_its_name(client: httpx2.Client, picture: Path) -> None:
     content = "Image_Label,EncodedPixels\n" + four_rows("another.jpg", "1 1400")
     answer = client.put(f"/api/pictures/{bring(client, picture)}/truth", content=content.encode())
