@@ -1,7 +1,6 @@
 """Explain: the classifier and the holdout's judgements in, heat maps of the worst errors of presence out."""
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from pipeline.artifacts import Artifacts, writing
@@ -9,6 +8,7 @@ from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.heat import heat_name, write_heat
 from pipeline.evaluation.presence_errors import find_worst_errors
+from pipeline.evaluation.table_files import read_table
 from pipeline.inference.explain import Explainer
 from pipeline.inference.trained import member_paths
 from pipeline.json_file import read_json
@@ -21,9 +21,7 @@ def main(params: Explain, artifacts: Artifacts) -> None:
     calm_allocator()
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rules = Rules.model_validate(read_json(artifacts.tune.rules))
-    # Ids such as "0012345" or "nan" are text, whatever they look like.
-    text = {"image_id": str, "class_name": str}
-    judgements = pd.read_csv(artifacts.evaluate.tables / "judgements.csv", dtype=text, keep_default_na=False)
+    judgements = read_table(artifacts.evaluate.tables / "judgements.csv")
     errors = find_worst_errors(judgements, rules, params.worst)
 
     keys: list[tuple[str, str]] = list(zip(errors["image_id"], errors["class_name"], strict=True))

@@ -19,7 +19,7 @@ def parse_outputs(text: str) -> tuple[Output, ...]:
     >>> parse_outputs("masks, geojson")
     ('masks', 'geojson')
     """
-    wanted = {name.strip() for name in text.split(",")}
+    wanted = {name.strip() for name in text.split(",") if name.strip()}
     unknown = sorted(wanted.difference(OUTPUTS))
     if unknown:
         raise Mendable(f"--write: {', '.join(unknown)} is unknown; choose any of {', '.join(OUTPUTS)}")

@@ -113,7 +113,7 @@ def report(
     from pipeline.delivery.lines import write_line
     from pipeline.delivery.reporting import open_report
 
-    page = open_report(run, show=show)
+    page = open_report(run, show=show and not as_json)
     if as_json:
         write_line("report", page=str(page))
     else:

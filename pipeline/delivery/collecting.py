@@ -16,7 +16,7 @@ from pipeline.delivery.told import Told, image_id_of, tell
 from pipeline.masks.rle import Shape, decode_rle, parse_runs
 
 FAULT_COLUMNS = ("image_id", "fault")
-SUMMARY_COLUMNS = ("image_id", "class_name", "presence", "confidence", "mark", "area_share")
+SUMMARY_COLUMNS = ("image_id", "class_name", "presence", "present", "confidence", "mark", "area_share")
 UNSURE_MARK = "unsure"
 Writer = Callable[[Sequence[Any]], object]
 
@@ -35,7 +35,7 @@ def collect(plan: Plan) -> tuple[int, int]:
             mark = UNSURE_MARK if told.unsure else ""
             figures = (f"{value:.4f}" for value in (told.presence, told.confidence, told.area_share))
             presence, confidence, area_share = figures
-            row((image_id, told.class_name, presence, confidence, mark, area_share))
+            row((image_id, told.class_name, presence, int(told.present), confidence, mark, area_share))
     with table_writer(plan, "faults.csv", FAULT_COLUMNS) as row:
         counts: Counter[bool] = Counter()
         for one in read_shards(plan):
@@ -119,6 +119,7 @@ def table_writer(plan: Plan, name: str, columns: Sequence[str]) -> Iterator[Writ
 def whole_file(plan: Plan, name: str) -> Iterator[IO[str]]:
     """A file of the run's folder that appears once it is whole."""
     files, folder = fsspec.url_to_fs(plan.out)
-    with fsspec.open(f"{plan.out}/.{name}", "w", encoding="utf-8", newline="") as file:
+    # A file's name may be no UTF-8.
+    with fsspec.open(f"{plan.out}/.{name}", "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file
     files.mv(f"{folder}/.{name}", f"{folder}/{name}")

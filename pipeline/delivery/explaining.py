@@ -32,7 +32,7 @@ def explain_pictures(
     addresses = {PurePosixPath(address).name: address for address in find_pictures(pictures)}
     explainer = Explainer.open(classifier_checkpoints(model))
     wanted = choose_classes(explainer.facts.classes, class_names)
-    folder = HeatFolder.open(out, fingerprint(model))
+    folder = HeatFolder.open(out, fingerprint(model), addresses)
     todo = {image_id: names for image_id in addresses if (names := folder.missing(image_id, wanted))}
     faults = []
     with (

@@ -4,13 +4,14 @@ Rows are added as heat maps are drawn, so that a run that was killed goes on whe
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pipeline.artifacts import writing
 from pipeline.delivery.collecting import FAULT_COLUMNS
+from pipeline.delivery.shards import EXPLAINED
 from pipeline.evaluation.heat import heat_name, write_heat
 from pipeline.inference.explain import Heat
 from pipeline.json_file import read_json, write_json
@@ -28,12 +29,20 @@ class HeatFolder:
     """(image_id, class_name) → presence as it is written, of every heat map that lies there"""
 
     @classmethod
-    def open(cls, folder: Path, fingerprint: str) -> Self:
-        """A new folder, or one with heat maps of the same model; those of another one are refused."""
-        mark = folder / "explained.json"
-        if mark.is_file() and read_json(mark)["model"] != fingerprint:
+    def open(cls, folder: Path, fingerprint: str, addresses: Mapping[str, str]) -> Self:
+        """A new folder, or one with heat maps of the same model; those of another one, or of other pictures with the
+        same names (image_id → address), are refused."""
+        mark = folder / EXPLAINED
+        if (folder / "plan.json").exists():
+            raise Mendable(f"{folder} holds predictions, whose tables have the same names; choose another --out")
+        earlier: dict[str, Any] = read_json(mark) if mark.is_file() else {"model": fingerprint, "pictures": {}}
+        if earlier["model"] != fingerprint:
             raise Mendable(f"{folder} holds heat maps of another model; choose another folder with --out")
-        write_json(mark, {"model": fingerprint})
+        pictures = earlier["pictures"]
+        other = [name for name, address in addresses.items() if pictures.get(name, address) != address]
+        if other:
+            raise Mendable(f"{folder} holds heat maps of another {other[0]}; choose another folder with --out")
+        write_json(mark, {"model": fingerprint, "pictures": {**pictures, **addresses}})
         opened = cls(folder, dict(_read_summary(folder)))
         opened.write_summary()
         return opened

@@ -45,4 +45,4 @@ def write_rows(event: str, table: Path) -> None:
     """A line a row of a CSV."""
     with table.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            write_line(event, **row)
+            write_line(event, **{key: float(value) if key == "presence" else value for key, value in row.items()})

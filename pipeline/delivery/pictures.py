@@ -18,7 +18,7 @@ from pipeline.evaluation.store import Prediction
 from pipeline.inference.two_stage import TwoStage, decide_predictions, raw_presences
 from pipeline.masks.geometry import Image
 from pipeline.masks.rle import Mask, encode_rle
-from pipeline.masks.rule import Presences, Rules, judge_presence
+from pipeline.masks.rule import Rules, Verdict, judge_presence
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -35,6 +35,8 @@ class Decided(NamedTuple):
     """per class, that it is there"""
     confidences: tuple[float, ...] = ()
     """per class, that the decision whether it is there is right"""
+    present: tuple[bool, ...] = ()
+    """per class, whether it is there, as the rule decides"""
 
 
 @dataclass(frozen=True)
@@ -82,22 +84,24 @@ def predict_batch(model: TwoStage, pictures: Sequence[tuple[Image, Mask] | str])
 
 def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[Prediction | str]) -> list[Decided]:
     known = [one for one in predictions if not isinstance(one, str)]
-    each = iter(zip(decide_predictions(known, rules), *judge_predictions(known, rules), strict=True) if known else ())
+    each = iter(_judge(known, rules) if known else ())
     return [
         Decided(address, (), one) if isinstance(one, str) else _decided(address, *next(each))
         for address, one in zip(addresses, predictions, strict=True)
     ]
 
 
-def _decided(address: str, masks: npt.NDArray[np.bool_], chances: Presences, confidences: Presences) -> Decided:
+def _judge(predictions: Sequence[Prediction], rules: Rules) -> Iterator[tuple[npt.NDArray[np.bool_], Verdict]]:
+    """Masks and what is said of presence, picture by picture."""
+    verdicts = judge_presence(raw_presences(predictions), rules)
+    for masks, chance, present in zip(decide_predictions(predictions, rules), *verdicts, strict=True):
+        yield masks, Verdict(chance, present)
+
+
+def _decided(address: str, masks: npt.NDArray[np.bool_], verdict: Verdict) -> Decided:
     rles = tuple(map(encode_rle, masks))
-    return Decided(address, rles, "", tuple(map(float, chances)), tuple(map(float, confidences)))
-
-
-def judge_predictions(predictions: Sequence[Prediction], rules: Rules) -> tuple[Presences, Presences]:
-    """Chances and confidences, N×C each."""
-    verdict = judge_presence(raw_presences(predictions), rules)
-    return verdict.chance, verdict.confidence
+    figures = (tuple(values.tolist()) for values in (verdict.chance, verdict.confidence, verdict.present))
+    return Decided(address, rles, "", *figures)
 
 
 def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pipeline.artifacts import writing
 from pipeline.data.manifest import Facts
 from pipeline.delivery.choices import Choice
 from pipeline.inference.choosing import answer, find_fastest
@@ -101,9 +101,16 @@ def with_onnx(folder: Path) -> Path:
     kept = platformdirs.user_cache_path("nephoscope") / "models" / fingerprint(folder)[:16]
     if not kept.is_dir():
         tqdm.write(f"{folder}: preparing the model for this machine, which is done once", file=sys.stderr)
-        with writing(kept) as unfinished:
-            shutil.copytree(folder, unfinished)
-            add_onnx(unfinished)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as own:
+            made = Path(shutil.copytree(folder, Path(own) / "model"))
+            add_onnx(made)
+            # Another process may have been sooner, and be reading its own: then that one stays.
+            try:
+                made.rename(kept)
+            except OSError:
+                if not kept.is_dir():
+                    raise
     return kept
 
 

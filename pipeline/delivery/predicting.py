@@ -109,11 +109,15 @@ def find_pictures(given: Sequence[str]) -> list[str]:
 
 
 def _expand(given: str) -> list[str]:
-    files, path = fsspec.url_to_fs(given)
+    try:
+        files, path = fsspec.url_to_fs(given)
+    except ImportError as error:
+        raise Mendable(f"{given}: {error}") from None
     if files.isdir(path):
         found = [one for one in files.ls(path, detail=False) if PurePosixPath(one).suffix.lower() in ENDINGS]
     else:
-        found = files.glob(path) if any(mark in path for mark in "*?[") else [path] * files.exists(path)
+        # A file's own name may hold what means a pattern elsewhere.
+        found = [path] if files.exists(path) else files.glob(path) if any(mark in path for mark in "*?[") else []
     if not found:
         raise Mendable(f"{given}: no picture there; expected a JPEG or PNG, a folder of them, or a pattern")
     return [files.unstrip_protocol(one) if "://" in given else one for one in found]

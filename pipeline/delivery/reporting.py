@@ -24,4 +24,5 @@ def make_report(run: Path) -> None:
         raise Mendable(f"{run}: no page there; `python -m stages.report` in the folder of that run makes it")
     done = subprocess.run([sys.executable, "-m", "stages.report"], capture_output=True, text=True)
     if done.returncode:
-        raise Mendable(f"no page could be made: {done.stderr.strip().splitlines()[-1]}")
+        told = done.stderr.strip().splitlines() or ["it was killed"]
+        raise Mendable(f"no page could be made: {told[-1]}")

@@ -22,6 +22,8 @@ from pipeline.delivery.pictures import Decided
 from pipeline.mendable import Mendable
 
 UNFINISHED = ".unfinished-"
+EXPLAINED = "explained.json"
+"""What `nephoscope explain` leaves in its folder."""
 
 
 @dataclass(frozen=True)
@@ -47,34 +49,39 @@ class Plan:
 
     def begin(self) -> list[int]:
         """The shards that are still to be done. Results of other pictures or another model are refused; outputs that
-        an earlier run was not asked for are made of what it did."""
+        a done shard was not asked for are made of what it holds."""
         files, folder = fsspec.url_to_fs(self.out)
+        if files.exists(f"{folder}/{EXPLAINED}"):
+            raise Mendable(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
         for place in ("shards", *(output for output in self.outputs if output in FOLDERS)):
             files.makedirs(f"{folder}/{place}", exist_ok=True)
         name, mine = f"{folder}/plan.json", self._describe()
-        earlier = json.loads(files.cat_file(name)) if files.exists(name) else {"run": mine, "outputs": self.outputs}
-        if earlier["run"] != mine:
+        if files.exists(name) and json.loads(files.cat_file(name)) != mine:
             raise Mendable(f"{self.out} holds results of other pictures or another model; choose another folder")
-        found = [PurePosixPath(path) for path in files.ls(f"{folder}/shards", detail=False, refresh=True)]
+        write_whole(f"{self.out}/plan.json", json.dumps(mine).encode())
+        done = set(self._find_done())
+        for shard in done:
+            add_outputs(self, shard)
+        return sorted(set(range(len(self))) - done)
+
+    def _find_done(self) -> Iterator[int]:
+        files, folder = fsspec.url_to_fs(self.out)
+        try:
+            found = [PurePosixPath(path) for path in files.ls(f"{folder}/shards", detail=False, refresh=True)]
+        except FileNotFoundError:  # an object store has no empty folders
+            return
+        names = {path.name for path in found}
         for path in found:
             if path.name.startswith(UNFINISHED):  # left by a run that was killed
                 files.rm(str(path))
-        names = {path.name for path in found}
-        done = [shard for shard in range(len(self)) if PurePosixPath(self.path(shard)).name in names]
-        late = [output for output in self.outputs if output not in earlier["outputs"]]
-        for shard in done if late else ():
-            for one in read_shard(self, shard):
-                write_files(self, one, late)
-        outputs = [*earlier["outputs"], *late]
-        write_whole(f"{self.out}/plan.json", json.dumps({"run": mine, "outputs": outputs}).encode())
-        return sorted(set(range(len(self))) - set(done))
+        yield from (shard for shard in range(len(self)) if PurePosixPath(self.path(shard)).name in names)
 
     @property
     def format(self) -> Format:
         return FORMATS[self.format_name]
 
     def _describe(self) -> dict[str, object]:
-        listed = hashlib.sha256("\n".join(self.addresses).encode()).hexdigest()
+        listed = hashlib.sha256("\n".join(self.addresses).encode("utf-8", "surrogateescape")).hexdigest()
         return {"pictures": listed, "shard_size": self.shard_size, "model": self.fingerprint}
 
 
@@ -84,8 +91,18 @@ def write_shard(plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
     for one in decided:
         rows.append(one._asdict())
         write_files(plan, one, plan.outputs)
-    write_whole(plan.path(shard), json.dumps(rows).encode())
+    _write(plan, shard, rows, plan.outputs)
     return len(rows)
+
+
+def add_outputs(plan: Plan, shard: int) -> None:
+    """What a done shard was not asked for when it was done."""
+    content = _read(plan, shard)
+    late = [output for output in plan.outputs if output in FOLDERS and output not in content["outputs"]]
+    if late:
+        for one in read_shard(plan, shard):
+            write_files(plan, one, late)
+        _write(plan, shard, content["pictures"], [*content["outputs"], *late])
 
 
 def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> None:
@@ -103,14 +120,22 @@ def read_shards(plan: Plan) -> Iterator[Decided]:
 
 
 def read_shard(plan: Plan, shard: int) -> list[Decided]:
-    with fsspec.open(plan.path(shard), "r", encoding="utf-8") as file:
-        rows: list[dict[str, Any]] = json.load(file)
-    return [_read(**row) for row in rows]
+    return [_decided(**row) for row in _read(plan, shard)["pictures"]]
 
 
-def _read(address: str, fault: str, **figures: Any) -> Decided:
+def _decided(address: str, fault: str, **figures: Any) -> Decided:
     """JSON knows no tuples."""
     return Decided(address, fault=fault, **{name: tuple(values) for name, values in figures.items()})
+
+
+def _read(plan: Plan, shard: int) -> dict[str, Any]:
+    with fsspec.open(plan.path(shard), "r", encoding="utf-8") as file:
+        content: dict[str, Any] = json.load(file)
+    return content
+
+
+def _write(plan: Plan, shard: int, rows: Sequence[dict[str, Any]], outputs: Sequence[Output]) -> None:
+    write_whole(plan.path(shard), json.dumps({"outputs": outputs, "pictures": rows}).encode())
 
 
 def write_whole(address: str, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -34,31 +35,44 @@ def show_progress(done: int, total: int, doing: str = "predict") -> Iterator[Cal
         yield lambda count: bar.advance(task, count)
 
 
+@dataclass
+class Tally:
+    """What is counted of a class, however many pictures there are."""
+
+    pictures: int = 0
+    found: int = 0
+    unsure: int = 0
+    area_shares: float = 0.0
+
+    def add(self, told: Told) -> None:
+        self.pictures += 1
+        self.found += bool(told.rle)
+        self.unsure += told.unsure
+        self.area_shares += told.area_share
+
+
 def show_pictures(pictures: Iterator[Decided], format: Format) -> None:  # noqa: A002
     """In how many pictures each class was found; on stderr, what could not be read."""
-    told: dict[str, list[Told]] = {name: [] for name in format.classes}
-    faults: list[tuple[str, str]] = []
-    for one in pictures:
-        if one.fault:
-            faults.append((image_id_of(one), one.fault))
-        else:
-            for each in tell(one, format):
-                told[each.class_name].append(each)
-    if any(told.values()):
-        Console().print(_table(told))
+    tallies = {name: Tally() for name in format.classes}
     errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    for image_id, fault in faults[:MOST_FAULTS]:
-        errors.print(f"set aside: {image_id}: {fault}", style="red")
-    if len(faults) > MOST_FAULTS:
-        errors.print(f"… and {len(faults) - MOST_FAULTS} more", style="red")
+    faults = 0
+    for one in pictures:
+        for told in [] if one.fault else tell(one, format):
+            tallies[told.class_name].add(told)
+        faults += bool(one.fault)
+        if one.fault and faults <= MOST_FAULTS:
+            errors.print(f"set aside: {image_id_of(one)}: {one.fault}", style="red")
+    if faults > MOST_FAULTS:
+        errors.print(f"… and {faults - MOST_FAULTS} more", style="red")
+    if tallies[format.classes[0]].pictures:
+        Console().print(_table(tallies))
 
 
-def _table(told: Mapping[str, list[Told]]) -> Table:
+def _table(tallies: Mapping[str, Tally]) -> Table:
     table = Table("class")
     for heading in ("found in", "unsure in", "mean share of the picture"):
         table.add_column(heading, justify="right")
-    for name, each in told.items():
-        found, unsure = sum(bool(one.rle) for one in each), sum(one.unsure for one in each)
-        share = sum(one.area_share for one in each) / len(each)
-        table.add_row(name, f"{found} of {len(each)}", str(unsure), f"{share:.1%}")
+    for name, one in tallies.items():
+        share = one.area_shares / one.pictures
+        table.add_row(name, f"{one.found} of {one.pictures}", str(one.unsure), f"{share:.1%}")
     return table

@@ -16,6 +16,8 @@ class Told:
     class_name: str
     presence: float
     """The chance that the class is there."""
+    present: bool
+    """As the rule decides, which goes for Dice and may say no to what is likelier than not."""
     confidence: float
     """The chance that the decision whether it is there is right."""
     unsure: bool
@@ -36,10 +38,13 @@ def tell(one: Decided, format: Format) -> list[Told]:  # noqa: A002 - the word o
         Told(
             name,
             round(chance, 4),
+            present,
             round(confidence, 4),
             confidence < SURE,
             round(float(parse_runs(rle, format.judged_shape)[1].sum()) / (height * width), 4),
             rle,
         )
-        for name, rle, chance, confidence in zip(format.classes, one.rles, one.chances, one.confidences, strict=True)
+        for name, rle, chance, present, confidence in zip(
+            format.classes, one.rles, one.chances, one.present, one.confidences, strict=True
+        )
     ]

@@ -51,6 +51,7 @@ def test_heat_maps_and_pages_are_told_in_lines(finished: Artifacts, tmp_path: Pa
     begin, *_, heat_map, fault, end = lines(done.stdout)
     assert begin == {"event": "progress", "done": 0, "total": 2}
     assert (heat_map["event"], heat_map["file"]) == ("heat_map", f"{first.name}_Fish.jpg")
+    assert isinstance(heat_map["presence"], float)
     assert fault == {"event": "fault", "image_id": "zz.jpg", "fault": "the file is empty"}
     assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "faulty": 1}
     assert done.exit_code == 1
@@ -96,6 +97,6 @@ def test_help_teaches_without_waiting_for_torch() -> None:
 
 
 def test_outputs_are_chosen_by_name() -> None:
-    assert parse_outputs("coco,masks") == ("masks", "coco")
+    assert parse_outputs("coco,masks,") == ("masks", "coco")
     with pytest.raises(Mendable, match=f"pngs is unknown; choose any of {', '.join(OUTPUTS)}"):
         parse_outputs("pngs")

@@ -1,15 +1,19 @@
 """Prediction in shards: what was done is kept, what was not is done, and nothing twice."""
 
 import json
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from pycocotools.coco import COCO
 
+from pipeline.delivery.choices import Output
 from pipeline.delivery.collecting import collect
+from pipeline.delivery.heat_folder import HeatFolder
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.predicting import find_pictures
 from pipeline.delivery.shards import UNFINISHED, Plan, read_shards, write_shard
@@ -27,7 +31,7 @@ def decide(plan: Plan, shard: int) -> list[Decided]:
 
 
 def decided(address: str, rles: tuple[str, ...]) -> Decided:
-    return Decided(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75))
+    return Decided(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75), (True, True, False, True))
 
 
 def test_the_last_shard_holds_what_is_left(tmp_path: Path) -> None:
@@ -76,7 +80,7 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "faults.csv").to_numpy().tolist() == [["2.jpg", "the file is empty"]]
     assert [one.address for one in read_shards(one)] == list(PICTURES)
     summary = pd.read_csv(tmp_path / "summary.csv", keep_default_na=False).set_index(["image_id", "class_name"])
-    assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 0.9, "", round(2 / (350 * 525), 4)]
+    assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 1, 0.9, "", round(2 / (350 * 525), 4)]
     assert summary.loc[("0.jpg", "Flower"), "mark"] == "unsure"
     assert len(summary) == 16
 
@@ -103,6 +107,47 @@ def test_a_finished_run_makes_further_outputs_of_what_it_did(tmp_path: Path) -> 
     outlines = json.loads((tmp_path / "geojson" / "3.jpg.geojson").read_text("utf-8"))
     assert [one["properties"]["class_name"] for one in outlines["features"]] == ["Fish", "Sugar"]
     assert outlines["features"][0]["properties"]["presence"] == 0.9
+
+
+def test_nothing_is_lost_when_every_run_asks_for_something_else(tmp_path: Path) -> None:
+    def run(outputs: tuple[Output, ...], shards: int) -> None:
+        one = Plan(PICTURES, 2, str(tmp_path), "model", outputs=outputs)
+        for shard in one.begin()[:shards]:
+            write_shard(one, shard, decide(one, shard))
+
+    run(("masks",), 1)
+    run(("geojson",), 3)
+    run(("masks", "geojson"), 3)
+    assert len(list((tmp_path / "masks").iterdir())) == 2 * len(PICTURES)
+    assert len(list((tmp_path / "geojson").iterdir())) == len(PICTURES)
+
+
+def test_an_object_store_knows_no_empty_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryFileSystem, "makedirs", lambda *_, **__: None)
+    one = Plan(PICTURES, 2, "memory://bucket/out", "model")
+    assert one.begin() == [0, 1, 2]
+    write_shard(one, 1, decide(one, 1))
+    assert one.begin() == [0, 2]
+
+
+def test_heat_maps_and_predictions_keep_apart(tmp_path: Path) -> None:
+    HeatFolder.open(tmp_path / "heat", "model", {"a.jpg": "in/a.jpg"})
+    with pytest.raises(Mendable, match="holds heat maps"):
+        plan(tmp_path / "heat").begin()
+    plan(tmp_path / "masks").begin()
+    with pytest.raises(Mendable, match="holds predictions"):
+        HeatFolder.open(tmp_path / "masks", "model", {"a.jpg": "in/a.jpg"})
+    with pytest.raises(Mendable, match=r"holds heat maps of another a\.jpg"):
+        HeatFolder.open(tmp_path / "heat", "model", {"a.jpg": "other/a.jpg"})
+
+
+def test_names_that_are_no_unicode_are_predicted_like_others(tmp_path: Path) -> None:
+    name = os.fsdecode(b"wolke_\xfc.jpg")
+    one = Plan((name,), 2, str(tmp_path), "model", outputs=("submission", "coco"))
+    one.begin()
+    write_shard(one, 0, [decided(name, ("1 2", "", "", ""))])
+    assert collect(one) == (1, 0)
+    assert "wolke_\\udcfc.jpg_Fish,1 2" in (tmp_path / "submission.csv").read_text("utf-8")
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
@@ -134,6 +179,9 @@ def test_pictures_are_found_in_folders_and_by_patterns(tmp_path: Path) -> None:
     names = ["a.PNG", "b.jpg"]
     assert [Path(one).name for one in find_pictures([str(tmp_path)])] == names
     assert [Path(one).name for one in find_pictures([str(tmp_path / "*.jpg"), str(tmp_path / "a.PNG")])] == names
+    (tmp_path / "c[1].jpg").touch()
+    assert [Path(one).name for one in find_pictures([str(tmp_path / "c[1].jpg")])] == ["c[1].jpg"]
+    (tmp_path / "c[1].jpg").unlink()
     with pytest.raises(Mendable, match="no picture there"):
         find_pictures([str(tmp_path / "c.jpg")])
     (tmp_path / "more").mkdir()

@@ -36,7 +36,7 @@ async def read_file(request: Request, megabytes: float) -> tuple[str, bytes]:
         return "", await read_body(request, megabytes)
     # A form is read into a file on disk, not into memory: only its length needs a bound beforehand.
     length = request.headers.get("content-length", "")
-    if not length.isdigit():
+    if not length.isdigit() or "transfer-encoding" in request.headers:
         raise RefusalError(HTTPStatus.LENGTH_REQUIRED, "a form says how long it is (Content-Length)")
     if int(length) > round(megabytes * MEGABYTE) + FORM_EXTRA:
         await read_body(request, megabytes)  # refuses, once enough of it has come
@@ -44,6 +44,8 @@ async def read_file(request: Request, megabytes: float) -> tuple[str, bytes]:
         files = [one for one in form.values() if isinstance(one, UploadFile)]
         if not files:
             raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "the form holds no file; expected one picture")
+        if (files[0].size or 0) > round(megabytes * MEGABYTE):
+            _checked(b"", files[0].size or 0, megabytes)
         content = await files[0].read()
         return files[0].filename or "", _checked(content, len(content), megabytes)
 

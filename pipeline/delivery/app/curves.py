@@ -6,10 +6,10 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from pydantic import BaseModel
 
 from pipeline.artifacts import EvaluateFolder
+from pipeline.evaluation.table_files import read_table
 from pipeline.masks.rule import Rule
 
 ROUNDED = 1e-6
@@ -69,8 +69,8 @@ class Curves:
 
 
 def _read(folder: EvaluateFolder, kind: str, classes: tuple[str, ...]) -> tuple[ShownCurve, ...]:
-    points = pd.read_csv(folder.plots / f"{kind}.csv")
-    averages = pd.read_csv(folder.tables / f"{kind}.csv").set_index("class_name")["average_precision"]
+    points = read_table(folder.plots / f"{kind}.csv")
+    averages = read_table(folder.tables / f"{kind}.csv").set_index("class_name")["average_precision"]
     found = []
     for name in classes:
         rows = points[points["class_name"] == name].sort_values("threshold", ascending=False, kind="stable")

@@ -20,7 +20,7 @@ class Move(BaseModel):
     model_config = ConfigDict(extra="forbid")
     presence_threshold: float = Field(ge=0, le=NEVER)
     pixel_threshold: Level
-    min_area: int = Field(ge=0)
+    min_area: int = Field(ge=0, le=2**31 - 1)
 
 
 def move_rules(tuned: Rules, moves: Sequence[Move]) -> Rules:

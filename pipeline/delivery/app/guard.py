@@ -54,7 +54,7 @@ class Guard:
         if self._hosts is not None and _name_of(host) not in self._hosts:
             return f"this server is not {host!r}; `nephoscope serve --allow-host` lets a further name in"
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin.lower()).netloc != host
+        foreign = origin is not None and origin.lower().partition("://")[2] != host
         if method in CHANGING and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
             return "the request comes from another origin; only the server's own page and programs may send"
         return ""

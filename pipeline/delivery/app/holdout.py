@@ -6,7 +6,6 @@ from threading import Lock
 from typing import Self
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel
 
 from pipeline.artifacts import Artifacts
@@ -26,6 +25,7 @@ from pipeline.delivery.app.reading import (
 from pipeline.delivery.app.shelf import unknown_picture
 from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.table_files import read_table
 from pipeline.masks.geometry import Image, resize_image
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
@@ -108,9 +108,7 @@ class Holdout:
 
 def _read_rows(artifacts: Artifacts, classes: tuple[str, ...]) -> list[HoldoutRow]:
     """Worst first."""
-    judgements = pd.read_csv(
-        artifacts.evaluate.tables / "judgements.csv", dtype={"image_id": str}, keep_default_na=False
-    )
+    judgements = read_table(artifacts.evaluate.tables / "judgements.csv")
     tables = {
         name: judgements.pivot_table(index="image_id", columns="class_name", values=name)[list(classes)]
         for name in ("dice", "truth_area", "predicted_area")

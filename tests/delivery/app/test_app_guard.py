@@ -1,6 +1,7 @@
 """Who is let in: this server's own names, its own page, and programs."""
 
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,3 +89,25 @@ def test_answers_are_sent_at_once() -> None:
         accepted, _ = listening.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_form_of_unknown_length_is_not_taken(opened: Desk) -> None:
+    """Neither one that says a length and then goes on in chunks."""
+    boundary = "x"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'.encode()
+
+    def form() -> Iterator[bytes]:
+        yield head + bytes(1000)
+
+    with running(opened) as address:
+        for lying in ({}, {"content-length": "10"}):
+            headers = {"content-type": f"multipart/form-data; boundary={boundary}", "transfer-encoding": "chunked"}
+            answer = httpx2.post(f"{address}/api/predict", content=form(), headers=headers | lying)
+            assert answer.status_code in (400, 411)
+
+
+@pytest.mark.parametrize("origin", ["http://[x", "null", "http://elsewhere.example"])
+def test_odd_origins_are_foreign(opened: Desk, picture: Path, origin: str) -> None:
+    with running(opened) as address:
+        answer = httpx2.post(f"{address}/api/predict", content=picture.read_bytes(), headers={"origin": origin})
+    assert answer.status_code == 403

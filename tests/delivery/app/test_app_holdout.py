@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from pipeline.artifacts import Artifacts
-from pipeline.delivery.app.curves import Point, ShownCurve
+from pipeline.delivery.app.curves import Curves, Point, ShownCurve
 from pipeline.delivery.app.desk import Desk
+from pipeline.delivery.app.holdout import _read_rows
 from pipeline.delivery.app.options import Bounds
 from pipeline.delivery.app.serving import open_desk
 from pipeline.delivery.choices import SHIPPED
@@ -58,6 +59,22 @@ def test_a_moved_rule_moves_dice_and_the_point_on_the_curve(client: httpx2.Clien
         expected = rows[["recall", "precision"]].iloc[-1].to_dict()
         assert high["classes"][index]["pixel_point"] == expected
         assert low["classes"][index]["pixel_point"]["recall"] > expected["recall"]
+
+
+def test_classes_whose_names_are_numbers_are_read_as_names(tmp_path: Path) -> None:
+    run, classes = Artifacts(tmp_path), ("1", "2")
+    for folder in (run.evaluate.tables, run.evaluate.plots):
+        folder.mkdir(parents=True)
+    rows = [("a.jpg", name, 0.5, 9, 8) for name in classes]
+    columns = ["image_id", "class_name", "dice", "truth_area", "predicted_area"]
+    pd.DataFrame(rows, columns=columns).to_csv(run.evaluate.tables / "judgements.csv", index=False)
+    for kind in ("pixels", "presence"):
+        averages = pd.DataFrame({"class_name": classes, "average_precision": 0.5})
+        averages.to_csv(run.evaluate.tables / f"{kind}.csv", index=False)
+        points = pd.DataFrame({"class_name": classes, "threshold": 0.5, "recall": 1.0, "precision": 0.7})
+        points.to_csv(run.evaluate.plots / f"{kind}.csv", index=False)
+    assert [row.dices for row in _read_rows(run, classes)] == [[0.5, 0.5]]
+    assert [curve.at(0.5).precision for curve in Curves.read(run.evaluate, classes).pixels] == [0.7, 0.7]  # type: ignore[union-attr]
 
 
 def test_pictures_are_shown_with_their_truth(client: httpx2.Client, exported_run: Artifacts) -> None:

@@ -185,8 +185,11 @@ async function patiently(task, tries = TRIES) {
 
 async function compare(file) {
   if (!shown || shown.id.startsWith(OF_THE_RUN)) return complain("Open a picture of your own first; the CSV tells the truth about it.");
+  const picture = shown;
   try {
-    shown = await askJson(`/api/pictures/${shown.id}/truth`, { method: "PUT", body: file });
+    const told = await askJson(`/api/pictures/${picture.id}/truth`, { method: "PUT", body: file });
+    if (shown !== picture) return; // another one was opened meanwhile
+    shown = told;
     stage.showTruth(shown.truth);
     decide({ now: true });
   } catch (error) {
@@ -202,6 +205,7 @@ async function forget() {
     return complain(error.message, error.unreachable ? forget : null);
   }
   pictures = pictures.filter((each) => each.id !== gone);
+  if (shown?.id !== gone) return listPictures();
   shown = answer = null;
   patterns.clear();
   listPictures();
