@@ -13,11 +13,11 @@ import numpy as np
 
 from pipeline.delivery.shards import Plan, read_shards
 from pipeline.delivery.told import Told, image_id_of, tell
+from pipeline.evaluation.reliability import UNSURE_MARK
 from pipeline.masks.rle import Shape, decode_rle, parse_runs
 
 FAULT_COLUMNS = ("image_id", "fault")
 SUMMARY_COLUMNS = ("image_id", "class_name", "presence", "present", "confidence", "mark", "area_share")
-UNSURE_MARK = "unsure"
 Writer = Callable[[Sequence[Any]], object]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pipeline.artifacts import writing
 from pipeline.delivery.collecting import FAULT_COLUMNS
-from pipeline.delivery.shards import EXPLAINED
+from pipeline.delivery.shards import EXPLAINED, PLAN
 from pipeline.evaluation.heat import heat_name, write_heat
 from pipeline.inference.explain import Heat
 from pipeline.json_file import read_json, write_json
@@ -33,7 +33,7 @@ class HeatFolder:
         """A new folder, or one with heat maps of the same model; those of another one, or of other pictures with the
         same names (image_id → address), are refused."""
         mark = folder / EXPLAINED
-        if (folder / "plan.json").exists():
+        if (folder / PLAN).exists():
             raise Mendable(f"{folder} holds predictions, whose tables have the same names; choose another --out")
         earlier: dict[str, Any] = read_json(mark) if mark.is_file() else {"model": fingerprint, "pictures": {}}
         if earlier["model"] != fingerprint:

@@ -18,7 +18,7 @@ from pipeline.delivery.geojson import to_geojson
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.told import image_id_of, tell
 from pipeline.masks.geometry import resize_image
-from pipeline.masks.rle import decode_rle
+from pipeline.masks.rle import Mask, decode_rle
 
 Files = dict[str, bytes]
 """Content by file name."""
@@ -30,9 +30,14 @@ def encode_masks(one: Decided, format: Format) -> Files:  # noqa: A002
     files = {}
     for name, mask in zip(format.classes, decode_masks(one, format), strict=True):
         if mask.any():
-            _, content = cv2.imencode(".png", 255 * mask.view(np.uint8), [cv2.IMWRITE_PNG_BILEVEL, 1])
-            files[f"{image_id_of(one)}_{name}.png"] = content.tobytes()
+            files[f"{image_id_of(one)}_{name}.png"] = encode_mask(mask)
     return files
+
+
+def encode_mask(mask: Mask) -> bytes:
+    """A PNG, white on black, one bit a pixel."""
+    _, content = cv2.imencode(".png", 255 * mask.view(np.uint8), [cv2.IMWRITE_PNG_BILEVEL, 1])
+    return content.tobytes()
 
 
 def encode_overlay(one: Decided, format: Format) -> Files:  # noqa: A002

@@ -22,6 +22,7 @@ from pipeline.delivery.pictures import Decided
 from pipeline.mendable import Mendable
 
 UNFINISHED = ".unfinished-"
+PLAN = "plan.json"
 EXPLAINED = "explained.json"
 """What `nephoscope explain` leaves in its folder."""
 
@@ -55,10 +56,10 @@ class Plan:
             raise Mendable(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
         for place in ("shards", *(output for output in self.outputs if output in FOLDERS)):
             files.makedirs(f"{folder}/{place}", exist_ok=True)
-        name, mine = f"{folder}/plan.json", self._describe()
+        name, mine = f"{folder}/{PLAN}", self._describe()
         if files.exists(name) and json.loads(files.cat_file(name)) != mine:
             raise Mendable(f"{self.out} holds results of other pictures or another model; choose another folder")
-        write_whole(f"{self.out}/plan.json", json.dumps(mine).encode())
+        write_whole(f"{self.out}/{PLAN}", json.dumps(mine).encode())
         done = set(self._find_done())
         for shard in done:
             add_outputs(self, shard)

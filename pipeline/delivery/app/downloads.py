@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import cv2
-import numpy as np
-
 from pipeline.data.format import Format
 from pipeline.delivery.app.answers import tell_presences
 from pipeline.delivery.app.deciding import Decision
 from pipeline.delivery.geojson import to_geojson
+from pipeline.delivery.outputs import encode_mask
 from pipeline.delivery.submission import write_submission
 
 Kind = Literal["submission", "masks", "outlines"]
@@ -41,9 +39,7 @@ def write_pngs(_: Format, image_id: str, decision: Decision) -> File:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for class_name, mask in zip(decision.rules.classes, decision.masks, strict=True):
-            written, encoded = cv2.imencode(".png", 255 * mask.view(np.uint8), [cv2.IMWRITE_PNG_BILEVEL, 1])
-            assert written
-            archive.writestr(f"{_stem(image_id)}_{class_name}.png", encoded.tobytes())
+            archive.writestr(f"{_stem(image_id)}_{class_name}.png", encode_mask(mask))
     return File(f"{_stem(image_id)}-masks.zip", "application/zip", packed.getvalue())
 
 
