@@ -173,6 +173,10 @@ class Predict(Section):
     strongest_share: float = Field(
         0.1, gt=0, le=1, description="share of the visible pixels, strongest first, whose mean speaks for presence"
     )
+    classifiers: int | None = Field(
+        None, ge=1, description="so many, the first of those trained, see a new picture and are exported; null: all"
+    )
+    segmenters: int | None = Field(None, ge=1, description="the same for segmenters")
     batch_size: int = Field(16, ge=1, description="pictures computed at once")
     machine: Machine = Machine()
 

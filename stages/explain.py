@@ -10,7 +10,7 @@ from pipeline.evaluation.heat import heat_name, write_heat
 from pipeline.evaluation.presence_errors import find_worst_errors
 from pipeline.evaluation.table_files import read_table
 from pipeline.inference.explain import Explainer
-from pipeline.inference.trained import member_paths
+from pipeline.inference.trained import members_read
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.models.machine import calm_allocator
@@ -25,16 +25,17 @@ def main(params: Explain, artifacts: Artifacts) -> None:
     errors = find_worst_errors(judgements, rules, params.worst)
 
     keys: list[tuple[str, str]] = list(zip(errors["image_id"], errors["class_name"], strict=True))
-    draw_errors(keys, manifest, params, artifacts)
+    # Holdout pictures are new to all members, so those speak that see new pictures.
+    classifiers, _ = members_read(artifacts.train_classifier.members, artifacts.train_segmenter.members, rules.reading)
+    draw_errors(keys, manifest, Explainer.open(classifiers, params.machine), artifacts)
     with writing(artifacts.explain.table) as unfinished:
         errors.assign(file=[heat_name(*key) for key in keys]).to_csv(unfinished, index=False)
     print(f"{artifacts.explain.heat_maps}: {len(keys)} errors of presence")
 
 
-def draw_errors(keys: list[tuple[str, str]], manifest: Manifest, params: Explain, artifacts: Artifacts) -> None:
-    """A heat map per picture and class; holdout pictures were seen by no member, so all members speak."""
+def draw_errors(keys: list[tuple[str, str]], manifest: Manifest, explainer: Explainer, artifacts: Artifacts) -> None:
+    """A heat map per picture and class."""
     facts, cache = manifest.facts, Cache.open(artifacts.prepare.cache)
-    explainer = Explainer.open(member_paths(artifacts.train_classifier.members), params.machine)
     rows = {image_id: row for row, image_id in enumerate(manifest.images["image_id"])}
     with writing(artifacts.explain.heat_maps) as folder:
         folder.mkdir()

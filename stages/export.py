@@ -12,7 +12,7 @@ from pipeline.data.manifest import Manifest
 from pipeline.delivery.card import write_card
 from pipeline.delivery.portable import EXACT, compare, export_model, open_portable
 from pipeline.evaluation.table_files import read_tables
-from pipeline.inference.trained import member_paths
+from pipeline.inference.trained import members_read
 from pipeline.json_file import read_json, write_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
@@ -23,7 +23,7 @@ from pipeline.params import Export, Params
 def main(params: Export, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rules = Rules.model_validate(read_json(artifacts.tune.rules))
-    members = member_paths(artifacts.train_classifier.members), member_paths(artifacts.train_segmenter.members)
+    members = members_read(artifacts.train_classifier.members, artifacts.train_segmenter.members, rules.reading)
     rows = manifest.rows("holdout")[: params.checked_pictures]
     images = np.asarray(Cache.open(artifacts.prepare.cache).images[rows])
 

@@ -27,7 +27,12 @@ def predict_split(
     cache, facts = Cache.open(artifacts.prepare.cache), manifest.facts
     image_ids = manifest.images["image_id"].to_numpy()[rows].tolist()
     place = {int(row): index for index, row in enumerate(rows)}
-    reading = Reading(flips=params.flips, strongest_share=params.strongest_share)
+    reading = Reading(
+        flips=params.flips,
+        strongest_share=params.strongest_share,
+        classifiers=params.classifiers,
+        segmenters=params.segmenters,
+    )
     path = artifacts.predict.probabilities(split)
     store = writing_store(path, image_ids, facts.classes, facts.judged_shape, reading)
 

@@ -23,8 +23,10 @@ ALL_FOLDS = -1
 def open_two_stage(
     classifiers: Path, segmenters: Path, reading: Reading, machine: Machine, fold: int = ALL_FOLDS
 ) -> TwoStage:
-    """All members of both folders; with a fold, only those that never saw its pictures."""
-    paths = member_paths(classifiers, fold), member_paths(segmenters, fold)
+    """The members that see new pictures; with a fold, those that never saw its pictures."""
+    paths = members_read(classifiers, segmenters, reading)
+    if fold != ALL_FOLDS:
+        paths = members_of_fold(classifiers, fold), members_of_fold(segmenters, fold)
     data = [load_facts(path).data for members in paths for path in members]
     if any(facts != data[0] for facts in data):
         raise Mendable(
@@ -35,14 +37,31 @@ def open_two_stage(
     return TwoStage(data[0], classifier_engines, segmenter_engines, reading)
 
 
-def member_paths(folder: Path, fold: int = ALL_FOLDS) -> list[Path]:
-    """The checkpoints of a folder in a fixed order."""
-    paths = sorted(folder.glob("*.safetensors"))
-    members = [path for path in paths if fold == ALL_FOLDS or load_facts(path).fold == fold]
+def members_read(classifiers: Path, segmenters: Path, reading: Reading) -> tuple[list[Path], list[Path]]:
+    """Classifiers and segmenters that see new pictures."""
+    return _first(classifiers, reading.classifiers), _first(segmenters, reading.segmenters)
+
+
+def members_of_fold(folder: Path, fold: int) -> list[Path]:
+    members = [path for path in member_paths(folder) if load_facts(path).fold == fold]
     if not members:
-        which = "" if fold == ALL_FOLDS else f" of fold {fold}"
-        raise Mendable(f"{folder}: no trained member{which}; run the training stages first")
+        raise Mendable(f"{folder}: no trained member of fold {fold}; run the training stages first")
     return members
+
+
+def member_paths(folder: Path) -> list[Path]:
+    """The checkpoints of a folder in a fixed order."""
+    members = sorted(folder.glob("*.safetensors"))
+    if not members:
+        raise Mendable(f"{folder}: no trained member; run the training stages first")
+    return members
+
+
+def _first(folder: Path, wanted: int | None) -> list[Path]:
+    members = member_paths(folder)
+    if wanted is not None and wanted > len(members):
+        raise Mendable(f"{folder}: {len(members)} trained, and predict asks for {wanted}; ask for fewer or train more")
+    return members[:wanted]
 
 
 def predict_rows(

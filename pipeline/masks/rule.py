@@ -53,6 +53,9 @@ class Reading(BaseModel):
     """Views of a picture whose probabilities are averaged."""
     strongest_share: float = Field(0.1, gt=0, le=1)
     """Share of the visible pixels, strongest first, whose mean speaks for presence."""
+    classifiers: int | None = Field(None, ge=1)
+    """So many, the first of those trained, see a new picture; None: all."""
+    segmenters: int | None = Field(None, ge=1)
 
 
 class Rules(BaseModel):

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from pipeline.delivery.portable import EXACT, compare, fingerprint, open_portabl
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.evaluation.tables import OURS
 from pipeline.inference.two_stage import decide_predictions
-from pipeline.json_file import read_json
+from pipeline.json_file import read_json, write_json
 from pipeline.mendable import Mendable
 from pipeline.params import Export
 
@@ -73,6 +74,16 @@ def test_a_small_folder_makes_its_onnx_where_it_is_first_used(own_run: Artifacts
     times = {path.name: path.stat().st_mtime_ns for path in made.iterdir()}
     open_portable(folder, "onnx")
     assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == times
+
+
+def test_only_members_that_see_new_pictures_are_exported(own_run: Artifacts) -> None:
+    for folder in (own_run.train_classifier.members, own_run.train_segmenter.members):
+        shutil.copy(folder / "seed0.safetensors", folder / "seed1.safetensors")
+    rules = read_json(own_run.tune.rules)
+    write_json(own_run.tune.rules, {**rules, "reading": {**rules["reading"], "classifiers": 1}})
+    stages.export.main(Export(), own_run)
+    model = read_json(own_run.export.model / "model.json")
+    assert (len(model["classifiers"]), len(model["segmenters"])) == (1, 2)
 
 
 def test_half_the_bits_change_probabilities_by_little(own_run: Artifacts) -> None:

@@ -40,10 +40,16 @@ def test_the_batch_size_changes_nothing_but_rounding(finished: Artifacts, own_ru
     assert np.abs(after[0].levels.astype(int) - before[0].levels).max() <= 1
 
 
-def test_with_folds_rules_are_tuned_on_what_members_never_saw(tmp_path: Path) -> None:
+@pytest.fixture
+def folded_run(tmp_path: Path) -> Artifacts:
     params, artifacts = tiny_params(tmp_path, folds=2), Artifacts(tmp_path)
     run_until_trained(params, artifacts)
     stages.predict.main(params.predict, artifacts)
+    return artifacts
+
+
+def test_with_folds_rules_are_tuned_on_what_members_never_saw(folded_run: Artifacts) -> None:
+    artifacts = folded_run
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
     pool = manifest.tuning_rows()
@@ -53,11 +59,34 @@ def test_with_folds_rules_are_tuned_on_what_members_never_saw(tmp_path: Path) ->
     cache = Cache.open(artifacts.prepare.cache)
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
     for fold in (0, 1):
-        model = open_two_stage(*members, store.reading, params.predict.machine, fold)
+        model = open_two_stage(*members, store.reading, Predict().machine, fold)
         assert len(model.classifiers) == len(model.segmenters) == 1
         index = int(np.flatnonzero(manifest.images["fold"].to_numpy()[pool] == fold)[0])
         ((_, alone),) = predict_rows(model, cache, pool[index : index + 1], batch_size=1)
         assert alone.classifier == pytest.approx(store.raw.classifier[index], abs=1e-4)
+
+
+def test_of_many_members_a_few_can_see_new_pictures(folded_run: Artifacts) -> None:
+    rows = Manifest.load(folded_run.prepare.manifest, folded_run.prepare.images).rows("holdout")
+    cache, machine = Cache.open(folded_run.prepare.cache), Predict().machine
+    members = folded_run.train_classifier.members, folded_run.train_segmenter.members
+    everyone = ProbabilityStore.open(folded_run.predict.probabilities("validation")).raw.classifier
+
+    stages.predict.main(Predict(classifiers=1, segmenters=2), folded_run)
+    store = ProbabilityStore.open(folded_run.predict.probabilities("holdout"))
+    model = open_two_stage(*members, store.reading, machine)
+    assert (len(model.classifiers), len(model.segmenters)) == (1, 2)
+    first = open_two_stage(*members, store.reading, machine, fold=0)
+    ((_, alone),) = predict_rows(first, cache, rows[:1], batch_size=1)
+    assert store.raw.classifier[0] == pytest.approx(alone.classifier, abs=1e-4)
+    # What rules are tuned on stays: every picture by the members that never saw it.
+    tuned_on = ProbabilityStore.open(folded_run.predict.probabilities("validation"))
+    assert tuned_on.raw.classifier == pytest.approx(everyone, abs=1e-4)
+
+
+def test_more_members_than_were_trained_are_refused(own_run: Artifacts) -> None:
+    with pytest.raises(Mendable, match="1 trained, and predict asks for 2"):
+        stages.predict.main(Predict(segmenters=2), own_run)
 
 
 def test_without_trained_members_the_way_out_is_named(own_run: Artifacts) -> None:
