@@ -12,7 +12,8 @@ from whatever its change does not touch. Holdout is never looked at. One that wa
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,6 @@ from pipeline.masks.rule import presences
 from pipeline.params import Params
 from stages import train_classifier, train_segmenter
 from stages.predict import predict_split
-
-TRAINED = ("train_segmenter", "train_classifier")
 
 
 def main() -> None:
@@ -67,18 +66,39 @@ def run_experiment(given: argparse.Namespace) -> None:
     link(artifacts.prepare.folder, base / "artifacts" / "prepare" if base else given.prepared)
 
     before = Params.load(base / "params.yaml") if base else None
-    begin = time.monotonic()
+    seconds = dict.fromkeys(STAGES, 0.0)
     same = True
-    for name, stage in zip(TRAINED, (train_segmenter, train_classifier), strict=True):
-        trained = getattr(artifacts, name)
-        # What follows is another network, too: the classifier begins with the segmenter's encoder.
+    for name, stage in STAGES.items():
+        # What follows a change differs, too: the classifier begins with the segmenter's encoder.
         same &= before is not None and getattr(before, name) == getattr(params, name)
+        begin = time.monotonic()
         if base and same:
-            link(trained.folder, base / "artifacts" / name)
-        elif not trained.members.is_dir():
-            stage.main(getattr(params, name), artifacts)
-    training = time.monotonic() - begin
-    judge(params, artifacts, folder, training)
+            link(getattr(artifacts, name).folder, base / "artifacts" / name)
+        else:
+            stage(params, artifacts)
+        seconds[name] = time.monotonic() - begin
+    judge(params, artifacts, folder, sum(seconds[name] for name in TRAINED))
+
+
+def train(name: str, stage: Callable[[Any, Artifacts], None], params: Params, artifacts: Artifacts) -> None:
+    if not getattr(artifacts, name).members.is_dir():
+        stage(getattr(params, name), artifacts)
+
+
+def predict_validation(params: Params, artifacts: Artifacts) -> None:
+    if not artifacts.predict.probabilities("validation").exists():
+        artifacts.predict.folder.mkdir(exist_ok=True)
+        manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+        predict_split("validation", manifest.tuning_rows(), manifest, params.predict, artifacts)
+
+
+TRAINED = ("train_segmenter", "train_classifier")
+STAGES: dict[str, Callable[[Params, Artifacts], None]] = {
+    "train_segmenter": partial(train, "train_segmenter", train_segmenter.main),
+    "train_classifier": partial(train, "train_classifier", train_classifier.main),
+    "predict": predict_validation,
+}
+"""In the order in which they feed each other; each does nothing where its work is done."""
 
 
 def set_key(content: dict[str, Any], keys: list[str], value: Any) -> None:
@@ -95,8 +115,6 @@ def link(place: Path, target: Path) -> None:
 def judge(params: Params, artifacts: Artifacts, folder: Path, training: float) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rows = manifest.tuning_rows()
-    artifacts.predict.folder.mkdir(exist_ok=True)
-    predict_split("validation", rows, manifest, params.predict, artifacts)
     store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
     tuning = tune(store, Truth.load(artifacts.prepare.truth, manifest.facts), settings=params.tune)
     names = list(manifest.facts.classes)

@@ -29,7 +29,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
 
     with writing(artifacts.export.model) as unfinished:
         export_model(unfinished, *members, rules, half=params.half, with_onnx=params.with_onnx)
-        (unfinished / "card.md").write_text(describe(members, manifest, rules, artifacts), "utf-8")
+        (unfinished / "card.md").write_text(describe(members, manifest, rules, params.licence, artifacts), "utf-8")
         exported, _ = open_portable(unfinished, "onnx")
         original, _ = open_portable(unfinished, "torch", EXACT)
         agreement = compare(exported, original, images)
@@ -43,9 +43,11 @@ def main(params: Export, artifacts: Artifacts) -> None:
     print(f"{artifacts.export.model}: within {difference:.1e} of torch on {agreement.pictures} pictures")
 
 
-def describe(members: Sequence[Sequence[Path]], manifest: Manifest, rules: Rules, artifacts: Artifacts) -> str:
+def describe(
+    members: Sequence[Sequence[Path]], manifest: Manifest, rules: Rules, licence: str, artifacts: Artifacts
+) -> str:
     facts = [load_facts(path) for paths in members for path in paths]
-    return write_card(facts, manifest, rules, read_tables(artifacts.evaluate.tables))
+    return write_card(facts, manifest, rules, licence, read_tables(artifacts.evaluate.tables))
 
 
 if __name__ == "__main__":

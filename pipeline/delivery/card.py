@@ -15,9 +15,13 @@ SHOWN_SETTINGS = ("weights", "epochs", "batch_size", "loss", "label_smoothing", 
 
 
 def write_card(
-    members: Sequence[NetworkFacts], manifest: Manifest, rules: Rules, tables: Mapping[str, pd.DataFrame]
+    members: Sequence[NetworkFacts],
+    manifest: Manifest,
+    rules: Rules,
+    licence: str,
+    tables: Mapping[str, pd.DataFrame],
 ) -> str:
-    """Facts of all members, the data, the rules and the tables of an evaluation → the card, as Markdown."""
+    """Facts of all members, the data, the rules, its terms and the tables of an evaluation → the card, as Markdown."""
     pooled = tables["brier"][tables["brier"]["class_name"] == EVERY_CLASS]
     marks = tables["sureness"][tables["sureness"]["class_name"] == EVERY_CLASS]
     # The card is no page: what it quotes needs no escaping.
@@ -39,5 +43,6 @@ def write_card(
             marks=marks.to_dict("records"),
             rules=list(zip(rules.classes, rules.rules, strict=True)),
             reading=rules.reading,
+            licence=licence,
         )
     )

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from pipeline.delivery.page_drawing import Drawing
 from pipeline.delivery.page_tables import to_cell
 from pipeline.evaluation.figures import HIGHEST_PRECISION, Line, draw_curves
+from pipeline.evaluation.precision_recall import reached_at
 from pipeline.evaluation.svg import CLASS_STANDINS
 from pipeline.masks.rule import Rules
 
@@ -64,9 +65,8 @@ def show_pixel_curves(table: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -
 
 def point_at(curve: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
     """(recall, precision) where scores reach the threshold; thresholds of a curve descend."""
-    # Half a level of slack: level / 255 came back from a text file.
-    reached = curve[curve["threshold"] >= threshold - 0.5 / 255]
-    return (float(reached["recall"].iloc[-1]), float(reached["precision"].iloc[-1])) if len(reached) else None
+    index = reached_at(curve["threshold"].to_numpy(float), threshold)
+    return None if index is None else (float(curve["recall"].iloc[index]), float(curve["precision"].iloc[index]))
 
 
 def _known(point: tuple[float, float]) -> tuple[float, float] | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-MISSED, FALSE_ALARM, POOR_OVERLAP, RIGHT = "missed class", "false alarm", "poor overlap", "right"
+MISSED, FALSE_ALARM, POOR_OVERLAP, RIGHT = "missed", "false alarm", "poor overlap", "right"
 KINDS = {
     MISSED: "annotated, and nothing is predicted",
     FALSE_ALARM: "predicted, and nothing is annotated",

@@ -11,6 +11,9 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from pipeline.evaluation.judged import JudgedImage
 
+ROUNDED = 1e-6
+"""Curves stand on disk with six digits."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -30,6 +33,16 @@ class Curve:
     def table(self, class_name: str) -> pd.DataFrame:
         columns = {"threshold": self.threshold, "recall": self.recall, "precision": self.precision}
         return pd.DataFrame(columns).assign(class_name=class_name)
+
+
+def reached_at(thresholds: npt.NDArray[np.float64], threshold: float) -> int | None:
+    """The point of a curve that is everything from this threshold up; None above the highest, where nothing is.
+
+    >>> reached_at(np.array([0.9, 0.5, 0.1]), 0.4), reached_at(np.array([0.9, 0.5, 0.1]), 0.95)
+    (1, None)
+    """
+    reached = int(np.searchsorted(-thresholds, ROUNDED - threshold, side="right"))
+    return reached - 1 if reached else None
 
 
 def presence_curve(scores: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> Curve:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from pipeline.evaluation.kinds import FALSE_ALARM, MISSED
 from pipeline.masks.rule import Rules
 
 COLUMNS = ("image_id", "class_name", "presence", "truth", "predicted", "error")
-MISSED, FALSE_ALARM = "missed", "false alarm"
 
 
 def find_worst_errors(judgements: pd.DataFrame, rules: Rules, count: int) -> pd.DataFrame:

@@ -18,11 +18,11 @@ JUDGEMENTS = pd.DataFrame(
 
 
 def test_every_pair_of_picture_and_class_is_of_one_kind() -> None:
-    kinds = ["missed class", "false alarm", "poor overlap", "right", "rightly empty", "right"]
+    kinds = ["missed", "false alarm", "poor overlap", "right", "rightly empty", "right"]
     assert kinds_of(JUDGEMENTS).tolist() == kinds
 
 
 def test_kinds_are_counted_per_class_in_the_order_of_classes() -> None:
     counts = count_kinds(JUDGEMENTS)
-    assert list(counts) == ["class_name", "missed class", "false alarm", "poor overlap", "right", "rightly empty"]
+    assert list(counts) == ["class_name", "missed", "false alarm", "poor overlap", "right", "rightly empty"]
     assert counts.to_numpy().tolist() == [["Sugar", 1, 0, 1, 0, 1], ["Fish", 0, 1, 0, 2, 0]]

@@ -9,11 +9,9 @@ import numpy.typing as npt
 from pydantic import BaseModel
 
 from pipeline.artifacts import EvaluateFolder
+from pipeline.evaluation.precision_recall import reached_at
 from pipeline.evaluation.table_files import read_table
 from pipeline.masks.rule import Rule
-
-ROUNDED = 1e-6
-"""Thresholds stand in the tables with six digits."""
 
 
 class Point(BaseModel):
@@ -39,10 +37,8 @@ class ShownCurve:
 
     def at(self, threshold: float) -> Point | None:
         """Everything from this threshold up; None above the highest, where nothing is predicted."""
-        reached = int(np.searchsorted(-self.threshold, ROUNDED - threshold, side="right"))
-        if not reached:
-            return None
-        return Point(recall=self.recall[reached - 1], precision=self.precision[reached - 1])
+        index = reached_at(self.threshold, threshold)
+        return None if index is None else Point(recall=self.recall[index], precision=self.precision[index])
 
     def answer(self, tuned: float) -> CurveAnswer:
         """With the point of the tuned threshold."""
