@@ -35,7 +35,7 @@ from pipeline.delivery.predicting import predict_pictures
 from pipeline.inference.two_stage import FLIPS, TwoStage
 from pipeline.masks.geometry import resize_mask
 from pipeline.masks.rle import decode_rle
-from pipeline.masks.rule import Flip, RawPresences, Rules, presences, strongest_mean
+from pipeline.masks.rule import Flip, RawPresences, Rule, Rules, presences, rules_of_picture, strongest_mean
 from pipeline.models.checkpoint import load_checkpoint
 from pipeline.models.machine import calm_allocator, count_cores
 
@@ -141,10 +141,10 @@ def predict_one_plainly(model: TwoStage, rules: Rules, path: str, steps: Steps) 
     scores, maps = clocked(
         NETWORKS, lambda: [average_plainly(model, kind, image) for kind in (model.classifiers, model.segmenters)]
     )
-    levels, presence = clocked(NETWORKS, lambda: to_levels_plainly(model, rules, image, scores, maps))
+    levels, presence, own = clocked(NETWORKS, lambda: to_levels_plainly(model, rules, image, scores, maps))
     return tuple(clocked(RULE, lambda: [
         loop_encode(loop_decide(score, level, rule))
-        for score, level, rule in zip(presence, levels, rules.rules, strict=True)
+        for score, level, rule in zip(presence, levels, own, strict=True)
     ]))  # fmt: skip
 
 
@@ -164,13 +164,14 @@ def run(network: torch.nn.Module, image: np.ndarray, flip: Flip) -> np.ndarray:
 
 def to_levels_plainly(
     model: TwoStage, rules: Rules, image: np.ndarray, scores: np.ndarray, maps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Levels (C×H×W), 0 where nobody saw, and presences (C)."""
+) -> tuple[np.ndarray, np.ndarray, tuple[Rule, ...]]:
+    """Levels (C×H×W), 0 where nobody saw, presences (C), and the rules as they hold for this picture."""
     rows, columns = model.facts.judged_shape
     levels = np.stack([np.round(255 * cv2.resize(one, (columns, rows))).astype(np.uint8) for one in maps])
     visible = resize_mask(find_visible(image, model.facts.nodata), model.facts.judged_shape)
     strongest = strongest_mean(levels, visible, rules.reading.strongest_share)
-    return levels * visible, presences(RawPresences(scores[None], strongest[None]), rules)[0]
+    presence = presences(RawPresences(scores[None], strongest[None]), rules)[0]
+    return levels * visible, presence, rules_of_picture(rules, strongest)
 
 
 def read_truths(folder: Path) -> dict[str, np.ndarray]:

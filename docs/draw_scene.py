@@ -35,7 +35,7 @@ def main(artifacts: Artifacts, image_id: str | None) -> None:
     file = manifest.images.set_index("image_id").loc[image_id, "file"]
     image = read_resized(artifacts.synthesize.dataset / str(file), rules.judged_shape)
     found = store[index]
-    decided = decide_masks(presences(store.raw, rules)[index], found.levels, found.visible, rules)
+    decided = decide_masks(presences(store.raw, rules)[index], found.strongest, found.levels, found.visible, rules)
     everything = np.ones(rules.judged_shape, bool)
     panels = [image, *(draw_overlay(image, masks, everything) for masks in (truth.masks(image_id), decided))]
     white = np.full((image.shape[0], GAP, 3), 255, np.uint8)

@@ -205,6 +205,11 @@ class Tune(Section):
         description="pixel: pixel threshold alone; area: + minimum area; presence: + presence threshold; "
         "seed, core: that + a seed threshold, or a core. Searched: cross-fitting decides",
     )
+    follow_strongest: Annotated[float, Field(ge=0)] | Searched = Field(
+        "searched",
+        description="how far pixel, seed and core thresholds follow a picture's own strongest pixels: threshold × "
+        "strongest ** this; 0: not at all",
+    )
     force_strongest: bool | Searched = Field(
         "searched", description="where no class passes its presence threshold, the strongest does"
     )

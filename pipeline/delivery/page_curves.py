@@ -56,11 +56,16 @@ def show_presence_curves(table: pd.DataFrame, curves: pd.DataFrame) -> Plot:
 
 def show_pixel_curves(table: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> Plot:
     lines = [
-        Line(name, point_at(curves[curves["class_name"] == name], rule.pixel_threshold / 255))
+        Line(name, None if rules.follow_strongest else point_at(_of(name, curves), rule.pixel_threshold / 255))
         for name, rule in zip(rules.classes, rules.rules, strict=True)
     ]
-    caption = "Pixels: precision over recall; a dot is the tuned pixel threshold alone, before area and presence"
+    dots = "; a dot is the tuned pixel threshold alone, before area and presence"
+    caption = f"Pixels: precision over recall{'' if rules.follow_strongest else dots}"
     return _plot("pixels", "Pixels", caption, table, curves, lines, levels=True)
+
+
+def _of(class_name: str, curves: pd.DataFrame) -> pd.DataFrame:
+    return curves[curves["class_name"] == class_name]
 
 
 def point_at(curve: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
@@ -86,7 +91,7 @@ def _plot(
     data = {
         "axes": axes_box(figure),
         "levels": levels,
-        "curves": [curve_data(line, curves[curves["class_name"] == line.class_name]) for line in lines],
+        "curves": [curve_data(line, _of(line.class_name, curves)) for line in lines],
     }
     return Plot(name, title, drawing, keys, data)
 

@@ -90,8 +90,9 @@ class Gallery:
 
     def _show(self, image_id: str, source: str) -> Shown:
         index, shape = self.judged.store.image_ids.index(image_id), gallery_shape(self.rules.judged_shape)
-        judged, presence = self.judged[index], presences(self.judged.raw, self.rules)[index]
-        predicted = decide_masks(presence, judged.levels, judged.visible, self.rules)
+        judged, raw = self.judged[index], self.judged.raw
+        presence, strongest = presences(raw, self.rules)[index], raw.strongest[index]
+        predicted = decide_masks(presence, strongest, judged.levels, judged.visible, self.rules)
         rows = self.judgements[self.judgements["image_id"] == image_id]
         overlays = tuple(self._overlays(rows, judged.truth, predicted, shape))
         return Shown(image_id, float(rows["dice"].mean()), source, shape, overlays)

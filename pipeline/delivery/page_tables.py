@@ -107,7 +107,8 @@ def show_rules(rules: Rules) -> Table:
         rows.append(row)
     height, width = rules.judged_shape
     caption = f"The rule of every class; areas are pixels at {height} × {width}"
-    return Table.of_cells(caption, list(rows[0]), [list(row.values()) for row in rows], note=_presence_note(rules))
+    note = " ".join([_presence_note(rules), *_following_note(rules)])
+    return Table.of_cells(caption, list(rows[0]), [list(row.values()) for row in rows], note=note)
 
 
 def _shown_from(threshold: float) -> str:
@@ -120,6 +121,13 @@ def _presence_note(rules: Rules) -> str:
     weight = rules.classifier_weight
     forced = "; where no class is present, the strongest is forced" if rules.force_strongest else ""
     return f"Presence is {100 * weight:.0f} % classifier and {100 - 100 * weight:.0f} % strongest pixels{forced}."
+
+
+def _following_note(rules: Rules) -> list[str]:
+    if not rules.follow_strongest:
+        return []
+    power = "" if rules.follow_strongest == 1 else f", to the power of {rules.follow_strongest:g}"
+    return [f"A picture's thresholds on pixels are these times the mean of its own strongest pixels{power}."]
 
 
 def level_cell(level: int | None) -> Cell:

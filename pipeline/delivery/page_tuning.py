@@ -23,6 +23,7 @@ PART_NAMES = {
 TRIAL_CAPTIONS = {
     "classifier_weight": "Share of the classifier in presence",
     "family": "Family of rules",
+    "follow_strongest": "How far thresholds on pixels follow a picture's strongest pixels (0: not, 1: in proportion)",
     "force_strongest": "Strongest class forced where no class is present",
 }
 HONEST = "cross-fitted"

@@ -1,6 +1,6 @@
 """Rules applied to judged pictures: Dice of every picture and class, step by step, and the areas behind it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 
 from pipeline.evaluation.judged import JudgedImage, JudgedImages
 from pipeline.masks.dice import dice_of_areas
-from pipeline.masks.rule import Presences, Rule, Rules, decide, presences
+from pipeline.masks.rule import Presences, Rule, Rules, decide, presences, rules_of_picture
 from pipeline.mendable import Mendable
 
 Step = Callable[[Rule], Rule]
@@ -111,18 +111,23 @@ def judge(judged: JudgedImages, rules: Rules) -> Judgement:
     if rules.reading != judged.reading:
         raise Mendable(f"rules were tuned on {rules.reading!r}, probabilities are {judged.reading!r}; rerun tune")
     presence, steps = presences(judged.raw, rules), steps_of(rules)
-    measure = delayed(lambda index: _measure(judged[index], presence[index], rules, tuple(steps.values())))
+    strongest = judged.raw.strongest
+    measure = delayed(
+        lambda index: _measure(
+            judged[index], presence[index], rules_of_picture(rules, strongest[index]), tuple(steps.values())
+        )
+    )
     areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(judged))))
     height, width = rules.judged_shape
     return Judgement(judged.image_ids, judged.classes, presence, areas, tuple(steps), height * width)
 
 
 def _measure(
-    image: JudgedImage, presence: npt.NDArray[np.float64], rules: Rules, steps: tuple[Step, ...]
+    image: JudgedImage, presence: npt.NDArray[np.float64], rules: Sequence[Rule], steps: Sequence[Step]
 ) -> npt.NDArray[np.int64]:
     """C×steps×3"""
-    areas = np.zeros((len(rules.classes), len(steps), 3), np.int64)
-    for index, rule in enumerate(rules.rules):
+    areas = np.zeros((len(rules), len(steps), 3), np.int64)
+    for index, rule in enumerate(rules):
         truth = image.truth[index]
         for row, step in zip(areas[index], steps, strict=True):
             predicted = decide(float(presence[index]), image.levels[index], image.visible, step(rule))

@@ -75,7 +75,7 @@ def fit_images(images: Images, shape: Shape) -> Images:
 def decide_predictions(predictions: Sequence[Prediction], rules: Rules) -> list[npt.NDArray[np.bool_]]:
     """Predictions → the masks (C×H×W) of each picture, by the same two functions that tuned and measured the rules."""
     each = zip(presences(raw_presences(predictions), rules), predictions, strict=True)
-    return [decide_masks(presence, one.levels, one.visible, rules) for presence, one in each]
+    return [decide_masks(presence, one.strongest, one.levels, one.visible, rules) for presence, one in each]
 
 
 def raw_presences(predictions: Sequence[Prediction]) -> RawPresences:

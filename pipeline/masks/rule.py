@@ -23,6 +23,8 @@ SURE = 2 / 3
 """Confidence below which a decision on presence is marked unsure: wrong more often than once in three."""
 NEVER = 2.0
 """A presence threshold that no presence reaches."""
+FAINTEST = 0.05
+"""Strongest pixels below this are followed no further down."""
 
 
 class Rule(BaseModel):
@@ -70,6 +72,8 @@ class Rules(BaseModel):
     classifier_calibrations: tuple[Calibration, ...]
     strongest_calibrations: tuple[Calibration, ...]
     force_strongest: bool = False
+    follow_strongest: float = Field(0, ge=0)
+    """How far thresholds on pixels follow a picture's own strongest pixels: threshold × strongest ** this; 0: not."""
     chance_calibrations: tuple[Calibration, ...] | None = None
     """From the fused presence to the chance that the class is there; what is decided does not depend on it."""
     rules: tuple[Rule, ...]
@@ -167,11 +171,39 @@ def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> M
 
 
 def decide_masks(
-    presence: npt.NDArray[np.float64], levels: Levels, visible: Mask, rules: Rules
+    presence: npt.NDArray[np.float64],
+    strongest: npt.NDArray[np.floating],
+    levels: Levels,
+    visible: Mask,
+    rules: Rules,
 ) -> npt.NDArray[np.bool_]:
-    """Presences (C) and levels (C×H×W) of one picture → its masks (C×H×W)."""
-    each = zip(presence, levels, rules.rules, strict=True)
+    """Presences, raw means of the strongest pixels (C each) and levels (C×H×W) of a picture → its masks (C×H×W)."""
+    each = zip(presence, levels, rules_of_picture(rules, strongest), strict=True)
     return np.stack([decide(float(score), level, visible, rule) for score, level, rule in each])
+
+
+def rules_of_picture(rules: Rules, strongest: npt.NDArray[np.floating]) -> tuple[Rule, ...]:
+    """The rules as they hold for a picture whose strongest pixels reach so far (C)."""
+    if not rules.follow_strongest:
+        return rules.rules
+    followed = follow(strongest, rules.follow_strongest)
+    return tuple(_at_levels(rule, levels) for rule, levels in zip(rules.rules, followed, strict=True))
+
+
+def _at_levels(rule: Rule, levels: npt.NDArray[np.int64]) -> Rule:
+    thresholds = {name: getattr(rule, name) for name in ("pixel_threshold", "seed_threshold", "core_threshold")}
+    return rule.model_copy(update={name: int(levels[one]) for name, one in thresholds.items() if one is not None})
+
+
+def follow(strongest: npt.NDArray[np.floating], power: float) -> npt.NDArray[np.int64]:
+    """Means of the strongest pixels (N) → the level (N×256) at which each threshold from 0 to 255 holds.
+
+    >>> follow(np.array([1.0, 0.25]), 0.5)[:, [0, 1, 100, 255]].tolist()
+    [[0, 1, 100, 255], [0, 1, 50, 128]]
+    """
+    # As precise as they are stored, so that the stored and the fresh are followed alike.
+    reached = np.maximum(np.asarray(strongest, np.float32), np.float32(FAINTEST)).astype(np.float64) ** power
+    return np.asarray(np.ceil(reached[:, None] * np.arange(256)), np.int64)
 
 
 def strongest_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:

@@ -16,7 +16,7 @@ from pipeline.evaluation.tuning.tune import tune
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json, write_json
 from pipeline.masks.dice import dice
-from pipeline.masks.rule import Reading, Rule, Rules, decide, presences
+from pipeline.masks.rule import Reading, Rule, Rules, decide_masks, presences
 from pipeline.params import Tune
 from tests.evaluation.scenes import write_judged
 
@@ -35,13 +35,12 @@ def rules(judged: Judged) -> Rules:
     return tune(judged.store, judged.truth, settings=SETTINGS).rules
 
 
-def test_what_is_measured_is_what_is_decided(judged: Judged, rules: Rules) -> None:
-    presence = presences(judged.raw, rules)
+@pytest.mark.parametrize("power", [0, 0.5])
+def test_what_is_measured_is_what_is_decided(judged: Judged, rules: Rules, power: float) -> None:
+    rules = rules.model_copy(update={"follow_strongest": power})
+    presence, strongest = presences(judged.raw, rules), judged.raw.strongest
     expected = [
-        [
-            dice(image.truth[c], decide(presence[i, c], image.levels[c], image.visible, rule))
-            for c, rule in enumerate(rules.rules)
-        ]
+        list(map(dice, image.truth, decide_masks(presence[i], strongest[i], image.levels, image.visible, rules)))
         for i, image in enumerate(judged)
     ]
     assert judge(judged, rules).dices == pytest.approx(np.array(expected))

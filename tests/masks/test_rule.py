@@ -14,7 +14,9 @@ from pipeline.masks.rule import (
     Rules,
     decide,
     decide_masks,
+    follow,
     presences,
+    rules_of_picture,
     strongest_mean,
 )
 
@@ -121,7 +123,37 @@ def test_forcing_never_makes_present_what_is_never_present() -> None:
     raw = RawPresences(np.array([[0.3, 0.4]]), np.zeros((1, 2)))
     never = (rule(presence_threshold=2), rule(presence_threshold=2))
     forced = presences(raw, rules(classifier_weight=1, force_strongest=True, rules=never))
-    assert not decide_masks(forced[0], np.stack([LEVELS, LEVELS]), ALL, rules(rules=never)).any()
+    assert not decide_masks(forced[0], np.zeros(2), np.stack([LEVELS, LEVELS]), ALL, rules(rules=never)).any()
+
+
+def test_thresholds_follow_the_strongest_pixels_of_a_picture() -> None:
+    seeded = rule(pixel_threshold=200, seed_threshold=240, core_threshold=220, core_area=3)
+    bright, dim = rules_of_picture(rules(rules=(seeded, rule()), follow_strongest=0.5), np.array([1.0, 0.25]))
+    assert bright == seeded
+    assert dim == rule(pixel_threshold=rule().pixel_threshold // 2)
+    (dim, _) = rules_of_picture(rules(rules=(seeded, rule()), follow_strongest=0.5), np.array([0.25, 1.0]))
+    assert (dim.pixel_threshold, dim.seed_threshold, dim.core_threshold, dim.core_area) == (100, 120, 110, 3)
+
+
+def test_nobody_follows_unless_asked() -> None:
+    assert rules_of_picture(rules(), np.array([0.1, 0.9])) == rules().rules
+
+
+def test_a_picture_half_as_bright_has_the_same_mask() -> None:
+    followed = rules(rules=(rule(pixel_threshold=150),) * 2, follow_strongest=1)
+    levels = np.stack([LEVELS, LEVELS // 2])
+    bright, dim = decide_masks(np.ones(2), np.array([0.8, 0.4]), levels, ALL, followed)
+    assert bright.any()
+    assert (bright == dim).all()
+
+
+@given(st.floats(0, 1), st.floats(0, 3))
+def test_followed_thresholds_stay_levels_in_their_order(strongest: float, power: float) -> None:
+    (levels,) = follow(np.array([strongest]), power)
+    assert levels[0] == 0
+    assert levels[1] >= 1
+    assert levels[255] <= 255
+    assert (np.diff(levels) >= 0).all()
 
 
 def test_rules_need_one_of_each_per_class() -> None:

@@ -1,6 +1,5 @@
 """The PR curves of a finished run, and the point on them that belongs to a threshold."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 from pipeline.artifacts import EvaluateFolder
 from pipeline.evaluation.precision_recall import reached_at
 from pipeline.evaluation.table_files import read_table
-from pipeline.masks.rule import Rule
+from pipeline.masks.rule import Rules
 
 
 class Point(BaseModel):
@@ -40,11 +39,10 @@ class ShownCurve:
         index = reached_at(self.threshold, threshold)
         return None if index is None else Point(recall=self.recall[index], precision=self.precision[index])
 
-    def answer(self, tuned: float) -> CurveAnswer:
-        """With the point of the tuned threshold."""
+    def answer(self, tuned: Point | None) -> CurveAnswer:
         average = None if np.isnan(self.average_precision) else self.average_precision
         recall, precision = self.recall.tolist(), self.precision.tolist()
-        return CurveAnswer(recall=recall, precision=precision, average_precision=average, tuned=self.at(tuned))
+        return CurveAnswer(recall=recall, precision=precision, average_precision=average, tuned=tuned)
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,19 @@ class Curves:
     pixels: tuple[ShownCurve, ...]
     presence: tuple[ShownCurve, ...]
 
-    def answer(self, tuned: Sequence[Rule]) -> dict[str, list[CurveAnswer]]:
-        pixels = [curve.answer(rule.pixel_threshold / 255) for curve, rule in zip(self.pixels, tuned, strict=True)]
-        presence = [curve.answer(rule.presence_threshold) for curve, rule in zip(self.presence, tuned, strict=True)]
-        return {"pixels": pixels, "presence": presence}
+    def answer(self, tuned: Rules) -> dict[str, list[CurveAnswer]]:
+        indices = range(len(tuned.classes))
+        return {
+            "pixels": [self.pixels[index].answer(self.pixel_point(index, tuned)) for index in indices],
+            "presence": [self.presence[index].answer(self.presence_point(index, tuned)) for index in indices],
+        }
+
+    def pixel_point(self, index: int, rules: Rules) -> Point | None:
+        """None where thresholds follow each picture: then no point of the curve is theirs."""
+        return None if rules.follow_strongest else self.pixels[index].at(rules.rules[index].pixel_threshold / 255)
+
+    def presence_point(self, index: int, rules: Rules) -> Point | None:
+        return self.presence[index].at(rules.rules[index].presence_threshold)
 
     @classmethod
     def read(cls, folder: EvaluateFolder, classes: tuple[str, ...]) -> Self:

@@ -111,7 +111,7 @@ def page_routes(desk: Desk) -> APIRouter:
 
     @router.get("/run/curves")
     def show_curves() -> dict[str, list[CurveAnswer]]:
-        return _given(desk.holdout).curves.answer(desk.rules.rules)
+        return _given(desk.holdout).curves.answer(desk.rules)
 
     return router
 
@@ -143,10 +143,10 @@ def _show(desk: Desk, picture: Picture, decision: Decision) -> ShownAnswer:
             score=decision.scores[index],
             outline=outlines[index],
             dice=dices[index],
-            pixel_point=curves.pixels[index].at(rule.pixel_threshold / 255) if curves else None,
-            presence_point=curves.presence[index].at(rule.presence_threshold) if curves else None,
+            pixel_point=curves.pixel_point(index, decision.rules) if curves else None,
+            presence_point=curves.presence_point(index, decision.rules) if curves else None,
         )
-        for index, (fields, rule) in enumerate(zip(tell_presences(decision), decision.rules.rules, strict=True))
+        for index, fields in enumerate(tell_presences(decision))
     ]
     known = [one for one in dices if one is not None]
     return ShownAnswer(classes=classes, mean_dice=float(np.mean(known)) if known else None)

@@ -4,7 +4,8 @@ An honest score of rules includes every decision on the way to them. So the stru
 that is left out, from rules tuned without a further one: pairs of folds are left out, and a pair serves both its folds.
 
 The share of the classifier is the middle of its plateau. Pixel threshold, minimum area and presence threshold are the
-usual family; another one, and forcing the strongest class, must be ahead by more than noise to take over.
+usual family; another one, following a picture's strongest pixels, and forcing its strongest class must be ahead by more
+than noise to take over.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -31,6 +32,7 @@ Held = frozenset[int]
 ALL_COUNT: Held = frozenset()
 FIXED_WEIGHTS = {"classifier": 1.0, "pixels": 0.0}
 SEARCHED_WEIGHTS = tuple(tenth / 10 for tenth in range(11))
+SEARCHED_FOLLOWING = (0.0, 0.5, 1.0)
 FEWEST_PER_FOLD = 2
 
 
@@ -39,7 +41,12 @@ class Structure(NamedTuple):
 
     classifier_weight: float = 0.5
     family: FamilyName = "presence"
+    follow_strongest: float = 0.0
     force_strongest: bool = False
+
+
+PARTS_OF_RULES = ("classifier_weight", "follow_strongest", "force_strongest")
+"""of a structure that stand in the rules by the same name; the family shows in what each rule has"""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class CrossFitting:
     """minimum areas tried"""
     folds: npt.NDArray[np.int64] = field(init=False)
     """N: the fold of every picture"""
+    _following: dict[float, Evidence] = field(init=False, default_factory=dict)
     _presences: dict[Held, Rules] = field(init=False, default_factory=dict)
     _rules: dict[tuple[Structure, Held], Rules] = field(init=False, default_factory=dict)
     _scored: dict[tuple[Structure, Held], Floats] = field(init=False, default_factory=dict)
@@ -90,7 +98,7 @@ class CrossFitting:
         dices = np.full((len(self.evidence), len(self.evidence.classes)), np.nan)
         for held, fit in zip(singles, fits[1:], strict=True):
             rows = np.isin(self.folds, list(held))
-            dices[rows] = self.evidence.dices(fit.rules)[rows]
+            dices[rows] = self.following(fit.rules.follow_strongest).dices(fit.rules)[rows]
         return CrossFitted(structures[0], tuple(trials[0]), fits[0], dices)
 
     def _check_goals(self, structure: Structure) -> None:
@@ -103,6 +111,12 @@ class CrossFitting:
         ):
             if goal:
                 goal.check(problem.cuts, weight, present[problem.order])
+
+    def following(self, power: float) -> Evidence:
+        """Evidence for rules of this `follow_strongest`."""
+        if power not in self._following:
+            self._following[power] = self.evidence.following(power)
+        return self._following[power]
 
     def grid(self, family: FamilyName) -> Grid:
         return FAMILIES[family](np.array(self.settings.pixel_thresholds), self.areas, self.settings)
@@ -133,12 +147,14 @@ class CrossFitting:
             searched = settings.classifier_weight == "searched"
             weights = SEARCHED_WEIGHTS if searched else (float(settings.classifier_weight),)
         families = self._families()
+        following = SEARCHED_FOLLOWING if settings.follow_strongest == "searched" else (settings.follow_strongest,)
         # A class forced present would break what a goal bounds.
         bound = any(self.goals)
         forcing = (False, True) if settings.force_strongest == "searched" else (settings.force_strongest,)
         return {
             "classifier_weight": (weights, pick_middle),
             "family": (families, partial(pick_unless_beaten, families.index(usual.family) if len(families) > 1 else 0)),
+            "follow_strongest": (following, partial(pick_unless_beaten, 0)),
             "force_strongest": ((False,) if bound else forcing, partial(pick_unless_beaten, 0)),
         }
 
@@ -169,10 +185,10 @@ class CrossFitting:
     def _fit(self, pairs: Sequence[tuple[Structure, Held]], *, thinned: bool) -> list[Fit]:
         """Rules of each structure, tuned without the folds that are held out; in the order of the pairs."""
         fits: dict[tuple[Structure, Held], Fit] = {}
-        for family, group in groupby(sorted(pairs, key=lambda pair: pair[0].family), lambda pair: pair[0].family):
+        for (family, power), group in groupby(sorted(pairs, key=_searched_together), _searched_together):
             members, grid = list(group), self.grid(family)
             found = fit_rules(
-                self.evidence,
+                self.following(power),
                 grid.thinned() if thinned else grid,
                 [self._presence(*pair) for pair in members],
                 [(~np.isin(self.folds, list(held))).astype(float) for _, held in members],
@@ -186,8 +202,8 @@ class CrossFitting:
         if held not in self._presences:
             counting = ~np.isin(self.folds, list(held))
             self._presences[held] = fit_presence(self.evidence, counting, calibrate=self.settings.calibrate)
-        part = {"classifier_weight": structure.classifier_weight, "force_strongest": structure.force_strongest}
-        return self._presences[held].model_copy(update=part)
+        rules = self._presences[held]
+        return rules.model_copy(update={part: getattr(structure, part) for part in PARTS_OF_RULES})
 
     def _out_of_fold(self, structure: Structure, outer: Held) -> Floats:
         """N×C; pictures of the outer folds stay NaN."""
@@ -202,8 +218,12 @@ class CrossFitting:
         if (structure, held) not in self._scored:
             rules = self._rules[structure._replace(force_strongest=False), held]
             forced = rules.model_copy(update={"force_strongest": structure.force_strongest})
-            self._scored[structure, held] = self.evidence.dices(forced)
+            self._scored[structure, held] = self.following(structure.follow_strongest).dices(forced)
         return self._scored[structure, held]
+
+
+def _searched_together(pair: tuple[Structure, Held]) -> tuple[FamilyName, float]:
+    return pair[0].family, pair[0].follow_strongest
 
 
 def borrowed(settings: Tune) -> float:

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from pipeline.evaluation.judged import JudgedImages
 from pipeline.evaluation.tuning.gains import gains_of_cell
 from pipeline.masks.rle import Shape
-from pipeline.masks.rule import RawPresences, Reading, Rule, Rules, presences
-from pipeline.masks.spans import Spans, find_spans
+from pipeline.masks.rule import RawPresences, Reading, Rule, Rules, follow, presences
+from pipeline.masks.spans import FIRST, LAST, PEAK, Spans, find_spans
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -41,6 +41,20 @@ class ClassEvidence:
         spans = [self.spans[self.starts[index] : self.starts[index + 1]] for index in indices]
         starts = np.cumsum([0, *(len(one) for one in spans)])
         return type(self)(np.concatenate(spans), starts, self.truth_area[indices], self.reach[indices])
+
+    def held_at(self, levels: Ints) -> Self:
+        """The same, each threshold (0 to 255) holding at the level (N×256, ascending) that a picture has for it."""
+        thresholds = np.arange(256)
+        lowest = np.stack([np.searchsorted(row, thresholds, "left") for row in levels])
+        highest = np.stack([np.searchsorted(row, thresholds, "right") - 1 for row in levels])
+        picture = np.repeat(np.arange(len(levels)), np.diff(self.starts))
+        spans = self.spans.copy()
+        spans[:, FIRST] = lowest[picture, self.spans[:, FIRST]]
+        spans[:, LAST] = highest[picture, self.spans[:, LAST]]
+        spans[:, PEAK] = highest[picture, self.spans[:, PEAK]]
+        stands = spans[:, FIRST] <= spans[:, LAST]
+        starts = np.append(0, np.cumsum(np.bincount(picture[stands], minlength=len(levels))))
+        return type(self)(spans[stands], starts, self.truth_area, np.take_along_axis(self.reach, levels, axis=1))
 
     def shown_gains(self, rule: Rule) -> Floats:
         """N: what showing the mask of every picture gains over leaving it empty, in Dice; the gate is not asked."""
@@ -71,6 +85,13 @@ class Evidence:
         """The same of some of the pictures."""
         raw = RawPresences(self.raw.classifier[indices], self.raw.strongest[indices])
         return replace(self, raw=raw, of_class=tuple(one.take(indices) for one in self.of_class))
+
+    def following(self, power: float) -> Self:
+        """The same, thresholds on pixels following every picture's strongest pixels (`Rules.follow_strongest`)."""
+        if not power:
+            return self
+        each = zip(self.of_class, self.raw.strongest.T, strict=True)
+        return replace(self, of_class=tuple(one.held_at(follow(strongest, power)) for one, strongest in each))
 
     def dices(self, rules: Rules) -> Floats:
         """N×C: the Dice of every picture and class by these rules, as judging finds it."""

@@ -116,7 +116,8 @@ def _areas(evidence: Evidence, settings: Tune) -> npt.NDArray[np.int64]:
 
 
 def _tell(crossfitting: CrossFitting, found: CrossFitted) -> Tuning:
-    evidence, settings, grid = crossfitting.evidence, crossfitting.settings, crossfitting.grid(found.structure.family)
+    settings, grid = crossfitting.settings, crossfitting.grid(found.structure.family)
+    evidence = crossfitting.following(found.structure.follow_strongest)
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
     rules, choices = found.fit
     problems = pose(evidence, grid, rules, np.ones(len(evidence)), crossfitting.goals)
@@ -124,7 +125,7 @@ def _tell(crossfitting: CrossFitting, found: CrossFitted) -> Tuning:
         delayed(map_surface)(of_class, grid.thinned(), problem)
         for of_class, problem in zip(evidence.of_class, problems, strict=True)
     )
-    ends = threshold_ends(_resampled(crossfitting, rules, grid.thinned()), bootstrap)
+    ends = threshold_ends(_resampled(crossfitting, evidence, rules, grid.thinned()), bootstrap)
     tuned = evidence.dices(rules)
     tables = {
         "estimates": estimate_table(tuned, found.dices, rules.classes, bootstrap),
@@ -137,9 +138,9 @@ def _tell(crossfitting: CrossFitting, found: CrossFitted) -> Tuning:
     return Tuning(_with_chances(rules, evidence), tables, tuned, found.dices)
 
 
-def _resampled(crossfitting: CrossFitting, rules: Rules, grid: Grid) -> list[Rules]:
+def _resampled(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid: Grid) -> list[Rules]:
     """The rules that resampled pictures would have led to; their structure and calibrations stay."""
-    settings, evidence = crossfitting.settings, crossfitting.evidence
+    settings = crossfitting.settings
     resamples = Bootstrap(settings.resamples, settings.confidence, settings.seed).weights(len(evidence))
     fitted, weights = [rules] * settings.resamples, list(resamples * len(evidence))
     fits = fit_rules(evidence, grid, fitted, weights, crossfitting.goals, borrowed(settings))

@@ -127,7 +127,8 @@ def test_a_point_takes_in_everything_from_its_threshold_up(threshold: float, rea
 
 def test_a_curve_of_a_class_without_positives_is_unknown() -> None:
     nothing = np.zeros(0)
-    answer = ShownCurve(nothing, nothing, nothing, float("nan")).answer(0.5)
+    curve = ShownCurve(nothing, nothing, nothing, float("nan"))
+    answer = curve.answer(curve.at(0.5))
     assert (answer.recall, answer.average_precision, answer.tuned) == ([], None, None)
 
 

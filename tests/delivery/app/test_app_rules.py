@@ -34,7 +34,8 @@ def prediction(opened: Desk, picture: Path) -> Prediction:
 
 def masks_by(rules: Rules, moves: list[dict[str, float]], prediction: Prediction) -> np.ndarray:
     moved = move_rules(rules, [Move(**move) for move in moves])
-    return decide_masks(presences(raw_presences([prediction]), moved)[0], prediction.levels, prediction.visible, moved)
+    presence = presences(raw_presences([prediction]), moved)[0]
+    return decide_masks(presence, prediction.strongest, prediction.levels, prediction.visible, moved)
 
 
 @pytest.mark.parametrize(("level", "min_area"), [(1, 0), (60, 0), (60, 5000), (200, 0)])

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.evaluation.judgement import judge
 from pipeline.evaluation.tuning.evidence import gather
 from pipeline.evaluation.tuning.families import FAMILIES, NO_CORE, Grid
+from pipeline.evaluation.tuning.fitting import fit_presence
 from pipeline.evaluation.tuning.gains import tabulate
 from pipeline.evaluation.tuning.plateau import choose, map_surface
 from pipeline.evaluation.tuning.search import Problem, find_cuts
@@ -41,6 +43,26 @@ def test_every_cell_holds_the_dice_of_the_decided_mask(seed: int, height: int, w
         shown, empty = plain_dices(judged, 0, np.ones(2), rule), one.truth_area == 0
         assert gains[:, cell] + empty == pytest.approx(shown, abs=1e-12)
         assert one.shown_gains(rule) + empty == pytest.approx(shown, abs=1e-12)
+
+
+@given(
+    st.integers(0, 2**16),
+    st.sampled_from([0.0, 0.5, 1.0]),
+    st.builds(
+        Rule,
+        presence_threshold=st.sampled_from([0.0, 0.5]),
+        pixel_threshold=st.integers(1, 255),
+        min_area=st.integers(0, 12),
+        seed_threshold=st.none() | st.integers(1, 255),
+        core_threshold=st.none() | st.integers(1, 255),
+        core_area=st.integers(0, 20),
+    ),
+)
+def test_thresholds_that_follow_a_picture_are_tuned_as_they_are_decided(seed: int, power: float, rule: Rule) -> None:
+    judged, evidence = gather_pictures(seed, count=4, classes=2)
+    fitted = fit_presence(evidence, np.ones(4, bool), calibrate=False)
+    rules = fitted.model_copy(update={"rules": (rule, rule), "follow_strongest": power})
+    assert evidence.following(power).dices(rules) == pytest.approx(judge(judged, rules).dices, abs=1e-12)
 
 
 def test_all_thresholds_and_all_areas_of_a_map() -> None:

@@ -1,5 +1,6 @@
 """The tuner's front door: anybody's arrays in, rules and tables out."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,28 @@ def tuning() -> Tuning:
 def test_what_is_told_is_what_judging_finds(tmp_path: Path) -> None:
     judged = write_judged(tmp_path / "validation.zarr.zip", count=24)
     settings = SETTINGS.model_copy(update={"min_areas": (0, 20, 60)})
-    for family in ("area", "presence", "seed", "core"):
-        tuning = tune(judged.store, judged.truth, settings=settings.model_copy(update={"family": family}))
-        assert judge(judged, tuning.rules).dices == pytest.approx(tuning.tuned, abs=1e-12), family
+    for family, power in product(("area", "presence", "seed", "core"), (0.0, 0.5)):
+        one = settings.model_copy(update={"family": family, "follow_strongest": power})
+        tuning = tune(judged.store, judged.truth, settings=one)
+        assert tuning.rules.follow_strongest == power
+        assert judge(judged, tuning.rules).dices == pytest.approx(tuning.tuned, abs=1e-12), (family, power)
+
+
+def test_thresholds_follow_pictures_where_that_is_ahead() -> None:
+    """Each picture of its own brightness, round the true pixels a rim of half of it: no one threshold suits all."""
+    rng = np.random.default_rng(0)
+    truths, rims = np.zeros((2, 60, 1, 20, 20), bool)
+    truths[:, :, 5:15, 5:15] = rims[:, :, 3:17, 3:17] = True
+    brightness = rng.uniform(0.3, 1, (60, 1, 1, 1))
+    maps = brightness * np.where(truths, 0.95, np.where(rims, 0.5, 0.0))
+    settings = SETTINGS.model_copy(update={"pixel_thresholds": tuple(range(20, 256, 20)), "family": "area"})
+    fixed, searched = (
+        tune(maps, truths, settings=settings.model_copy(update={"follow_strongest": power}))
+        for power in (0.0, "searched")
+    )
+    assert fixed.cross_fitted.mean() < 0.95 < searched.cross_fitted.mean()
+    assert searched.rules.follow_strongest == 1
+    assert searched.tuned.mean() == 1
 
 
 def test_arrays_memory_maps_and_probabilities_tune_alike(tmp_path: Path) -> None:
@@ -60,7 +80,7 @@ def test_intervals_hold_what_they_are_of(tuning: Tuning) -> None:
     assert estimates["dice"].between(estimates["low"], estimates["high"]).all()
     assert trials["difference"].between(trials["difference_low"], trials["difference_high"]).all()
     assert (trials.loc[trials["chosen"], "difference"] == 0).all()
-    assert trials.groupby("part")["chosen"].sum().tolist() == [1, 1, 1]
+    assert trials.groupby("part")["chosen"].sum().tolist() == [1, 1, 1, 1]
 
 
 def test_thresholds_stand_beside_optimum_and_plateau(tuning: Tuning) -> None:
