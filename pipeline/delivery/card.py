@@ -43,6 +43,7 @@ def write_card(
             marks=marks.to_dict("records"),
             rules=list(zip(rules.classes, rules.rules, strict=True)),
             reading=rules.reading,
+            following=rules.follow_strongest,
             licence=licence,
         )
     )
