@@ -166,7 +166,8 @@ def test_the_rule_can_be_copied(visit: Opener, opened: Desk) -> None:
     assert copied.rules[1:] == opened.rules.rules[1:]
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#said")).to_have_text("Link copied")
-    assert page.evaluate("navigator.clipboard.readText()").partition("#")[2].split(";")[0].endswith(",7,11250")
+    linked = page.evaluate("navigator.clipboard.readText()").partition("#")[2].split(";")[0]
+    assert linked.endswith(f",7,{opened.rules.rules[0].min_area}")
 
 
 def test_classes_and_opacity_can_be_turned(visit: Opener, picture: Path) -> None:
@@ -364,7 +365,7 @@ def test_a_picture_can_be_forgotten(visit: Opener, scenes: Path) -> None:
     expect(page.locator("#downloads")).to_be_hidden()
 
 
-def test_everything_can_be_done_by_keyboard(visit: Opener, picture: Path) -> None:
+def test_everything_can_be_done_by_keyboard(visit: Opener, picture: Path, opened: Desk) -> None:
     page = visit()
     bring(page, picture)
     page.locator("body").focus()
@@ -387,7 +388,9 @@ def test_everything_can_be_done_by_keyboard(visit: Opener, picture: Path) -> Non
     expect(page.locator("[data-class=Flower] .facts")).to_contain_text("present")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("slider", name="Pixels from level")).to_have_attribute("aria-valuetext", "102 (0.40)")
+    level = opened.rules.rules[1].pixel_threshold + 1
+    pixels = page.get_by_role("slider", name="Pixels from level")
+    expect(pixels).to_have_attribute("aria-valuetext", f"{level} ({level / 255:.2f})")
     names = "button, input, select, a[href]"
     named = "all => all.every((one) => !one.checkVisibility() || one.labels?.length || one.ariaLabel || one.innerText)"
     assert page.locator(names).evaluate_all(named)
