@@ -8,7 +8,7 @@ import yaml
 from pipeline.params import Params
 
 TARGET = Path(__file__).with_name("parameters.md")
-SHARED = {"Optimiser": "optimiser", "Augmentation": "augmentation", "Machine": "machine"}
+SHARED = {"Optimiser": "optimiser", "Finish": "finish", "Augmentation": "augmentation", "Machine": "machine"}
 """Groups of settings that several sections have, by the class that holds them."""
 LONGEST = 8
 """values of a list that are written out"""

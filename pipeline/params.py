@@ -58,6 +58,12 @@ class Prepare(Section):
     folds: int = Field(
         0, ge=0, description="0: one split; k >= 2: train and validation are pooled and refolded, a member per fold"
     )
+    folds_held_out: int | None = Field(
+        None,
+        ge=1,
+        description="only the first so many folds are held out, each from a member of its own, which saves training "
+        "those of the others; every member learns from the rest. null: all folds",
+    )
     duplicate_distance: int = Field(
         3,
         ge=-1,
@@ -66,12 +72,19 @@ class Prepare(Section):
     )
     seed: int = Field(0, description="another seed splits otherwise")
 
+    @property
+    def held_out(self) -> int:
+        """Folds that a member of their own never sees; 0 without folds."""
+        return self.folds if self.folds_held_out is None else self.folds_held_out
+
     @model_validator(mode="after")
     def _shares_leave_train(self) -> Self:
         if self.validation_share + self.holdout_share >= 1:
             raise ValueError("validation_share + holdout_share must stay below 1, or nothing is left to train on")
         if self.folds == 1:
             raise ValueError("folds: 1 is no folding; say 0 for one split or k >= 2")
+        if self.folds_held_out is not None and self.folds_held_out > self.folds:
+            raise ValueError(f"folds_held_out: {self.folds_held_out}, but there are {self.folds} folds")
         return self
 
 
@@ -114,6 +127,16 @@ class Machine(Section):
     )
 
 
+class Finish(Section):
+    """A last stretch, from the best weights so far: a few epochs at lower rates, at a finer shape."""
+
+    epochs: int = Field(0, ge=0, description="0: no such stretch")
+    input_shape: PositiveShape | None = Field(None, description="(height, width) there; null is the cache's shape")
+    encoder_rate: float = Field(1e-4, gt=0, description="peak learning rate of the encoder")
+    decoder_rate: float = Field(5e-4, gt=0, description="peak learning rate of everything else")
+    warmup_share: Share = Field(0.1, description="share of its steps in which onecycle and cosine rise")
+
+
 LOSS = "parts of the loss, each with its weight in the sum"
 
 
@@ -131,6 +154,7 @@ class Training(Section):
         0.0, ge=0, lt=0.5, description="targets lie half of this inside 0 and 1; pointwise losses only"
     )
     optimiser: Optimiser = Optimiser()
+    finish: Finish = Finish()
     augmentation: Augmentation = Augmentation()
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled", description="balanced: rare presence patterns are drawn as often as common ones"

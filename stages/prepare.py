@@ -18,7 +18,7 @@ from pipeline.params import Params, Prepare
 
 def main(params: Prepare, artifacts: Artifacts) -> None:
     folder, data_format = artifacts.prepare, FORMATS[params.format]
-    facts = make_facts(data_format, params.cache_shape, params.folds)
+    facts = make_facts(data_format, params.cache_shape, params.held_out)
     # Removed first and written last: where there is a manifest, all that it speaks of is there and belongs to it.
     folder.manifest.unlink(missing_ok=True)
 
@@ -40,6 +40,7 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
         validation_share=params.validation_share,
         holdout_share=params.holdout_share,
         folds=params.folds,
+        held_out=params.held_out,
         seed=params.seed,
     )
     manifest = Manifest(facts, add_splits(images, splits))

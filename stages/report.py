@@ -78,7 +78,7 @@ def main(params: Params, artifacts: Artifacts) -> None:
 
 
 def report_labels(rules: Rules, manifest: Manifest, count: int, artifacts: Artifacts) -> None:
-    """Labels of all pictures that no gradient saw: validation (with folds that is all of it and train) and holdout."""
+    """Labels of all pictures that no gradient saw: validation (with folds: all that are held out) and holdout."""
     truth, cache = Truth.load(artifacts.prepare.truth, manifest.facts), Cache.open(artifacts.prepare.cache)
     galleries, tables = {}, []
     for split in ("validation", "holdout"):

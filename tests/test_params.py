@@ -50,6 +50,7 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("tune: {pixel_thresholds: [0]}", r"tune\.pixel_thresholds\.0: .*greater than or equal to 1"),
         ("prepare: {validation_share: 0.6, holdout_share: 0.4}", r"prepare: .*nothing is left to train on"),
         ("prepare: {folds: 1}", r"folds: 1 is no folding"),
+        ("prepare: {folds: 3, folds_held_out: 4}", r"folds_held_out: 4, but there are 3 folds"),
         ("train_classifier: {loss: {}}", r"train_classifier\.loss: .*at least 1 item"),
         ("train_classifier: {loss: {bse: 1}}", r"train_classifier\.loss\.bse"),
         ("tune: [", r"not readable as YAML"),

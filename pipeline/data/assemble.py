@@ -16,14 +16,14 @@ from pipeline.data.splits import Splits
 from pipeline.masks.rle import Shape
 
 
-def make_facts(data_format: Format, cache_shape: Shape, folds: int) -> Facts:
+def make_facts(data_format: Format, cache_shape: Shape, held_out: int) -> Facts:
     return Facts(
         format=data_format.name,
         classes=data_format.classes,
         rle_shape=data_format.rle_shape,
         judged_shape=data_format.judged_shape,
         cache_shape=cache_shape,
-        folds=folds,
+        folds=held_out,
         nodata=data_format.nodata,
     )
 

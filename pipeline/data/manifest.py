@@ -28,6 +28,7 @@ class Facts:
     judged_shape: Shape
     cache_shape: Shape
     folds: int = 0
+    """Those that are held out, each from members of its own; 0: one split."""
     nodata: bool = True
     """True: black regions are places that nobody saw (`find_visible`). False: black is part of the picture."""
 
@@ -59,8 +60,8 @@ class Manifest:
         return areas if rows is None else areas[rows]
 
     def tuning_rows(self) -> npt.NDArray[np.int64]:
-        """Rows that rules are tuned on: validation, or with folds the whole refolded pool."""
-        return self.rows("train", "validation") if self.facts.folds else self.rows("validation")
+        """Rows that rules are tuned on: validation, or all folds that some member never saw."""
+        return np.flatnonzero(self.images["fold"] >= 0) if self.facts.folds else self.rows("validation")
 
     def save(self, facts_path: Path, images_path: Path) -> None:
         with writing(images_path) as unfinished:

@@ -24,7 +24,7 @@ class Splits:
     split: npt.NDArray[np.str_]
     """train, validation or holdout, per picture."""
     fold: npt.NDArray[np.int64]
-    """0 upwards for the refolded pool; -1: none."""
+    """0 upwards for the folds that are held out from a member; -1: none."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,13 @@ def split_images(
     validation_share: float,
     holdout_share: float,
     folds: int,
+    held_out: int,
     seed: int,
 ) -> Splits:
     """Labelled pictures (N), their presence (N×C) and their groups (N) → splits.
 
-    The holdout is chosen first, from seed and pictures alone, so it is the same with and without folds.
+    The holdout is chosen first, from seed and pictures alone, so it is the same with and without folds; and so are the
+    folds, however many of them are held out.
     """
     line = _line_up(image_ids, presence, groups, seed)
     split = np.full(len(image_ids), "train", dtype="<U10")
@@ -56,7 +58,7 @@ def split_images(
     split[_rows(holdout)] = "holdout"
     if folds:
         shares = {f"fold {index}": 1 / folds for index in range(folds)}
-        for index, part in enumerate(_divide(pool, shares, least=(1,) * folds)):
+        for index, part in enumerate(_divide(pool, shares, least=(1,) * folds)[:held_out]):
             fold[_rows(part)] = index
     else:
         share = validation_share * len(image_ids) / len(_rows(pool))

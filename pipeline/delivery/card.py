@@ -1,6 +1,7 @@
 """The model card: what a portable model was made from, what it reaches, and what it must not be used for."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from pipeline.evaluation.tables import OURS
 from pipeline.masks.rule import Rules
 from pipeline.models.checkpoint import NetworkFacts
 
-SHOWN_SETTINGS = ("weights", "epochs", "batch_size", "loss", "label_smoothing", "ema_decay", "pictures")
+SHOWN_SETTINGS = ("weights", "epochs", "finish", "batch_size", "loss", "label_smoothing", "ema_decay", "pictures")
 
 
 def write_card(
@@ -30,10 +31,9 @@ def write_card(
         .get_template("card.md.jinja")
         .render(
             facts=manifest.facts,
+            tuned_on=len(manifest.tuning_rows()),
             counts={split: len(manifest.rows(split)) for split in SPLITS},
-            members=[
-                (one, {key: one.settings[key] for key in SHOWN_SETTINGS if key in one.settings}) for one in members
-            ],
+            members=[(one, _shown(one.settings)) for one in members],
             dices=tables["dice"][tables["dice"]["reference"] == OURS].to_dict("records"),
             references=tables["dice"][
                 (tables["dice"]["class_name"] == "mean") & (tables["dice"]["reference"] != OURS)
@@ -47,3 +47,10 @@ def write_card(
             licence=licence,
         )
     )
+
+
+def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {key: settings[key] for key in SHOWN_SETTINGS if key in settings}
+    if not shown.get("finish", {}).get("epochs"):
+        shown.pop("finish", None)
+    return shown

@@ -3,9 +3,8 @@
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -19,6 +18,7 @@ from pipeline.data.manifest import Manifest
 from pipeline.learning.augment import Augment
 from pipeline.learning.averaging import MovingAverage
 from pipeline.learning.keeping import History, KeepBest
+from pipeline.learning.legs import Leg
 from pipeline.learning.loaders import Pictures, make_train_loader, make_validation_loader
 from pipeline.learning.members import Member, Rows, member_rows
 from pipeline.learning.tasks import ClassifierTask, SegmenterTask
@@ -37,43 +37,27 @@ SAVE_EVERY = timedelta(minutes=2)
 """A killed run loses no more than this."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """The folder in which a member keeps what it has."""
-
-    folder: Path
-
-    @property
-    def best(self) -> Path:
-        return self.folder / "best.safetensors"
-
-    @property
-    def history(self) -> Path:
-        return self.folder / "history.csv"
-
-    @property
-    def last(self) -> Path:
-        """All that is needed to go on in the middle of an epoch."""
-        return self.folder / "last.ckpt"
-
-    @property
-    def finished(self) -> Path:
-        return self.folder / "finished"
-
-
 def fit_member(
     member: Member,
     params: TrainClassifier | TrainSegmenter,
     manifest: Manifest,
     cache: Path,
-    progress: Progress,
+    legs: Sequence[Leg],
     weights: str,
 ) -> None:
-    """Train one member from these weights; afterwards its best and its history lie in `progress`."""
-    seed_everything(member.seed, workers=True, verbose=False)
-    rows, validation_rows = _rows(member, params, manifest)
-    facts = _facts(member, params, manifest)
-    task = build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), member.seed, weights)
+    """Train one member from these weights, leg by leg; afterwards its best lie in the folder of the last."""
+    for leg in legs:
+        if not leg.progress.finished.is_file():
+            facts = _facts(member, params, leg, manifest)
+            _fit_leg(leg, facts, manifest, cache, weights)
+        weights = str(leg.progress.best)
+
+
+def _fit_leg(leg: Leg, facts: NetworkFacts, manifest: Manifest, cache: Path, weights: str) -> None:
+    params, progress, seed = leg.params, leg.progress, facts.seed
+    seed_everything(seed, workers=True, verbose=False)
+    rows, validation_rows = _rows(Member(facts.member, seed, facts.fold), params, manifest)
+    task = build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), seed, weights)
     task.network.to(memory_format=torch.channels_last)
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it and bf16 is off
 
@@ -81,10 +65,10 @@ def fit_member(
     pictures = Pictures(cache, presence, facts.input_shape, Augment(params.augmentation))
     unchanged = Pictures(cache, presence, facts.input_shape)
     with quiet():
-        trainer = build_trainer(params, _callbacks(params, facts, progress))
+        trainer = build_trainer(params, _callbacks(leg, facts))
         trainer.fit(
             task,
-            make_train_loader(pictures, rows, params, member.seed),
+            make_train_loader(pictures, rows, params, seed),
             make_validation_loader(unchanged, validation_rows, params),
             ckpt_path=progress.last if progress.last.is_file() else None,
             weights_only=True,
@@ -105,13 +89,13 @@ def _rows(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Ma
     return rows, validation_rows
 
 
-def _facts(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Manifest) -> NetworkFacts:
+def _facts(member: Member, params: TrainClassifier | TrainSegmenter, leg: Leg, manifest: Manifest) -> NetworkFacts:
     segmenter = isinstance(params, TrainSegmenter)
     return NetworkFacts(
         kind="segmenter" if segmenter else "classifier",
         architecture=params.architecture if isinstance(params, TrainSegmenter) else params.encoder,
         encoder=params.encoder,
-        input_shape=params.input_shape or manifest.facts.cache_shape,
+        input_shape=leg.params.input_shape or manifest.facts.cache_shape,
         data=manifest.facts,
         member=member.name,
         seed=member.seed,
@@ -164,10 +148,11 @@ def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Call
     )
 
 
-def _callbacks(params: TrainClassifier | TrainSegmenter, facts: NetworkFacts, progress: Progress) -> list[Callback]:
+def _callbacks(leg: Leg, facts: NetworkFacts) -> list[Callback]:
+    params, progress = leg.params, leg.progress
     callbacks: list[Callback] = [
-        KeepBest(progress.best, facts, params.monitor),
-        History(progress.history, facts.member, epochs=params.epochs),
+        KeepBest(progress.best, facts, params.monitor, begun=leg.begun),
+        History(progress.history, facts.member, begun=leg.begun, epochs=params.epochs),
         ModelCheckpoint(progress.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
         ModelCheckpoint(progress.folder, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
     ]

@@ -19,8 +19,8 @@ class KeepBest(Callback):
     """Writes the weights whenever validation has never been better. With averaged weights it sees the average, so it
     stands before their callback in the list: that one puts the plain weights back."""
 
-    def __init__(self, path: Path, facts: NetworkFacts, monitor: str) -> None:
-        self.path, self.facts, self.monitor = path, facts, monitor
+    def __init__(self, path: Path, facts: NetworkFacts, monitor: str, *, begun: int) -> None:
+        self.path, self.facts, self.monitor, self.begun = path, facts, monitor, begun
         self.best: float | None = None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -30,7 +30,7 @@ class KeepBest(Callback):
             return
         self.best = score if score == score else float("-inf")
         if trainer.is_global_zero:
-            facts = dataclasses.replace(self.facts, epoch=trainer.current_epoch, score=self.best)
+            facts = dataclasses.replace(self.facts, epoch=self.begun + trainer.current_epoch, score=self.best)
             save_checkpoint(self.path, pl_module.network, facts)  # type: ignore[arg-type]
 
     def state_dict(self) -> dict[str, Any]:
@@ -43,8 +43,9 @@ class KeepBest(Callback):
 class History(Callback):
     """One row per epoch, written as it comes: a run in other processes leaves nothing else behind."""
 
-    def __init__(self, path: Path, member: str, *, epochs: int) -> None:
-        self.path, self.member, self.epochs = path, member, epochs
+    def __init__(self, path: Path, member: str, *, begun: int, epochs: int) -> None:
+        """`epochs` more after those that have `begun`."""
+        self.path, self.member, self.begun, self.epochs = path, member, begun, epochs
         self.rows: list[dict[str, Any]] = []
         self.seconds = 0.0
 
@@ -59,7 +60,8 @@ class History(Callback):
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         rates = {f"{group['name']}_rate": group["lr"] for group in trainer.optimizers[0].param_groups}
         seconds = round(time.monotonic() - self.started, 1)
-        row = {"member": self.member, "epoch": trainer.current_epoch, **metrics, **rates, "seconds": seconds}
+        epoch = self.begun + trainer.current_epoch
+        row = {"member": self.member, "epoch": epoch, **metrics, **rates, "seconds": seconds}
         self.rows.append(row)
         if trainer.is_global_zero:
             with writing(self.path) as unfinished:
@@ -68,7 +70,7 @@ class History(Callback):
 
     def _tell(self, row: dict[str, Any], metrics: dict[str, float]) -> None:
         figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        epoch = f"{self.member}  epoch {row['epoch'] + 1}/{self.epochs}"
+        epoch = f"{self.member}  epoch {row['epoch'] + 1}/{self.begun + self.epochs}"
         tqdm.write(f"{epoch}  {figures}  {row['seconds']:.0f} s", file=sys.stderr)  # beside a bar, not through it
 
     def state_dict(self) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from pipeline.artifacts import PrepareFolder, TrainFolder, writing
 from pipeline.data.manifest import Manifest
 from pipeline.json_file import write_json
-from pipeline.learning.fit import Progress, fit_member
+from pipeline.learning.fit import fit_member
+from pipeline.learning.legs import Leg, list_legs
 from pipeline.learning.members import Member, list_members
 from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_facts
@@ -35,12 +36,12 @@ def train_members(
     manifest = Manifest.load(prepared.manifest, prepared.images)
     members = list_members(params.seeds, manifest.facts.folds)
     weights = {member: find_weights(member, params.weights, segmenters) for member in members}
-    progress = _find_progress(folder.resume, resume_key(params, manifest, weights.values()), members)
+    run = _resume_folder(folder.resume, resume_key(params, manifest, weights.values()))
+    legs = {member: list_legs(params, run / member.name) for member in members}
     for member in members:
-        if not progress[member].finished.is_file():
-            fit_member(member, params, manifest, prepared.cache, progress[member], weights[member])
+        fit_member(member, params, manifest, prepared.cache, legs[member], weights[member])
     if _is_first():
-        _deliver(progress, folder)
+        _deliver(legs, folder)
 
 
 def _is_first() -> bool:
@@ -73,23 +74,25 @@ def resume_key(params: TrainClassifier | TrainSegmenter, manifest: Manifest, wei
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _find_progress(folder: Path, key: str, members: list[Member]) -> dict[Member, Progress]:
+def _resume_folder(folder: Path, key: str) -> Path:
+    """Where this run keeps what it has; what other runs kept goes."""
     if _is_first() and folder.is_dir():
         for other in folder.iterdir():
             if other.name != key:
                 shutil.rmtree(other)
-    return {member: Progress(folder / key / member.name) for member in members}
+    return folder / key
 
 
-def _deliver(progress: dict[Member, Progress], folder: TrainFolder) -> None:
+def _deliver(legs: dict[Member, list[Leg]], folder: TrainFolder) -> None:
+    best = {member.name: each[-1].progress.best for member, each in legs.items()}
     with writing(folder.members) as unfinished:
         unfinished.mkdir()
-        for member, kept in progress.items():
-            shutil.copyfile(kept.best, unfinished / f"{member.name}.safetensors")
+        for name, path in best.items():
+            shutil.copyfile(path, unfinished / f"{name}.safetensors")
     with writing(folder.history) as unfinished:
-        histories = [pd.read_csv(kept.history) for kept in progress.values()]
+        histories = [pd.read_csv(leg.progress.history) for each in legs.values() for leg in each]
         pd.concat(histories, ignore_index=True).to_csv(unfinished, index=False)
-    best = {member.name: load_facts(kept.best) for member, kept in progress.items()}
-    scores = {name: {"epoch": facts.epoch, "score": facts.score} for name, facts in best.items()}
-    write_json(folder.metrics, {"mean_score": float(np.mean([f.score for f in best.values()])), "members": scores})
+    facts = {name: load_facts(path) for name, path in best.items()}
+    scores = {name: {"epoch": one.epoch, "score": one.score} for name, one in facts.items()}
+    write_json(folder.metrics, {"mean_score": float(np.mean([f.score for f in facts.values()])), "members": scores})
     shutil.rmtree(folder.resume)

@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 from pipeline.data.splits import SplitError, split_images
 
 
-def split(ids, presence, groups=None, *, validation=0.2, holdout=0.2, folds=0, seed=0):
+def split(ids, presence, groups=None, *, validation=0.2, holdout=0.2, folds=0, held_out=None, seed=0):
     groups = np.arange(len(ids)) if groups is None else np.asarray(groups)
     return split_images(
-        ids, np.asarray(presence), groups, validation_share=validation, holdout_share=holdout, folds=folds, seed=seed
+        ids,
+        np.asarray(presence),
+        groups,
+        validation_share=validation,
+        holdout_share=holdout,
+        folds=folds,
+        held_out=folds if held_out is None else held_out,
+        seed=seed,
     )
 
 
@@ -59,6 +66,15 @@ def test_groups_stay_together(data, folds):
     places = list(zip(splits.split.tolist(), splits.fold.tolist(), strict=True))
     for group in set(groups.tolist()):
         assert len({places[row] for row in np.flatnonzero(groups == group)}) == 1
+
+
+@settings(max_examples=60)
+@given(data_sets(), st.integers(2, 5), st.integers(1, 4))
+def test_folds_are_the_same_however_many_are_held_out(data, folds, held_out):
+    ids, presence, groups = data
+    every, some = (split(ids, presence, groups, folds=folds, held_out=count) for count in (folds, min(held_out, folds)))
+    np.testing.assert_array_equal(some.split, every.split)
+    np.testing.assert_array_equal(some.fold, np.where(every.fold < held_out, every.fold, -1))
 
 
 @settings(max_examples=60)

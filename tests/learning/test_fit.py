@@ -109,21 +109,46 @@ def die(self, row, metrics):
         os._exit(9)
     told(self, row, metrics)
 History._tell = die
-test_fit.train(test_fit.segmenter(epochs=4, **eval(sys.argv[2])), test_fit.Artifacts(Path(sys.argv[1])))
+test_fit.train(test_fit.segmenter(**eval(sys.argv[2])), test_fit.Artifacts(Path(sys.argv[1])))
 """
 
 
-@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9}, {"optimiser": {"schedule": "plateau"}}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 4},
+        {"epochs": 4, "ema_decay": 0.9},
+        {"epochs": 4, "optimiser": {"schedule": "plateau"}},
+        {"epochs": 1, "finish": {"epochs": 3}},
+    ],
+)
 def test_a_killed_run_ends_as_if_it_had_never_stopped(tmp_path: Path, changes: dict[str, object]) -> None:
     killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
     command = [sys.executable, "-c", KILLED, str(killed.root), repr(changes)]
     done = subprocess.run(command, cwd=ROOT, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 9
     assert not killed.train_segmenter.members.exists()
-    went_on, uninterrupted = (train(segmenter(epochs=4, **changes), run) for run in (killed, whole))
+    went_on, uninterrupted = (train(segmenter(**changes), run) for run in (killed, whole))
     histories = [pd.read_csv(run.train_segmenter.history).drop(columns="seconds") for run in (killed, whole)]
     pd.testing.assert_frame_equal(*histories)
     assert same(weights_of(went_on), weights_of(uninterrupted))
+
+
+def test_a_finish_goes_on_from_the_best_at_its_own_shape_and_rates(tmp_path: Path) -> None:
+    main, finished = blobs_in(tmp_path / "main"), blobs_in(tmp_path / "finished")
+    changes = {"input_shape": (16, 24), "optimiser": {"schedule": "constant"}}
+    standing = {"epochs": 2, "encoder_rate": 1e-12, "decoder_rate": 1e-12}
+    before, path = train(segmenter(**changes), main), train(segmenter(**changes, finish=standing), finished)
+    history = pd.read_csv(finished.train_segmenter.history)
+    assert history["epoch"].tolist() == [0, 1, 2, 3]
+    assert history["decoder_rate"].tolist() == [3e-3, 3e-3, 1e-12, 1e-12]
+    (network, facts), (best, _) = load_checkpoint(path), load_checkpoint(before)
+    assert facts.epoch in (2, 3)
+    assert facts.input_shape == (32, 48)
+    assert facts.settings["epochs"] == 2
+    assert facts.settings["finish"]["epochs"] == 2
+    for weight, begun in zip(network.parameters(), best.parameters(), strict=True):
+        torch.testing.assert_close(weight, begun, rtol=0, atol=1e-8)
 
 
 def test_a_changed_setting_starts_afresh(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pipeline.data.cache import Cache
 from pipeline.data.faults import DataFaults
 from pipeline.data.manifest import Manifest
 from pipeline.data.truth import Truth
+from pipeline.learning.members import list_members, member_rows
 from pipeline.masks.geometry import from_planes, resize_mask
 from pipeline.params import Prepare
 from stages import prepare
@@ -96,6 +97,24 @@ def test_folds_pool_train_and_validation(root, artifacts):
     assert manifest.images.groupby("split")["fold"].unique().map(sorted).to_dict() == {
         "train": [0, 1], "holdout": [-1], "unlabelled": [-1],
     }  # fmt: skip
+
+
+def test_of_many_folds_a_few_can_be_held_out(root, artifacts):
+    prepare.main(Prepare(root=root, cache_shape=(20, 30), folds=3, folds_held_out=2), artifacts)
+    manifest = load(artifacts)
+    assert manifest.facts.folds == 2
+    assert manifest.images.groupby("split")["fold"].unique().map(sorted).to_dict() == {
+        "train": [-1, 0, 1], "holdout": [-1], "unlabelled": [-1],
+    }  # fmt: skip
+    tuned_on = manifest.images["fold"].to_numpy()[manifest.tuning_rows()]
+    assert sorted(set(tuned_on)) == [0, 1]
+    assert len(tuned_on) == (manifest.images["fold"] >= 0).sum()
+    members = list_members((0,), manifest.facts.folds)
+    assert [member.fold for member in members] == [0, 1]
+    for member in members:
+        learnt, chosen = member_rows(member, manifest)
+        assert set(manifest.images["fold"].to_numpy()[learnt]) == {-1, 1 - member.fold}
+        assert set(manifest.images["fold"].to_numpy()[chosen]) == {member.fold}
 
 
 def test_faults_are_refused_and_nothing_that_looks_whole_is_left(root, artifacts):
