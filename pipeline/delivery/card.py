@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.manifest import SPLITS, Manifest
+from pipeline.delivery.rule_notes import rule_notes
 from pipeline.delivery.templates import open_templates
 from pipeline.evaluation.reliability import EVERY_CLASS
 from pipeline.evaluation.tables import OURS
@@ -43,7 +44,7 @@ def write_card(
             marks=marks.to_dict("records"),
             rules=list(zip(rules.classes, rules.rules, strict=True)),
             reading=rules.reading,
-            following=rules.follow_strongest,
+            rule_notes=rule_notes(rules),
             licence=licence,
         )
     )

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from pipeline.delivery.rule_notes import rule_notes
 from pipeline.evaluation.tables import OURS
 from pipeline.masks.rule import NEVER, Rules
 
@@ -107,27 +108,14 @@ def show_rules(rules: Rules) -> Table:
         rows.append(row)
     height, width = rules.judged_shape
     caption = f"The rule of every class; areas are pixels at {height} × {width}"
-    note = " ".join([_presence_note(rules), *_following_note(rules)])
-    return Table.of_cells(caption, list(rows[0]), [list(row.values()) for row in rows], note=note)
+    cells = [list(row.values()) for row in rows]
+    return Table.of_cells(caption, list(rows[0]), cells, note=rule_notes(rules))
 
 
 def _shown_from(threshold: float) -> str:
     if threshold >= NEVER:
         return "never"
     return f"≥ {threshold:.3f}" if threshold > 0 else "every picture"
-
-
-def _presence_note(rules: Rules) -> str:
-    weight = rules.classifier_weight
-    forced = "; where no class is present, the strongest is forced" if rules.force_strongest else ""
-    return f"Presence is {100 * weight:.0f} % classifier and {100 - 100 * weight:.0f} % strongest pixels{forced}."
-
-
-def _following_note(rules: Rules) -> list[str]:
-    if not rules.follow_strongest:
-        return []
-    power = "" if rules.follow_strongest == 1 else f", to the power of {rules.follow_strongest:g}"
-    return [f"A picture's thresholds on pixels are these times the mean of its own strongest pixels{power}."]
 
 
 def level_cell(level: int | None) -> Cell:

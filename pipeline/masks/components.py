@@ -9,6 +9,7 @@ from numba import njit
 
 from pipeline.masks.rle import Mask
 from pipeline.masks.runs import find_edges
+from pipeline.masks.union_find import find_root
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,11 @@ def _filter(pixels, levels, width, min_area, min_peak):  # type: ignore[no-untyp
             above += 1
         other = above
         while starts[other] <= last:
-            _join(_root(parent, other), _root(parent, run), parent, areas, peaks)
+            _join(find_root(parent, other), find_root(parent, run), parent, areas, peaks)
             other += 1
     kept = np.zeros(len(pixels), np.uint8)
     for run in range(len(starts)):
-        root = _root(parent, run)
+        root = find_root(parent, run)
         if areas[root] >= min_area and peaks[root] >= min_peak:
             kept[starts[run] : ends[run]] = 1
     return kept
@@ -89,14 +90,6 @@ def _runs_of_rows(edges, width):  # type: ignore[no-untyped-def]
             starts[count], ends[count] = start, end
             start, count = end, count + 1
     return starts, ends
-
-
-@njit(cache=True, nogil=True)
-def _root(parent, run):  # type: ignore[no-untyped-def]
-    while parent[run] != run:
-        parent[run] = parent[parent[run]]
-        run = parent[run]
-    return run
 
 
 @njit(cache=True, nogil=True)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from pipeline.masks.rle import Mask
+from pipeline.masks.union_find import find_root
 
 Spans = npt.NDArray[np.int32]
 """One row per span, in no particular order. Columns: the lowest and the highest pixel threshold at which the component
@@ -52,14 +53,6 @@ def _ring_starts() -> npt.NDArray[np.int8]:
 
 
 _RING_STARTS = _ring_starts()
-
-
-@njit(cache=True, nogil=True)
-def _find(parent, pixel):  # type: ignore[no-untyped-def]
-    while parent[pixel] != pixel:
-        parent[pixel] = parent[parent[pixel]]
-        pixel = parent[pixel]
-    return pixel
 
 
 @njit(cache=True, nogil=True)
@@ -107,7 +100,7 @@ def _trace(padded_levels, padded_truth, ring_starts):  # type: ignore[no-untyped
             open_spans[pixel, LAST], open_spans[pixel, PEAK] = level, level
             open_spans[pixel, AREA], open_spans[pixel, OVERLAP] = 1, truth[pixel]
             continue
-        root = _find(parent, pixel + ring[ring_starts[occupied, 0]])
+        root = find_root(parent, pixel + ring[ring_starts[occupied, 0]])
         if open_spans[root, LAST] > level:
             count = _close(spans, count, open_spans[root], level + 1)
             open_spans[root, LAST] = level
@@ -115,7 +108,7 @@ def _trace(padded_levels, padded_truth, ring_starts):  # type: ignore[no-untyped
             place = ring_starts[occupied, index]
             if place < 0:
                 break
-            other = _find(parent, pixel + ring[place])
+            other = find_root(parent, pixel + ring[place])
             if other == root:
                 continue
             if open_spans[other, LAST] > level:
