@@ -48,15 +48,14 @@ def fit_member(
     """Train one member from these weights, leg by leg; afterwards its best lie in the folder of the last."""
     for leg in legs:
         if not leg.progress.finished.is_file():
-            facts = _facts(member, params, leg, manifest)
-            _fit_leg(leg, facts, manifest, cache, weights)
+            _fit_leg(member, leg, _facts(member, params, leg, manifest), manifest, cache, weights)
         weights = str(leg.progress.best)
 
 
-def _fit_leg(leg: Leg, facts: NetworkFacts, manifest: Manifest, cache: Path, weights: str) -> None:
-    params, progress, seed = leg.params, leg.progress, facts.seed
+def _fit_leg(member: Member, leg: Leg, facts: NetworkFacts, manifest: Manifest, cache: Path, weights: str) -> None:
+    params, progress, seed = leg.params, leg.progress, member.seed
     seed_everything(seed, workers=True, verbose=False)
-    rows, validation_rows = _rows(Member(facts.member, seed, facts.fold), params, manifest)
+    rows, validation_rows = _rows(member, params, manifest)
     task = build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), seed, weights)
     task.network.to(memory_format=torch.channels_last)
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it and bf16 is off

@@ -99,6 +99,8 @@ def test_the_card_tells_what_the_model_is_worth(finished: Artifacts) -> None:
     dice = pd.read_csv(finished.evaluate.tables / "dice.csv")
     mean = dice[(dice["reference"] == OURS) & (dice["class_name"] == "mean")].iloc[0]
     assert f"| mean | {mean['dice']:.3f} | {mean['low']:.3f} to {mean['high']:.3f} |" in card
+    weight = read_json(finished.tune.rules)["classifier_weight"]
+    assert f"Presence is {100 * weight:.0f} % classifier" in card
     for part in ("Fish", "seed0", "calibrated chance", "unsure", "must not be used"):
         assert part in card
 
