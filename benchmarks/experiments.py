@@ -29,6 +29,7 @@ from pipeline.evaluation.store import ProbabilityStore
 from pipeline.evaluation.tuning.tune import tune
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json, write_json
+from pipeline.learning.stage import SEGMENTER
 from pipeline.masks.rule import presences
 from pipeline.params import Params
 from stages import train_classifier, train_segmenter
@@ -67,12 +68,12 @@ def run_experiment(given: argparse.Namespace) -> None:
 
     before = Params.load(base / "params.yaml") if base else None
     seconds = dict.fromkeys(STAGES, 0.0)
-    same = True
+    same: dict[str, bool] = {}
     for name, stage in STAGES.items():
-        # What follows a change differs, too: the classifier begins with the segmenter's encoder.
-        same &= before is not None and getattr(before, name) == getattr(params, name)
+        unchanged = before is not None and getattr(before, name) == getattr(params, name)
+        same[name] = unchanged and all(same[one] for one in feeds(name, params))
         begin = time.monotonic()
-        if base and same:
+        if base and same[name]:
             link(getattr(artifacts, name).folder, base / "artifacts" / name)
         else:
             stage(params, artifacts)
@@ -99,6 +100,14 @@ STAGES: dict[str, Callable[[Params, Artifacts], None]] = {
     "predict": predict_validation,
 }
 """In the order in which they feed each other; each does nothing where its work is done."""
+
+
+def feeds(name: str, params: Params) -> tuple[str, ...]:
+    """The stages that this one learns or reads from: a change of theirs changes what it makes."""
+    if name == "predict":
+        return TRAINED
+    begins_with_segmenter = name == "train_classifier" and params.train_classifier.weights == SEGMENTER
+    return ("train_segmenter",) if begins_with_segmenter else ()
 
 
 def set_key(content: dict[str, Any], keys: list[str], value: Any) -> None:

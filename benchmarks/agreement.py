@@ -1,0 +1,181 @@
+"""How many scientists stand behind the labels, how that shows in the errors of a model, and how far a model could come:
+
+    python -m benchmarks.agreement artifacts --boxes boxes.csv
+
+`boxes.csv` (file, x1, y1, x2, y2, label; pixels of the original pictures) holds what single scientists drew; the
+labels are the union of some three of them. Which boxes belong to which picture is told by what they cover
+(`benchmarks.opinions`).
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import brentq, minimize
+from scipy.stats import beta, betabinom
+from sklearn.linear_model import LinearRegression
+from tqdm import tqdm
+
+from benchmarks.opinions import Opinions, find_files
+from benchmarks.robustness import open_judged
+from pipeline.artifacts import Artifacts
+from pipeline.data.cache import Cache
+from pipeline.data.manifest import Manifest
+from pipeline.evaluation.tuning.evidence import Evidence, gather
+from pipeline.json_file import read_json
+from pipeline.masks.rule import Rules, judge_presence
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+STEPS = 100_000
+"""Pictures of which a ceiling is the mean."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("artifacts", type=Path, help="of a finished run: prepare, predict and tune are read")
+    parser.add_argument("--boxes", type=Path, required=True, help="the scientists' boxes, as CSV")
+    given = parser.parse_args()
+
+    artifacts = Artifacts(given.artifacts)
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    opinions = Opinions.read(given.boxes, manifest.facts.classes, manifest.facts.rle_shape)
+    cache = Cache.open(artifacts.prepare.cache)
+    files, by_chance = (find_files(opinions, cache, mirrored=mirrored) for mirrored in (False, True))
+    tell("boxes found", pd.DataFrame([{
+        "pictures": len(files), "their boxes found": len(files) - files.count(""),
+        "mirrored, by chance": len(files) - by_chance.count(""),
+    }]))  # fmt: skip
+
+    file_of = dict(zip(manifest.images["image_id"], files, strict=True))
+    for split in ("validation", "holdout"):
+        evidence, image_ids = gather_split(artifacts, split, rules)
+        known = np.array([bool(file_of[image_id]) for image_id in image_ids])
+        votes = opinions.votes.loc[[file_of[image_id] for image_id in image_ids[known]]]
+        picked = evidence.take(np.flatnonzero(known))
+        tell(f"{split}: {len(picked)} of {len(evidence)} pictures", shown_by_votes(votes, picked, rules))
+        tell(f"{split}: ceilings", ceilings(opinions.votes, votes, picked, evidence, rules))
+
+
+def gather_split(artifacts: Artifacts, split: str, rules: Rules) -> tuple[Evidence, npt.NDArray[np.str_]]:
+    judged = open_judged(artifacts, split)
+    return gather(judged).following(rules.follow_strongest), np.array(judged.image_ids)
+
+
+def tell(title: str, table: pd.DataFrame) -> None:
+    tqdm.write(f"{title}\n{table.to_string(index=False, float_format='{:.3f}'.format, na_rep='')}\n")
+
+
+def shown_by_votes(votes: pd.DataFrame, evidence: Evidence, rules: Rules) -> pd.DataFrame:
+    """Of each class: in how many pictures nobody drew it, one scientist alone, two, more; in which share of them the
+    model shows it; and the Dice of its masks if it did so in all."""
+    shown = judge_presence(evidence.raw, rules).present
+    gains = shown_gains(evidence, rules)
+    rows = []
+    for index, name in enumerate(evidence.classes):
+        present = evidence.present[:, index]
+        # Where the labels have what none of the published drew, one scientist did who is not among them.
+        counts = np.where(present, np.clip(votes[name].to_numpy(), 1, 3), 0)
+        for count, by in enumerate(("nobody", "one", "two", "three or more")):
+            of = counts == count
+            rows.append({
+                "class": name, "drawn by": by, "pictures": int(of.sum()), "share shown": mean(shown[of, index]),
+                "Dice if shown": mean(gains[of, index]) if count else np.nan,
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def mean(values: npt.NDArray[np.generic]) -> float:
+    return float(values.mean()) if values.size else np.nan
+
+
+def shown_gains(evidence: Evidence, rules: Rules) -> Floats:
+    """N×C: Dice of the masks where the class is present, whatever the gate says."""
+    each = zip(evidence.of_class, rules.rules, strict=True)
+    return np.stack([one.shown_gains(rule) for one, rule in each], axis=1)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How likely a scientist is to draw a class: another rate in every picture, spread as a beta distribution."""
+
+    a: float
+    b: float
+
+    @classmethod
+    def fit(cls, drawn: Ints, asked: Ints) -> Self:
+        """The likeliest, where so many of those asked drew it."""
+        found = minimize(
+            lambda log: -betabinom.logpmf(drawn, asked, *np.exp(log)).sum(), np.zeros(2), method="Nelder-Mead"
+        )
+        return cls(*np.exp(found.x))
+
+    def asked_for(self, share: float) -> float:
+        """How many have to be asked until one draws it in this share of the pictures."""
+        rates = self.spread()
+        return float(brentq(lambda asked: self.union(rates, asked).mean() - share, 0.01, 1000))
+
+    def spread(self) -> Floats:
+        return np.asarray(beta.ppf((np.arange(STEPS) + 0.5) / STEPS, self.a, self.b), np.float64)
+
+    @staticmethod
+    def union(rates: Floats, asked: float) -> Floats:
+        """Chance that one of so many draws it."""
+        return np.asarray(1 - (1 - rates) ** asked, np.float64)
+
+
+def ceilings(
+    all_votes: pd.DataFrame, votes: pd.DataFrame, evidence: Evidence, everything: Evidence, rules: Rules
+) -> pd.DataFrame:
+    """What presence could be known at best: by one who knows of every picture how likely a scientist is to draw the
+    class, and not who was asked. Its Dice is with the masks of the model, which are better where more agree."""
+    gains = shown_gains(evidence, rules)
+    shown = judge_presence(everything.raw, rules).present
+    dices = everything.dices(rules)
+    rows = []
+    for index, name in enumerate(evidence.classes):
+        drawn, asked = all_votes[name].to_numpy(), all_votes["asked"].to_numpy()
+        rates = Rates.fit(drawn, asked)
+        share = everything.present[:, index].mean()
+        count = rates.asked_for(share)
+        chance = rates.union(rates.spread(), count)
+        present = evidence.present[:, index]
+        of_votes = (rates.a + votes[name]) / (rates.a + rates.b + votes["asked"])
+        dice = dice_at(rates.spread(), chance, of_votes.to_numpy()[present], gains[present, index])
+        right = everything.present[:, index] == shown[:, index]
+        rows.append({
+            "class": name, "present": share, "asked": count,
+            "average precision at best": expected_precision(chance),
+            "right": right.mean(), "right at best": np.maximum(chance, 1 - chance).mean(),
+            "Dice": dices[:, index].mean(), "Dice at best": np.maximum(chance * dice, 1 - chance).mean(),
+            "Dice, presence known": (chance * dice + 1 - chance).mean(),
+        })  # fmt: skip
+    table = pd.DataFrame(rows)
+    return pd.concat([table, pd.DataFrame([{"class": "mean", **table.drop(columns="class").mean()}])])
+
+
+def dice_at(rates: Floats, chance: Floats, rates_seen: Floats, dices_seen: Floats) -> Floats:
+    """Dice of the masks by rate, in a straight line; its mean where the class is present is as it was seen."""
+    line = LinearRegression().fit(rates_seen[:, None], dices_seen)
+    found = np.clip(line.predict(np.clip(rates, rates_seen.min(), rates_seen.max())[:, None]), 0, 1)
+    return np.asarray(found * dices_seen.mean() * chance.sum() / (found * chance).sum(), np.float64)
+
+
+def expected_precision(chance: Floats) -> float:
+    """Average precision of one who orders pictures by these chances and is right about all of them.
+
+    >>> round(expected_precision(np.array([1.0, 1.0, 0.5, 0.5])), 3)
+    0.931
+    """
+    ordered = np.sort(chance)[::-1]
+    return float(ordered @ (np.cumsum(ordered) / np.arange(1, len(ordered) + 1)) / ordered.sum())
+
+
+if __name__ == "__main__":
+    main()
