@@ -25,6 +25,7 @@ from benchmarks.robustness import open_judged
 from pipeline.artifacts import Artifacts
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
+from pipeline.evaluation.contradictions import find_contradictions, sort_by_surprise
 from pipeline.evaluation.tuning.evidence import Evidence, gather
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules, judge_presence
@@ -32,6 +33,7 @@ from pipeline.masks.rule import Rules, judge_presence
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+FIRSTS = (100, 300, 1000)
 STEPS = 100_000
 """Pictures of which a ceiling is the mean."""
 
@@ -53,19 +55,19 @@ def main() -> None:
         "mirrored, by chance": len(files) - by_chance.count(""),
     }]))  # fmt: skip
 
-    file_of = dict(zip(manifest.images["image_id"], files, strict=True))
+    file_of = pd.Series(files, index=manifest.images["image_id"])
+    contradictions = []
     for split in ("validation", "holdout"):
-        evidence, image_ids = gather_split(artifacts, split, rules)
-        known = np.array([bool(file_of[image_id]) for image_id in image_ids])
-        votes = opinions.votes.loc[[file_of[image_id] for image_id in image_ids[known]]]
-        picked = evidence.take(np.flatnonzero(known))
+        judged = open_judged(artifacts, split)
+        contradictions.append(find_contradictions(judged, rules, split))
+        evidence = gather(judged).following(rules.follow_strongest)
+        behind = file_of.loc[list(judged.image_ids)].to_numpy()
+        votes = opinions.votes.loc[behind[behind != ""]]
+        picked = evidence.take(np.flatnonzero(behind != ""))
         tell(f"{split}: {len(picked)} of {len(evidence)} pictures", shown_by_votes(votes, picked, rules))
         tell(f"{split}: ceilings", ceilings(opinions.votes, votes, picked, evidence, rules))
-
-
-def gather_split(artifacts: Artifacts, split: str, rules: Rules) -> tuple[Evidence, npt.NDArray[np.str_]]:
-    judged = open_judged(artifacts, split)
-    return gather(judged).following(rules.follow_strongest), np.array(judged.image_ids)
+    surprising = sort_by_surprise(pd.concat(contradictions))
+    tell("labels that the networks contradict", contradicted_by_votes(surprising, file_of, opinions.votes))
 
 
 def tell(title: str, table: pd.DataFrame) -> None:
@@ -88,6 +90,20 @@ def shown_by_votes(votes: pd.DataFrame, evidence: Evidence, rules: Rules) -> pd.
                 "class": name, "drawn by": by, "pictures": int(of.sum()), "share shown": mean(shown[of, index]),
                 "Dice if shown": mean(gains[of, index]) if count else np.nan,
             })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def contradicted_by_votes(surprising: pd.DataFrame, file_of: pd.Series, votes: pd.DataFrame) -> pd.DataFrame:
+    """Of the most surprising labels that say the class is there: how many scientists drew it."""
+    files = file_of.loc[surprising["image_id"]].to_numpy()
+    known = surprising["annotated"].to_numpy() & (files != "")
+    pairs = zip(files[known], surprising["class_name"][known], strict=True)
+    drawn = np.array([max(1, votes.loc[file, name]) for file, name in pairs])
+    places = np.flatnonzero(known)
+    rows = []
+    for first in (*FIRSTS, len(surprising)):
+        of = drawn[places < first]
+        rows.append({"first": first, "drawn, by known": len(of), "by one alone": mean(of == 1), "two": mean(of == 2)})
     return pd.DataFrame(rows)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.agreement import Rates, ceilings, dice_at, expected_precision, shown_by_votes
+from benchmarks.agreement import Rates, ceilings, contradicted_by_votes, dice_at, expected_precision, shown_by_votes
 from benchmarks.opinions import Opinions, find_files
 from pipeline.data.cache import Cache
 from pipeline.evaluation.judged_arrays import judge_arrays
@@ -137,3 +137,15 @@ def test_tables_of_two_classes() -> None:
     assert best.loc["Fish", ["present", "right", "Dice"]].tolist() == [0.75, 0.75, 1.0]
     assert best.loc["Sugar", "Dice, presence known"] == pytest.approx(1, abs=1e-6)
     assert best.loc["mean", "Dice"] == pytest.approx(0.75)
+
+
+def test_who_drew_what_the_networks_contradict() -> None:
+    surprising = pd.DataFrame({
+        "image_id": ["1", "2", "3", "2", "4"],
+        "class_name": ["Fish", "Fish", "Fish", "Sugar", "Sugar"],
+        "annotated": [True, True, False, True, True],
+    })  # fmt: skip
+    file_of = pd.Series({"1": "a", "2": "b", "3": "a", "4": ""})
+    votes = pd.DataFrame({"Fish": [0, 2], "Sugar": [1, 1], "asked": [2, 2]}, index=["a", "b"])
+    table = contradicted_by_votes(surprising, file_of, votes)
+    assert table.iloc[-1].tolist() == [5, 3, pytest.approx(2 / 3), pytest.approx(1 / 3)]
