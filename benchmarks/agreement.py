@@ -32,7 +32,6 @@ from pipeline.masks.rule import Rules, judge_presence
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 FIRSTS = (100, 300, 1000)
 STEPS = 100_000
 """Pictures of which a ceiling is the mean."""

@@ -54,6 +54,8 @@ class Opinions:
             raise Mendable(f"{path}: no column {', '.join(missing)}; expected: {', '.join(COLUMNS)}")
         if unknown := sorted(set(table["label"].dropna()) - set(classes)):
             raise Mendable(f"{path}: label {unknown[0]!r}; known: {', '.join(classes)}")
+        if not table["label"].notna().any():
+            raise Mendable(f"{path}: no row with a label; nothing tells which pictures its files are")
         height, width = frame
         boxes = pd.DataFrame({
             "file": table["file"],

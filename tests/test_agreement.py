@@ -62,7 +62,11 @@ def test_boxes_hold_their_last_pixel(opinions: Opinions) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [("file,x1\n", "no column y1, x2, y2, label"), (BOXES.replace("Sugar", "Salt"), "'Salt'; known: Fish, Sugar")],
+    [
+        ("file,x1\n", "no column y1, x2, y2, label"),
+        (BOXES.replace("Sugar", "Salt"), "'Salt'; known: Fish, Sugar"),
+        ("file,x1,y1,x2,y2,label\na,,,,,\n", "no row with a label"),
+    ],
 )
 def test_another_table_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
     path = tmp_path / "boxes.csv"
