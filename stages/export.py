@@ -16,7 +16,7 @@ from pipeline.inference.trained import members_read
 from pipeline.json_file import read_json, write_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import load_facts
+from pipeline.models.network_facts import load_facts
 from pipeline.params import Export, Params
 
 

@@ -17,6 +17,7 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for groups by the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that read the finished run go to one worker, so that it is made once."""
     for item in items:

@@ -11,7 +11,7 @@ from pipeline.delivery.templates import open_templates
 from pipeline.evaluation.reliability import EVERY_CLASS
 from pipeline.evaluation.tables import OURS
 from pipeline.masks.rule import Rules
-from pipeline.models.checkpoint import NetworkFacts
+from pipeline.models.network_facts import NetworkFacts
 
 SHOWN_SETTINGS = ("weights", "epochs", "finish", "batch_size", "loss", "label_smoothing", "ema_decay", "pictures")
 

@@ -14,8 +14,8 @@ from rich.table import Table
 from pipeline.delivery.portable import fingerprint
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import load_facts
 from pipeline.models.machine import count_cores, resolve_precision
+from pipeline.models.network_facts import load_facts
 from pipeline.params import Machine
 
 Description = dict[str, dict[str, Any]]

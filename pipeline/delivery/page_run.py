@@ -1,24 +1,23 @@
 """The chapters of a page that tell how the run was made: training, settings, versions."""
 
-import json
+import dataclasses
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
-from safetensors import safe_open
 
 from pipeline.artifacts import TrainFolder
 from pipeline.delivery.page_drawing import Drawing
 from pipeline.delivery.page_tables import Cell, Table, to_cell
 from pipeline.evaluation.figures import draw_history
 from pipeline.evaluation.table_files import read_table
+from pipeline.models.network_facts import NetworkFacts, load_facts
 from pipeline.params import Params
 
-HEADER = "nephoscope"
 NO_FOLD = -1
 LONGEST = 6  # values of a setting
 MEMBER_COLUMNS = ("member", "seed", "fold", "encoder", "architecture", "input_shape", "epoch", "score")
@@ -36,27 +35,20 @@ class Training:
 
 
 def show_training(name: str, folder: TrainFolder) -> Training:
-    history, facts = read_table(folder.history), read_headers(folder.members)
-    chosen = {str(one["member"]): int(one["epoch"]) for one in facts if {"member", "epoch"} <= set(one)}
+    facts = [load_facts(path) for path in sorted(folder.members.glob("*.safetensors"))]
+    chosen = {one.member: one.epoch for one in facts}
     caption = f"The {name}: losses and scores over epochs; a dot is the chosen epoch"
-    drawing = Drawing.of_figure(name, draw_history(history, chosen), caption)
+    drawing = Drawing.of_figure(name, draw_history(read_table(folder.history), chosen), caption)
     return Training(name, drawing, _members(name, facts) if facts else None)
 
 
-def read_headers(folder: Path) -> list[dict[str, Any]]:
-    """What the headers of the checkpoints say; the weights are not looked at, so torch is not needed."""
-    found = []
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="np") as file:
-            found.append(json.loads((file.metadata() or {}).get(HEADER, "{}")))
-    return [facts for facts in found if facts]
-
-
-def _members(name: str, facts: list[dict[str, Any]]) -> Table:
-    # The architecture of a classifier is its encoder.
-    facts = [{key: one[key] for key in one if key != "architecture" or one[key] != one.get("encoder")} for one in facts]
-    columns = [column for column in MEMBER_COLUMNS if any(one.get(column, NO_FOLD) != NO_FOLD for one in facts)]
-    return Table.of_frame(f"Members of the {name}", pd.DataFrame(facts, columns=columns))
+def _members(name: str, facts: Sequence[NetworkFacts]) -> Table:
+    rows = [dataclasses.asdict(one) for one in facts]
+    for row in rows:
+        if row["architecture"] == row["encoder"]:  # a classifier's
+            del row["architecture"]
+    columns = [column for column in MEMBER_COLUMNS if any(row.get(column, NO_FOLD) != NO_FOLD for row in rows)]
+    return Table.of_frame(f"Members of the {name}", pd.DataFrame(rows, columns=columns))
 
 
 def show_settings(params: Params) -> tuple[Table, ...]:

@@ -124,6 +124,10 @@ def fingerprint(folder: Path) -> str:
 
 
 def _export_onnx(network: nn.Module, shape: Shape, path: Path) -> None:
+    for module in network.modules():
+        # What writes in place is traced all the same, by a way that takes twice as long.
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]
     # Two pictures: a batch of one would be taken for a constant.
     example = torch.zeros(2, 3, *shape, dtype=torch.uint8)
     program = torch.onnx.export(

@@ -14,7 +14,7 @@ from pipeline.evaluation.svg import ACCENT, CLASS_STANDINS, INK, MUTED, PAPER, W
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES = ("-", "--", ":", "-.")
-KEYS = ("member", "epoch", "seconds")
+KEYS = ("member", "epoch")
 HIGHEST_PRECISION = 1.02
 """of the axis: a curve at 1 is seen whole"""
 

@@ -14,7 +14,7 @@ from pipeline.inference.engines import TorchEngine
 from pipeline.inference.two_stage import TwoStage
 from pipeline.masks.rule import Reading
 from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import load_facts
+from pipeline.models.network_facts import load_facts
 from pipeline.params import Machine
 
 ALL_FOLDS = -1

@@ -25,10 +25,10 @@ from pipeline.learning.tasks import ClassifierTask, SegmenterTask
 from pipeline.learning.unfreezing import Unfreezing
 from pipeline.masks.rle import Shape
 from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import NetworkFacts
 from pipeline.models.classifier import build_classifier
 from pipeline.models.losses import refuse_region_losses
 from pipeline.models.machine import resolve_precision
+from pipeline.models.network_facts import NetworkFacts
 from pipeline.models.segmenter import build_segmenter
 from pipeline.params import TrainClassifier, TrainSegmenter
 

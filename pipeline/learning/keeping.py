@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from pipeline.artifacts import writing
 from pipeline.learning.tasks import monitored_score
-from pipeline.models.checkpoint import NetworkFacts, save_checkpoint
+from pipeline.models.checkpoint import save_checkpoint
+from pipeline.models.network_facts import NetworkFacts
 
 
 class KeepBest(Callback):
@@ -41,13 +42,15 @@ class KeepBest(Callback):
 
 
 class History(Callback):
-    """One row per epoch, written as it comes: a run in other processes leaves nothing else behind."""
+    """One row per epoch, written as it comes: a run in other processes leaves nothing else behind.
+
+    How long an epoch took is told, and not written: the same run again gives the same file.
+    """
 
     def __init__(self, path: Path, member: str, *, begun: int, epochs: int) -> None:
         """`epochs` more after those that have `begun`."""
         self.path, self.member, self.begun, self.epochs = path, member, begun, epochs
         self.rows: list[dict[str, Any]] = []
-        self.seconds = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         # A run that goes on in the middle of an epoch does not start that epoch again.
@@ -59,19 +62,18 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         rates = {f"{group['name']}_rate": group["lr"] for group in trainer.optimizers[0].param_groups}
-        seconds = round(time.monotonic() - self.started, 1)
         epoch = self.begun + trainer.current_epoch
-        row = {"member": self.member, "epoch": epoch, **metrics, **rates, "seconds": seconds}
-        self.rows.append(row)
+        self.rows.append({"member": self.member, "epoch": epoch, **metrics, **rates})
         if trainer.is_global_zero:
             with writing(self.path) as unfinished:
                 pd.DataFrame(self.rows).to_csv(unfinished, index=False)
-            self._tell(row, metrics)
+            self._tell(epoch, metrics)
 
-    def _tell(self, row: dict[str, Any], metrics: dict[str, float]) -> None:
+    def _tell(self, epoch: int, metrics: dict[str, float]) -> None:
         figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        epoch = f"{self.member}  epoch {row['epoch'] + 1}/{self.begun + self.epochs}"
-        tqdm.write(f"{epoch}  {figures}  {row['seconds']:.0f} s", file=sys.stderr)  # beside a bar, not through it
+        counted = f"{self.member}  epoch {epoch + 1}/{self.begun + self.epochs}"
+        seconds = time.monotonic() - self.started
+        tqdm.write(f"{counted}  {figures}  {seconds:.0f} s", file=sys.stderr)  # beside a bar, not through it
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}

@@ -17,7 +17,7 @@ from pipeline.learning.fit import fit_member
 from pipeline.learning.legs import Leg, list_legs
 from pipeline.learning.members import Member, list_members
 from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import load_facts
+from pipeline.models.network_facts import load_facts
 from pipeline.params import TrainClassifier, TrainSegmenter
 
 SEGMENTER = "segmenter"

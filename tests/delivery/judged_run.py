@@ -1,6 +1,5 @@
 """A run in which training is play-acted: maps are blurred truth; everything after `predict` is real, and quick."""
 
-import json
 from pathlib import Path
 
 import cv2
@@ -14,11 +13,12 @@ import stages.synthesize
 import stages.tune
 from pipeline.artifacts import Artifacts, TrainFolder
 from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest, Split
+from pipeline.data.manifest import Facts, Manifest, Split
 from pipeline.data.truth import Truth
 from pipeline.evaluation.store import Prediction, writing_store
 from pipeline.masks.geometry import resize_mask
 from pipeline.masks.rule import Reading, strongest_mean
+from pipeline.models.network_facts import NetworkFacts
 from pipeline.params import Params
 
 READING = Reading()
@@ -45,15 +45,16 @@ def write_judged_run(params: Params, artifacts: Artifacts) -> None:
     """Everything that `report` reads."""
     stages.synthesize.main(params.synthesize, artifacts)
     stages.prepare.main(params.prepare, artifacts)
-    write_training(artifacts.train_classifier, seed=1)
-    write_training(artifacts.train_segmenter, seed=2)
+    data = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).facts
+    write_training(artifacts.train_classifier, data, seed=1)
+    write_training(artifacts.train_segmenter, data, seed=2)
     write_probabilities(artifacts, "validation")
     write_probabilities(artifacts, "holdout")
     stages.tune.main(params.tune, artifacts)
     stages.evaluate.main(params.evaluate, artifacts)
 
 
-def write_training(folder: TrainFolder, seed: int, epochs: int = 6) -> None:
+def write_training(folder: TrainFolder, data: Facts, seed: int, epochs: int = 6) -> None:
     """A history, and a checkpoint of which only the header is true."""
     rng, epoch = np.random.default_rng(seed), np.arange(epochs)
     decay = np.exp(-epoch / 3)
@@ -63,13 +64,14 @@ def write_training(folder: TrainFolder, seed: int, epochs: int = 6) -> None:
         "train_loss": 0.3 + 0.4 * decay + rng.normal(0, 0.01, epochs),
         "validation_loss": 0.36 + 0.3 * decay + rng.normal(0, 0.02, epochs),
         "pr_auc": 0.8 - 0.4 * decay + rng.normal(0, 0.02, epochs),
-        "seconds": 3.0,
     }
     folder.members.mkdir(parents=True)
     pd.DataFrame(columns).to_csv(folder.history, index=False)
-    facts = {"member": "seed0", "seed": 0, "fold": -1, "epoch": epochs - 2, "score": 0.75, "encoder": "tiny"}
-    header = {"nephoscope": json.dumps(facts)}
-    save_file({"weight": np.zeros(1, np.float32)}, folder.members / "seed0.safetensors", header)
+    facts = NetworkFacts(
+        kind="segmenter", architecture="Unet", encoder="tiny", input_shape=(64, 96), data=data, member="seed0", seed=0,
+        fold=-1, epoch=epochs - 2, score=0.75, settings={},
+    )  # fmt: skip
+    save_file({"weight": np.zeros(1, np.float32)}, folder.members / "seed0.safetensors", facts.to_header())
 
 
 def write_probabilities(artifacts: Artifacts, split: Split) -> None:

@@ -6,8 +6,9 @@ from safetensors.torch import save_file
 
 from pipeline.data.manifest import Facts
 from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import CheckpointError, NetworkFacts, load_checkpoint, save_checkpoint
+from pipeline.models.checkpoint import load_checkpoint, save_checkpoint
 from pipeline.models.classifier import build_classifier
+from pipeline.models.network_facts import CheckpointError, NetworkFacts
 from pipeline.models.segmenter import build_segmenter
 from pipeline.models.weights import WeightsError, read_bundled
 

@@ -17,8 +17,9 @@ from pipeline.data.truth import Truth
 from pipeline.learning.members import list_members, member_rows
 from pipeline.masks.geometry import from_planes, resize_mask
 from pipeline.params import Prepare
-from stages import prepare
+from stages import prepare, synthesize
 from tests.data.tiny import cloud_rows, write_clouds, write_picture
+from tests.stages.tiny import tiny_params
 
 CLOUDS = Path(os.environ.get("NEPHOSCOPE_CLOUDS", "../shared/clouds"))
 NAMES = [f"{index}.jpg" for index in range(12)]
@@ -65,7 +66,7 @@ import os, sys
 from pathlib import Path
 from pipeline.artifacts import Artifacts
 from pipeline.params import Prepare
-from stages import prepare
+from stages import prepare, synthesize
 prepare.write_findings = lambda *_: os._exit(9)
 prepare.main(Prepare(root=sys.argv[1], cache_shape=(20, 30)), Artifacts(Path(sys.argv[2])))
 """
@@ -162,3 +163,13 @@ def test_real_clouds(artifacts, tmp_path):
     assert len(manifest.images) == 60
     assert manifest.presence().any(axis=1).all()
     assert 0.8 < manifest.images["visible_share"].mean() < 0.95
+
+
+def test_steel_is_the_same_in_either_layout_of_its_csv(tmp_path):
+    left = []
+    for layout in ("joined", "split"):
+        params, artifacts = tiny_params(tmp_path / layout, "severstal", layout), Artifacts(tmp_path / layout)
+        synthesize.main(params.synthesize, artifacts)
+        prepare.main(params.prepare, artifacts)
+        left.append([path.read_bytes() for path in (artifacts.prepare.images, artifacts.prepare.truth)])
+    assert left[0] == left[1]

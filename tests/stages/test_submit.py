@@ -33,9 +33,8 @@ def test_without_unlabelled_pictures_it_is_the_header_alone(tmp_path: Path, caps
     assert "no unlabelled pictures" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("csv_layout", ["joined", "split"])
-def test_steel_goes_through_every_stage(tmp_path: Path, csv_layout: str) -> None:
-    params, artifacts = tiny_params(tmp_path, "severstal", csv_layout), Artifacts(tmp_path)
+def test_steel_goes_through_every_stage(tmp_path: Path) -> None:
+    params, artifacts = tiny_params(tmp_path, "severstal"), Artifacts(tmp_path)
     run_until_trained(params, artifacts)
     run_after_training(params, artifacts)
     table = pd.read_csv(artifacts.submit.submission, keep_default_na=False)
