@@ -141,6 +141,9 @@ def _export_onnx(network: nn.Module, shape: Shape, path: Path) -> None:
         verbose=False,
     )
     assert program is not None  # with dynamo=True it always is
+    # Where in this machine's folders every step comes from is nobody's business, and would differ from one to the next.
+    for node in program.model.graph:
+        node.metadata_props.clear()
     program.save(path, external_data=False)
 
 

@@ -76,6 +76,12 @@ def test_a_small_folder_makes_its_onnx_where_it_is_first_used(own_run: Artifacts
     assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == times
 
 
+def test_no_file_tells_whose_machine_it_comes_from(finished: Artifacts) -> None:
+    files = {path.name: path.read_bytes() for path in finished.export.model.iterdir()}
+    home = str(Path(stages.export.__file__).parents[1]).encode()
+    assert not [name for name, content in files.items() if home in content or b"stack_trace" in content]
+
+
 def test_only_members_that_see_new_pictures_are_exported(own_run: Artifacts) -> None:
     for folder in (own_run.train_classifier.members, own_run.train_segmenter.members):
         shutil.copy(folder / "seed0.safetensors", folder / "seed1.safetensors")
