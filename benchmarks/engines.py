@@ -20,7 +20,9 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.data.truth import Truth
-from pipeline.delivery.portable import EXACT, Choice, open_portable
+from pipeline.delivery.choices import Choice
+from pipeline.delivery.exporting import EXACT
+from pipeline.delivery.portable import open_portable
 from pipeline.inference.choosing import draw_probe
 from pipeline.inference.engines import Engine
 from pipeline.inference.two_stage import decide_predictions

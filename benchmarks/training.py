@@ -25,6 +25,7 @@ from lightning.pytorch import Callback
 from benchmarks.decode import draw_pictures, read_plainly
 from benchmarks.table import Row, alone, print_rows
 from pipeline.artifacts import Artifacts
+from pipeline.cores import calm_allocator
 from pipeline.data.formats import FORMATS
 from pipeline.data.manifest import Manifest
 from pipeline.learning.augment import Augment
@@ -34,7 +35,6 @@ from pipeline.learning.optimisers import build_optimiser
 from pipeline.learning.sampling import Draw
 from pipeline.learning.tasks import ClassifierTask, SegmenterTask
 from pipeline.masks.rle import Shape
-from pipeline.models.machine import calm_allocator
 from pipeline.params import Machine, Prepare, TrainClassifier, Training, TrainSegmenter
 from stages import prepare
 

@@ -4,6 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.artifacts import Artifacts, writing
+from pipeline.cores import calm_allocator
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.heat import heat_name, write_heat
@@ -13,7 +14,6 @@ from pipeline.inference.explain import Explainer
 from pipeline.inference.trained import members_read
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
-from pipeline.models.machine import calm_allocator
 from pipeline.params import Explain, Params
 
 

@@ -10,7 +10,8 @@ from pipeline.artifacts import Artifacts, writing
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.delivery.card import write_card
-from pipeline.delivery.portable import EXACT, compare, export_model, open_portable
+from pipeline.delivery.exporting import EXACT, compare, export_model
+from pipeline.delivery.portable import open_portable
 from pipeline.evaluation.table_files import read_tables
 from pipeline.inference.trained import members_read
 from pipeline.json_file import read_json, write_json

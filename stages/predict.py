@@ -5,12 +5,12 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipeline.artifacts import Artifacts
+from pipeline.cores import calm_allocator
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.store import writing_store
 from pipeline.inference.trained import open_two_stage, predict_rows, unseen_groups
 from pipeline.masks.rule import Reading
-from pipeline.models.machine import calm_allocator
 from pipeline.params import Params, Predict
 
 

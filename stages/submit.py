@@ -7,6 +7,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipeline.artifacts import Artifacts
+from pipeline.cores import calm_allocator
 from pipeline.data.cache import Cache
 from pipeline.data.formats import FORMATS
 from pipeline.data.manifest import Manifest
@@ -15,7 +16,6 @@ from pipeline.inference.trained import open_two_stage, predict_rows
 from pipeline.inference.two_stage import decide_predictions
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
-from pipeline.models.machine import calm_allocator
 from pipeline.params import Params, Submit
 
 

@@ -1,8 +1,8 @@
 """Train segmenter: manifest and cache in, one checkpoint per member out."""
 
 from pipeline.artifacts import Artifacts
+from pipeline.cores import calm_allocator
 from pipeline.learning.stage import train_members
-from pipeline.models.machine import calm_allocator
 from pipeline.params import Params, TrainSegmenter
 
 

@@ -1,5 +1,6 @@
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from pipeline.artifacts import Artifacts
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # and its small networks gain nothing from threads, which only wait for each other where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What it makes of models is kept out of the user's own place, in one that the workers of a run share.
+if "NEPHOSCOPE_CACHE" not in os.environ:
+    kept = tempfile.TemporaryDirectory(prefix="nephoscope-tests-")
+    os.environ["NEPHOSCOPE_CACHE"] = kept.name
 
 # The first call of compiled code takes a second, and a busy machine takes its time: neither is a fault.
 settings.register_profile("patient", deadline=None)

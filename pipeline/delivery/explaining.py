@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
+from pipeline.cores import calm_allocator
 from pipeline.delivery.heat_folder import HeatFolder
+from pipeline.delivery.model_folder import classifier_checkpoints, fingerprint
 from pipeline.delivery.pictures import Reader, ahead
-from pipeline.delivery.portable import classifier_checkpoints, fingerprint
 from pipeline.delivery.predicting import find_pictures
 from pipeline.delivery.terminal import Progress, show_progress
 from pipeline.inference.explain import Explainer
 from pipeline.masks.geometry import Image
 from pipeline.masks.rle import Mask
 from pipeline.mendable import Mendable
-from pipeline.models.machine import calm_allocator
 
 
 def explain_pictures(

@@ -5,16 +5,16 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.delivery.portable import fingerprint
+from pipeline.cores import count_cores
+from pipeline.delivery.model_folder import fingerprint, kept_here
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
-from pipeline.models.machine import count_cores, resolve_precision
+from pipeline.models.machine import resolve_precision
 from pipeline.models.network_facts import load_facts
 from pipeline.params import Machine
 
@@ -32,7 +32,7 @@ def describe(model: Path) -> Description:
         "model": describe_model(model),
         "engines": {name: installed(package) for name, package in ENGINES.items()},
         "extras": {name: installed(package) for name, package in EXTRAS.items()},
-        "places": {"model": str(model), "prepared models": str(platformdirs.user_cache_path("nephoscope") / "models")},
+        "places": {"model": str(model), "kept here": str(kept_here())},
         "packages": {name: installed(name) for name in sorted(direct_requirements())},
     }
 

@@ -9,16 +9,17 @@ from typing import Any
 import cv2
 import fsspec
 
+from pipeline.cores import calm_allocator, count_cores
 from pipeline.data.images import ENDINGS
 from pipeline.delivery.choices import Choice, Output
 from pipeline.delivery.collecting import collect
+from pipeline.delivery.model_folder import fingerprint
 from pipeline.delivery.pictures import Decided, decide_pictures
-from pipeline.delivery.portable import fingerprint, open_portable
+from pipeline.delivery.portable import open_portable
 from pipeline.delivery.shards import Plan, read_shards, write_shard
 from pipeline.delivery.terminal import Progress, show_progress
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
-from pipeline.models.machine import calm_allocator, count_cores
 
 CORES_OF_AN_ACTOR = 2
 

@@ -1,7 +1,8 @@
-"""The fastest engine that a network can be trusted to: each that is installed answers a probe, is compared with torch,
-and timed. Every network of a model has its own, for one may bear 16 bits and another not."""
+"""The engines there are, and the fastest that a network can be trusted to: each that is installed answers a probe, is
+compared with torch, and timed. Every network of a model has its own, for one may bear 16 bits and another not."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.inference.engines import ENGINES, Engine, EngineMissing, EngineName, Images
+from pipeline.inference.engines import Engine, EngineMissing, EngineName, Images, OnnxEngine, OpenVinoEngine
 from pipeline.masks.rle import Shape
 from pipeline.mendable import Mendable
 from pipeline.params import Machine
@@ -21,6 +22,29 @@ REPEATS = 3
 EVERY = 8
 """Of the rows and columns of a map, so many are kept in an answer."""
 Answer = npt.NDArray[np.float32]
+
+
+def _open_torch(stem: Path, machine: Machine, _: int) -> Engine:
+    from pipeline.inference.torch_engine import TorchEngine  # when it is wanted: torch takes seconds to load
+
+    return TorchEngine.open(stem.with_suffix(".safetensors"), machine)
+
+
+def _open_onnx(stem: Path, _: Machine, streams: int) -> Engine:
+    return OnnxEngine(stem.with_suffix(".onnx"), streams)
+
+
+def _open_openvino(stem: Path, machine: Machine, streams: int) -> Engine:
+    return OpenVinoEngine(stem.with_suffix(".onnx"), machine, streams)
+
+
+ENGINES: dict[EngineName, Callable[[Path, Machine, int], Engine]] = {
+    "openvino": _open_openvino,
+    "onnx": _open_onnx,
+    "torch": _open_torch,
+}
+"""Path of an exported member without its ending, the machine, and streams (calls that are computed side by side, each
+by its share of the cores) → its engine; the usually fastest first."""
 
 
 @dataclass(frozen=True)

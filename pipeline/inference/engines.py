@@ -1,7 +1,9 @@
-"""Engines: one network behind one call, images (N×H×W×3 uint8, RGB) → probabilities, whatever computes them."""
+"""Engines: one network behind one call, images (N×H×W×3 uint8, RGB) → probabilities, whatever computes them.
+
+The one that computes in torch has a file of its own: torch takes seconds to load, and the others do without.
+"""
 
 import importlib
-from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -10,13 +12,10 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
+from pipeline.cores import count_cores
 from pipeline.masks.rle import Shape
 from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import load_checkpoint
-from pipeline.models.machine import count_cores, resolve_device, resolve_precision
 from pipeline.params import Machine
 
 Images = npt.NDArray[np.uint8]
@@ -35,30 +34,6 @@ class Engine(Protocol):
 
     def __call__(self, images: Images) -> Probabilities:
         """Images at the input shape → probabilities. May be called from several threads at once."""
-
-
-class TorchEngine:
-    """A network as it was trained. Calls take turns: every one uses all cores, or the GPU."""
-
-    def __init__(self, network: nn.Module, input_shape: Shape, machine: Machine) -> None:
-        self.input_shape = input_shape
-        self._device = resolve_device(machine.accelerator)
-        self._half = resolve_precision(machine) == "bf16"
-        self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._turn = Lock()
-
-    @classmethod
-    def open(cls, checkpoint: Path, machine: Machine) -> "TorchEngine":
-        network, facts = load_checkpoint(checkpoint)
-        return cls(network, facts.input_shape, machine)
-
-    @torch.inference_mode()
-    def __call__(self, images: Images) -> Probabilities:
-        # The view N×3×H×W of N×H×W×3 is what torch calls channels last: no copy.
-        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self._device).permute(0, 3, 1, 2)
-        with self._turn, torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
-            logits = self._network(batch)
-        return np.asarray(logits.float().sigmoid().cpu().numpy(), np.float32)
 
 
 class OnnxEngine:
@@ -131,27 +106,6 @@ class OpenVinoEngine:
         for _ in range(self._streams):
             requests.put(compiled.create_infer_request())
         return requests
-
-
-def _open_torch(stem: Path, machine: Machine, _: int) -> Engine:
-    return TorchEngine.open(stem.with_suffix(".safetensors"), machine)
-
-
-def _open_onnx(stem: Path, _: Machine, streams: int) -> Engine:
-    return OnnxEngine(stem.with_suffix(".onnx"), streams)
-
-
-def _open_openvino(stem: Path, machine: Machine, streams: int) -> Engine:
-    return OpenVinoEngine(stem.with_suffix(".onnx"), machine, streams)
-
-
-ENGINES: dict[EngineName, Callable[[Path, Machine, int], Engine]] = {
-    "openvino": _open_openvino,
-    "onnx": _open_onnx,
-    "torch": _open_torch,
-}
-"""Path of an exported member without its ending, the machine, and streams (calls that are computed side by side, each
-by its share of the cores) → its engine; the usually fastest first."""
 
 
 def _require(module: str) -> ModuleType:

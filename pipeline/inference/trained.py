@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.store import Prediction
-from pipeline.inference.engines import TorchEngine
+from pipeline.inference.torch_engine import TorchEngine
 from pipeline.inference.two_stage import TwoStage
 from pipeline.masks.rule import Reading
 from pipeline.mendable import Mendable

@@ -1,17 +1,13 @@
-"""What the machine has: a device, a precision that is faster there, an allocator that keeps its memory."""
+"""What torch finds on the machine: a device, a precision that is faster there, processes that feed it."""
 
-import ctypes
-import os
-import platform
 from typing import Literal
 
 import torch
 
+from pipeline.cores import count_cores
 from pipeline.mendable import Mendable
 from pipeline.params import Machine
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-GIBIBYTE = 1 << 30
 MOST_WORKERS = 8
 
 
@@ -38,22 +34,6 @@ def resolve_workers(machine: Machine) -> int:
         return machine.workers
     on_gpu = resolve_device(machine.accelerator).type == "cuda"
     return min(MOST_WORKERS, max(1, count_cores() - 1)) if on_gpu else 0
-
-
-def count_cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def calm_allocator() -> None:
-    """Keep glibc from giving freed memory back: a training step frees and asks again for the same hundred megabytes,
-
-    and every return costs a storm of page faults (1.5 times the time of a step on a CPU).
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, GIBIBYTE)
-        libc.mallopt(M_TRIM_THRESHOLD, GIBIBYTE)
 
 
 def _has_amx() -> bool:

@@ -64,7 +64,7 @@ def test_info_says_what_answers_and_where_it_is() -> None:
     assert found["model"]["classes"] == "Fish, Flower, Gravel, Sugar"  # type: ignore[index]
     assert found["packages"]["torch"]  # type: ignore[index]
     people = ASK.invoke(app, ["info"]).stdout
-    assert "prepared models" in people
+    assert "kept here" in people
     assert found["nephoscope"]["version"] in people  # type: ignore[index]
 
 

@@ -1,6 +1,5 @@
 """The model that comes with the package: small, complete, and what `nephoscope predict` uses unless told otherwise."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,8 +45,7 @@ def test_its_card_gives_every_figure_with_an_interval(figure: str) -> None:
 def test_the_command_uses_it(finished: Artifacts, tmp_path: Path) -> None:
     folder = finished.synthesize.dataset / "test_images"
     command = [sys.executable, "-c", "from pipeline.delivery.cli import main; main()", "predict", str(folder), "--out"]
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = subprocess.run([*command, str(tmp_path / "out")], capture_output=True, text=True, env=environment)
+    done = subprocess.run([*command, str(tmp_path / "out")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = pd.read_csv(tmp_path / "out/submission.csv", keep_default_na=False)
     names = sorted(path.name for path in folder.iterdir())

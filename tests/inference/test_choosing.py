@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.inference import choosing
-from pipeline.inference.choosing import EVERY, answer, draw_probe, find_fastest
-from pipeline.inference.engines import ENGINES, EngineMissing
+from pipeline.inference.choosing import ENGINES, EVERY, answer, draw_probe, find_fastest
+from pipeline.inference.engines import EngineMissing
 from pipeline.mendable import Mendable
 from pipeline.params import Machine
 

@@ -11,8 +11,7 @@ ANSWERS = """
 import sys
 from pathlib import Path
 import numpy as np
-from pipeline.inference.choosing import draw_probe
-from pipeline.inference.engines import ENGINES
+from pipeline.inference.choosing import ENGINES, draw_probe
 from pipeline.params import Machine
 
 for network in ("classifier-seed0", "segmenter-seed0"):

@@ -1,17 +1,20 @@
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import platformdirs
 import pytest
 
 import stages.export
 from pipeline.artifacts import Artifacts
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
-from pipeline.delivery.portable import EXACT, compare, fingerprint, open_portable
+from pipeline.delivery.exporting import EXACT, compare
+from pipeline.delivery.model_folder import fingerprint
+from pipeline.delivery.portable import open_portable
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.evaluation.tables import OURS
 from pipeline.inference.two_stage import decide_predictions
@@ -54,7 +57,7 @@ def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:
 
 @pytest.fixture(autouse=True)
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setenv("NEPHOSCOPE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -74,6 +77,28 @@ def test_a_small_folder_makes_its_onnx_where_it_is_first_used(own_run: Artifacts
     times = {path.name: path.stat().st_mtime_ns for path in made.iterdir()}
     open_portable(folder, "onnx")
     assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == times
+
+
+SECOND_TIME = """
+import sys
+from pathlib import Path
+import numpy as np
+from pipeline.delivery.portable import open_portable
+
+model, _ = open_portable(Path(sys.argv[1]))
+height, width = model.facts.cache_shape
+model.predict(np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), bool))
+print(*sorted({"torch", "timm"} & set(sys.modules)))
+"""
+
+
+def test_a_model_known_here_is_opened_without_torch(finished: Artifacts, cached: Path) -> None:
+    open_portable(finished.export.model)
+    (note,) = (cached / "engines").iterdir()
+    write_json(note, dict.fromkeys(("classifier-seed0", "segmenter-seed0"), "onnx"))
+    command = [sys.executable, "-c", SECOND_TIME, str(finished.export.model)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
 
 
 def test_no_file_tells_whose_machine_it_comes_from(finished: Artifacts) -> None:

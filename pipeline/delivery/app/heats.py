@@ -1,16 +1,19 @@
-"""Where the classifier looks, drawn when somebody asks: its networks in torch are opened by the first who does."""
+"""Where the classifier looks, drawn when somebody asks: torch is loaded, and its networks are, for the first who does."""
 
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import cv2
 
 from pipeline.data.visible import find_visible
 from pipeline.delivery.app.reading import Picture
-from pipeline.delivery.portable import classifier_checkpoints
+from pipeline.delivery.model_folder import classifier_checkpoints
 from pipeline.evaluation.heat import colour_heat
-from pipeline.inference.explain import Explainer
+
+if TYPE_CHECKING:
+    from pipeline.inference.explain import Explainer
 
 
 class Heats:
@@ -20,7 +23,9 @@ class Heats:
         self._turn = Lock()  # a network that is being explained keeps notes in its layers
 
     @cached_property
-    def _explainer(self) -> Explainer:
+    def _explainer(self) -> "Explainer":
+        from pipeline.inference.explain import Explainer
+
         return Explainer.open(classifier_checkpoints(self._model))
 
     def draw(self, picture: Picture, index: int) -> bytes:

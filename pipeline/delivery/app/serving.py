@@ -22,7 +22,8 @@ from pipeline.delivery.app.reading import read_picture
 from pipeline.delivery.app.server import build_app
 from pipeline.delivery.app.shelf import Shelf
 from pipeline.delivery.choices import SHIPPED, Choice
-from pipeline.delivery.portable import fingerprint, open_portable
+from pipeline.delivery.model_folder import fingerprint
+from pipeline.delivery.portable import open_portable
 from pipeline.inference.two_stage import TwoStage
 from pipeline.masks.outlines import exact_path
 from pipeline.masks.rule import Rules

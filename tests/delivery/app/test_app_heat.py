@@ -10,7 +10,7 @@ from pipeline.data.images import read_resized
 from pipeline.data.visible import find_visible
 from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.choices import SHIPPED
-from pipeline.delivery.portable import classifier_checkpoints
+from pipeline.delivery.model_folder import classifier_checkpoints
 from pipeline.evaluation.heat import colour_heat
 from pipeline.inference.explain import Explainer
 from tests.delivery.app.asking import bring

@@ -1,0 +1,121 @@
+"""Trained members and rules → a portable model folder, and how far what is in it answers like torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor, nn
+
+from pipeline.delivery.model_folder import ANSWERS, list_stems
+from pipeline.inference.choosing import answer
+from pipeline.inference.engines import Engine
+from pipeline.inference.torch_engine import TorchEngine
+from pipeline.inference.two_stage import TwoStage, fit_images
+from pipeline.json_file import write_json
+from pipeline.masks.rle import Shape
+from pipeline.masks.rule import Rules
+from pipeline.models.checkpoint import load_checkpoint, save_checkpoint
+from pipeline.models.folding import fold_decoder
+from pipeline.params import Machine
+
+EXACT = Machine(accelerator="cpu", precision="fp32")
+OPSET = 18
+
+
+class _WithProbabilities(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.sigmoid(self.network(images))
+
+
+def export_model(
+    folder: Path,
+    classifiers: Sequence[Path],
+    segmenters: Sequence[Path],
+    rules: Rules,
+    *,
+    half: bool = False,
+    with_onnx: bool = True,
+) -> None:
+    """Checkpoints and rules → a folder that `open_portable` reads, here or elsewhere."""
+    folder.mkdir(parents=True)
+    names: dict[str, list[str]] = {"classifiers": [], "segmenters": []}
+    for kind, checkpoints in (("classifiers", classifiers), ("segmenters", segmenters)):
+        for checkpoint in checkpoints:
+            network, facts = load_checkpoint(checkpoint)
+            name = f"{kind[:-1]}-{facts.member}"
+            save_checkpoint(folder / f"{name}.safetensors", network, facts, half=half)
+            names[kind].append(name)
+    write_json(folder / "model.json", {"data": facts.data.to_dict(), **names})
+    write_json(folder / "rules.json", rules.model_dump())
+    answers = {
+        stem.name: answer(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in list_stems(folder)
+    }
+    save_file(answers, folder / ANSWERS)
+    if with_onnx:
+        add_onnx(folder)
+
+
+def add_onnx(folder: Path) -> None:
+    """Every network of the folder as ONNX, too."""
+    for stem in list_stems(folder):
+        network, facts = load_checkpoint(stem.with_suffix(".safetensors"))
+        _export_onnx(network, facts.input_shape, stem.with_suffix(".onnx"))
+
+
+def _export_onnx(network: nn.Module, shape: Shape, path: Path) -> None:
+    for module in network.modules():
+        # What writes in place is traced all the same, by a way that takes twice as long.
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]
+    # Two pictures: a batch of one would be taken for a constant.
+    example = torch.zeros(2, 3, *shape, dtype=torch.uint8)
+    program = torch.onnx.export(
+        _WithProbabilities(fold_decoder(network)).eval(),
+        (example,),
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=["images"],
+        output_names=["probabilities"],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        verbose=False,
+    )
+    assert program is not None  # with dynamo=True it always is
+    # Where in this machine's folders every step comes from is nobody's business, and would differ from one to the next.
+    for node in program.model.graph:
+        node.metadata_props.clear()
+    program.save(path, external_data=False)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two engines are apart on the same pictures."""
+
+    presence: float
+    """Largest difference of a presence"""
+    pixels: float
+    """Largest difference of a pixel's probability; levels are 1/255 apart"""
+    level_share: float
+    """Share of the pixels whose level is the same"""
+    pictures: int
+
+
+def compare(one: TwoStage, other: TwoStage, images: np.ndarray) -> Agreement:
+    """Both models over images (N×H×W×3 at the cache shape), all pixels visible."""
+    presence = [_largest_difference(a, b, images) for a, b in zip(one.classifiers, other.classifiers, strict=True)]
+    pixels = [_largest_difference(a, b, images) for a, b in zip(one.segmenters, other.segmenters, strict=True)]
+    visible = np.ones(images.shape[:3], bool)
+    pairs = zip(one.predict(images, visible), other.predict(images, visible), strict=True)
+    same = np.mean([np.mean(a.levels == b.levels) for a, b in pairs])
+    return Agreement(max(presence), max(pixels), float(same), len(images))
+
+
+def _largest_difference(one: Engine, other: Engine, images: np.ndarray) -> float:
+    fitted = fit_images(images, one.input_shape)
+    return float(np.abs(one(fitted) - other(fitted)).max())
