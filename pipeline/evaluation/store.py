@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,10 @@ from pipeline.masks.rule import Levels, RawPresences, Reading
 from pipeline.mendable import Mendable
 
 COMPRESSION = BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle")
+IN_HEADER, IN_DIRECTORY, DIRECTORY_ENTRY = 10, 12, 46
+"""Bytes: where a zip has the time of a file, before it and in the directory at the end; size of an entry there."""
+NO_DATE = b"\x00\x00\x21\x00"
+"""The first that a zip can tell: 1980-01-01."""
 
 
 class Prediction(NamedTuple):
@@ -86,16 +91,31 @@ def writing_store(
     path: Path, image_ids: Sequence[str], classes: Sequence[str], shape: Shape, reading: Reading
 ) -> Iterator[StoreWriter]:
     """A store to fill; it takes its place at `path` only once every picture is in it."""
-    with writing(path) as unfinished, ZipStore(unfinished, mode="w") as zipped:
-        attributes = {"image_ids": list(image_ids), "classes": list(classes), "reading": reading.model_dump()}
-        group = zarr.create_group(zipped, attributes=attributes)
-        writer = StoreWriter(group, len(image_ids), classes, shape)
-        yield writer
-        missing = np.flatnonzero(np.isnan(writer.classifier + writer.strongest).any(axis=1))
-        if missing.size:
-            raise ValueError(f"{missing.size} pictures have no numbers, {image_ids[int(missing[0])]} first")
-        group.create_array("classifier", data=writer.classifier)
-        group.create_array("strongest", data=writer.strongest)
+    with writing(path) as unfinished:
+        with ZipStore(unfinished, mode="w") as zipped:
+            attributes = {"image_ids": list(image_ids), "classes": list(classes), "reading": reading.model_dump()}
+            group = zarr.create_group(zipped, attributes=attributes)
+            writer = StoreWriter(group, len(image_ids), classes, shape)
+            yield writer
+            missing = np.flatnonzero(np.isnan(writer.classifier + writer.strongest).any(axis=1))
+            if missing.size:
+                raise ValueError(f"{missing.size} pictures have no numbers, {image_ids[int(missing[0])]} first")
+            group.create_array("classifier", data=writer.classifier)
+            group.create_array("strongest", data=writer.strongest)
+        _undate(unfinished)
+
+
+def _undate(path: Path) -> None:
+    """A zip tells when each of its files was written, so that DVC would see a change where there is none."""
+    with ZipFile(path) as zipped:
+        entries, place = zipped.infolist(), zipped.start_dir
+    with path.open("r+b") as file:
+        for entry in entries:
+            file.seek(entry.header_offset + IN_HEADER)
+            file.write(NO_DATE)
+            file.seek(place + IN_DIRECTORY)
+            file.write(NO_DATE)
+            place += DIRECTORY_ENTRY + len(entry.orig_filename.encode()) + len(entry.extra) + len(entry.comment)
 
 
 def _create(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: type) -> Any:

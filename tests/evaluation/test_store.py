@@ -1,4 +1,6 @@
+import time
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -24,6 +26,19 @@ def test_what_is_written_is_read_in_any_order(tmp_path: Path) -> None:
     for index in range(2):
         for found, expected in zip(store[index], prediction(index), strict=True):
             assert np.allclose(found, expected)
+
+
+def test_the_same_numbers_are_the_same_file_whenever_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for second in (1_000_000_000, 1_700_000_000):
+        monkeypatch.setattr(time, "time", lambda second=second: second)
+        with writing_store(tmp_path / f"{second}.zarr.zip", ["x.jpg"], ["a", "b"], (5, 7), READING) as writer:
+            writer.write(0, prediction(0))
+    earlier, later = (path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    assert earlier == later
+    with ZipFile(tmp_path / "1000000000.zarr.zip") as zipped:
+        assert zipped.testzip() is None
 
 
 def test_a_store_that_misses_a_picture_never_takes_its_place(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where the classifier looks, drawn when somebody asks: torch is loaded, and its networks are, for the first who does."""
+"""Where the classifier looks, drawn when somebody asks; torch and its networks are loaded for the first who does."""
 
 from functools import cached_property
 from pathlib import Path
