@@ -63,6 +63,8 @@ class OpenVinoEngine:
 
     def __init__(self, path: Path, machine: Machine, streams: int = 1) -> None:
         self._openvino = _require("openvino")
+        # The first array of a process: where two threads bring it at once, they wait for each other forever.
+        self._openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
         self._core = self._openvino.Core()
         self._path, self._streams = path, streams
         shape = self._core.read_model(path).input(0).partial_shape

@@ -30,3 +30,38 @@ def test_a_picture_has_one_answer_however_many_go_with_it(finished: Artifacts, e
     command = [sys.executable, "-c", ANSWERS, engine, str(finished.export.model)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+SIDE_BY_SIDE = """
+import builtins
+import sys
+from pathlib import Path
+from threading import Barrier, Event, Thread
+from pipeline.inference.choosing import ENGINES, draw_probe
+from pipeline.params import Machine
+
+engine = ENGINES["openvino"](Path(sys.argv[1]) / "classifier-seed0", Machine(), 2)
+picture = draw_probe(engine.input_shape)[:1]
+engine._size_for(1)
+quick = builtins.__import__
+
+def import_slowly(name, *rest, **more):
+    if name.startswith("numpy"):
+        Event().wait(0.2)  # OpenVINO asks for numpy with its first array: here the other thread gets its turn
+    return quick(name, *rest, **more)
+
+builtins.__import__ = import_slowly
+begin = Barrier(2)
+threads = [Thread(target=lambda: (begin.wait(), engine(picture))) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_pictures_of_a_process_may_come_from_two_threads(finished: Artifacts) -> None:
+    """Without care such a process hangs where threads change at a bad moment."""
+    command = [sys.executable, "-c", SIDE_BY_SIDE, str(finished.export.model)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
