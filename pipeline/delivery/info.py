@@ -1,7 +1,7 @@
 """What is installed, what the machine has, which model answers, and where things are."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pipeline.cores import count_cores
 from pipeline.delivery.model_folder import fingerprint, kept_here
+from pipeline.inference.remembered import PACKAGES, installed
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
 from pipeline.models.machine import resolve_precision
@@ -20,7 +21,6 @@ from pipeline.params import Machine
 
 Description = dict[str, dict[str, Any]]
 ROOT = Path(__file__).parents[2]
-ENGINES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
 EXTRAS = {"app": "fastapi", "cluster": "ray", "openvino": "openvino"}
 
 
@@ -30,7 +30,7 @@ def describe(model: Path) -> Description:
         "nephoscope": {"version": version("nephoscope"), "python": platform.python_version(), "code": str(ROOT)},
         "machine": describe_machine(),
         "model": describe_model(model),
-        "engines": {name: installed(package) for name, package in ENGINES.items()},
+        "engines": {name: installed(package) for name, package in PACKAGES.items()},
         "extras": {name: installed(package) for name, package in EXTRAS.items()},
         "places": {"model": str(model), "kept here": str(kept_here())},
         "packages": {name: installed(name) for name in sorted(direct_requirements())},
@@ -68,13 +68,6 @@ def direct_requirements() -> set[str]:
     """Packages that nephoscope asks for by name, extras apart."""
     found = (Requirement(line) for line in requires("nephoscope") or ())
     return {one.name for one in found if one.marker is None or "extra" not in str(one.marker)}
-
-
-def installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def show_description(description: Description) -> None:

@@ -22,7 +22,8 @@ from pipeline.inference.engines import EngineName
 from pipeline.json_file import read_json, write_json
 from pipeline.params import Machine
 
-PACKAGES = ("torch", "onnxruntime", "openvino")
+PACKAGES: dict[EngineName, str] = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
+"""Engine → the package that computes."""
 DRIVERS = ("nvidia[0-9]*", "kfd", "dxg")
 """In /dev, where a GPU can be computed on."""
 
@@ -55,7 +56,7 @@ def _read(path: Path) -> dict[str, EngineName]:
 def _key(mark: str, machine: Machine) -> str:
     """Of all that another engine may be the fastest for."""
     facts: list[Any] = [mark, machine.model_dump(mode="json"), count_cores(), _processor(), _cards()]
-    facts += [_version(package) for package in PACKAGES]
+    facts += [installed(package) for package in PACKAGES.values()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
@@ -73,8 +74,9 @@ def _cards() -> list[str]:
     return [*sorted(found), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
 
 
-def _version(package: str) -> str:
+def installed(package: str) -> str:
+    """Its version, where it has one here."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return ""
+        return "not installed"
