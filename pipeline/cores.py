@@ -1,16 +1,24 @@
-"""What this process has of the machine: its cores, and an allocator that keeps its memory. Without torch."""
+"""What this process has of the machine: its cores, its cards, and an allocator that keeps its memory. Without torch."""
 
 import ctypes
 import os
 import platform
+from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 GIBIBYTE = 1 << 30
+DRIVERS = ("nvidia[0-9]*", "kfd", "dxg")
+"""In /dev, where a GPU can be computed on."""
 
 
 def count_cores() -> int:
     """That this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def list_cards() -> list[str]:
+    """Drivers of GPUs; where there are none, torch would find none."""
+    return sorted(path.name for driver in DRIVERS for path in Path("/dev").glob(driver))
 
 
 def calm_allocator() -> None:

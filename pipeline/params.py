@@ -284,7 +284,6 @@ class Submit(Section):
 class Export(Section):
     tolerance: float = Field(1e-3, gt=0, description="largest allowed difference of a probability from torch")
     half: bool = Field(False, description="keep weights in 16 bits, half the size; tolerance is then against those")
-    with_onnx: bool = Field(True, description="false: ONNX is made where the model is first used, a third of the size")
     checked_pictures: int = Field(16, ge=1, description="pictures on which the exported models are compared with torch")
     licence: str = Field("", description="said on the model card: under which terms the weights are, whom to cite")
 

@@ -29,7 +29,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
     images = np.asarray(Cache.open(artifacts.prepare.cache).images[rows])
 
     with writing(artifacts.export.model) as unfinished:
-        export_model(unfinished, *members, rules, half=params.half, with_onnx=params.with_onnx)
+        export_model(unfinished, *members, rules, half=params.half)
         (unfinished / "card.md").write_text(describe(members, manifest, rules, params.licence, artifacts), "utf-8")
         exported, _ = open_portable(unfinished, "onnx")
         original, _ = open_portable(unfinished, "torch", EXACT)

@@ -5,33 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors.numpy import save_file
-from torch import Tensor, nn
 
 from pipeline.delivery.model_folder import ANSWERS, list_stems
+from pipeline.delivery.onnx_graph import write_onnx
 from pipeline.inference.choosing import answer
 from pipeline.inference.engines import Engine
 from pipeline.inference.torch_engine import TorchEngine
 from pipeline.inference.two_stage import TwoStage, fit_images
 from pipeline.json_file import write_json
-from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Rules
 from pipeline.models.checkpoint import load_checkpoint, save_checkpoint
-from pipeline.models.folding import fold_decoder
 from pipeline.params import Machine
 
 EXACT = Machine(accelerator="cpu", precision="fp32")
-OPSET = 18
-
-
-class _WithProbabilities(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.sigmoid(self.network(images))
 
 
 def export_model(
@@ -41,7 +28,6 @@ def export_model(
     rules: Rules,
     *,
     half: bool = False,
-    with_onnx: bool = True,
 ) -> None:
     """Checkpoints and rules → a folder that `open_portable` reads, here or elsewhere."""
     folder.mkdir(parents=True)
@@ -50,7 +36,9 @@ def export_model(
         for checkpoint in checkpoints:
             network, facts = load_checkpoint(checkpoint)
             name = f"{kind[:-1]}-{facts.member}"
-            save_checkpoint(folder / f"{name}.safetensors", network, facts, half=half)
+            exported = folder / f"{name}.safetensors"
+            save_checkpoint(exported, network, facts, half=half)
+            write_onnx(exported)
             names[kind].append(name)
     write_json(folder / "model.json", {"data": facts.data.to_dict(), **names})
     write_json(folder / "rules.json", rules.model_dump())
@@ -58,39 +46,6 @@ def export_model(
         stem.name: answer(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in list_stems(folder)
     }
     save_file(answers, folder / ANSWERS)
-    if with_onnx:
-        add_onnx(folder)
-
-
-def add_onnx(folder: Path) -> None:
-    """Every network of the folder as ONNX, too."""
-    for stem in list_stems(folder):
-        network, facts = load_checkpoint(stem.with_suffix(".safetensors"))
-        _export_onnx(network, facts.input_shape, stem.with_suffix(".onnx"))
-
-
-def _export_onnx(network: nn.Module, shape: Shape, path: Path) -> None:
-    for module in network.modules():
-        # What writes in place is traced all the same, by a way that takes twice as long.
-        if getattr(module, "inplace", False):
-            module.inplace = False  # type: ignore[assignment]
-    # Two pictures: a batch of one would be taken for a constant.
-    example = torch.zeros(2, 3, *shape, dtype=torch.uint8)
-    program = torch.onnx.export(
-        _WithProbabilities(fold_decoder(network)).eval(),
-        (example,),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["images"],
-        output_names=["probabilities"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        verbose=False,
-    )
-    assert program is not None  # with dynamo=True it always is
-    # Where in this machine's folders every step comes from is nobody's business, and would differ from one to the next.
-    for node in program.model.graph:
-        node.metadata_props.clear()
-    program.save(path, external_data=False)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.cores import count_cores
-from pipeline.delivery.model_folder import fingerprint, kept_here
-from pipeline.inference.remembered import PACKAGES, installed
-from pipeline.json_file import read_json
+from pipeline.delivery.model_folder import fingerprint, list_stems, read_model
+from pipeline.inference.remembered import PACKAGES, installed, kept_here, known_engines
 from pipeline.mendable import Mendable
 from pipeline.models.machine import resolve_precision
 from pipeline.models.network_facts import load_facts
@@ -54,14 +53,18 @@ def describe_model(folder: Path) -> dict[str, Any]:
         mark = fingerprint(folder)
     except Mendable as error:
         return {"fault": str(error)}
-    content = read_json(folder / "model.json")
-    members = [name for kind in ("classifiers", "segmenters") for name in content[kind]]
-    facts = {name: load_facts(folder / f"{name}.safetensors") for name in members}
-    return {
+    stems = list_stems(folder)
+    engines = known_engines(kept_here(), mark, stems, Machine())
+    described: dict[str, Any] = {
         "fingerprint": mark[:16],
-        "classes": ", ".join(content["data"]["classes"]),
-        **{name: f"{one.encoder}, {one.input_shape[0]}×{one.input_shape[1]}" for name, one in facts.items()},
+        "classes": ", ".join(read_model(folder)["data"]["classes"]),
     }
+    for stem in stems:
+        facts = load_facts(stem.with_suffix(".safetensors"))
+        height, width = facts.input_shape
+        engine = engines.get(stem.name, "an engine not chosen yet")
+        described[stem.name] = f"{facts.encoder}, {height}×{width}, by {engine}"
+    return described
 
 
 def direct_requirements() -> set[str]:

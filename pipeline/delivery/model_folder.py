@@ -1,11 +1,8 @@
 """What lies in a portable model folder: both networks (safetensors and ONNX), the rules, classes and shapes."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
@@ -39,9 +36,3 @@ def fingerprint(folder: Path) -> str:
     for path in sorted(path for path in folder.iterdir() if path.suffix != ".md"):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def kept_here() -> Path:
-    """Where this user's machine keeps what it made of models: $NEPHOSCOPE_CACHE, or the usual place for such things."""
-    named = os.environ.get("NEPHOSCOPE_CACHE")
-    return Path(named) if named else platformdirs.user_cache_path("nephoscope")

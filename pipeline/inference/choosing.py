@@ -1,8 +1,9 @@
-"""The engines there are, and the fastest that a network can be trusted to: each that is installed answers a probe, is
+"""The engines there are, and the fastest that a network can be trusted to: each that may be it answers a probe, is
 compared with torch, and timed. Every network of a model has its own, for one may bear 16 bits and another not."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.cores import list_cards
 from pipeline.inference.engines import Engine, EngineMissing, EngineName, Images, OnnxEngine, OpenVinoEngine
 from pipeline.masks.rle import Shape
 from pipeline.mendable import Mendable
@@ -55,12 +57,19 @@ class Tried:
     seconds: float
     """for the probe"""
 
+    @property
+    def trusted(self) -> bool:
+        return self.difference <= TOLERANCE
+
 
 def find_fastest(stem: Path, machine: Machine, expected: Answer) -> EngineName:
     """The path of a network without its ending, and what torch answers to the probe in fp32 → the fastest engine that
-    answers alike."""
-    tried = [one for name in ENGINES if (one := _try_engine(name, stem, machine, expected))]
-    trusted = [one for one in tried if one.difference <= TOLERANCE]
+    answers alike. Without a GPU that is never torch, which is slow to load: it is tried if no other is trusted."""
+    last_resort: list[EngineName] = [] if machine.accelerator != "cpu" and list_cards() else ["torch"]
+    tried = _try_engines([name for name in ENGINES if name not in last_resort], stem, machine, expected)
+    if not any(one.trusted for one in tried):
+        tried += _try_engines(last_resort, stem, machine, expected)
+    trusted = [one for one in tried if one.trusted]
     if not trusted:
         found = ", ".join(f"{one.engine} by {one.difference:.3f}" for one in tried)
         raise Mendable(
@@ -70,14 +79,15 @@ def find_fastest(stem: Path, machine: Machine, expected: Answer) -> EngineName:
     return min(trusted, key=lambda one: one.seconds).engine
 
 
-def _try_engine(name: EngineName, stem: Path, machine: Machine, expected: Answer) -> Tried | None:
-    """None where the engine is not installed."""
-    try:
-        engine = ENGINES[name](stem, machine, 1)
-    except EngineMissing:
-        return None
-    difference = float(np.abs(answer(engine) - expected).mean())
-    return Tried(name, difference, min(_time(engine) for _ in range(REPEATS)))
+def _try_engines(names: Sequence[EngineName], stem: Path, machine: Machine, expected: Answer) -> list[Tried]:
+    """Those of them that are installed."""
+    tried = []
+    for name in names:
+        with suppress(EngineMissing):
+            engine = ENGINES[name](stem, machine, 1)
+            difference = float(np.abs(answer(engine) - expected).mean())
+            tried.append(Tried(name, difference, min(_time(engine) for _ in range(REPEATS))))
+    return tried
 
 
 def answer(engine: Engine) -> Answer:

@@ -14,9 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, get_args
 
+import platformdirs
 from tqdm import tqdm
 
-from pipeline.cores import count_cores
+from pipeline.cores import count_cores, list_cards
 from pipeline.inference.choosing import Answer, find_fastest
 from pipeline.inference.engines import EngineName
 from pipeline.json_file import read_json, write_json
@@ -24,24 +25,36 @@ from pipeline.params import Machine
 
 PACKAGES: dict[EngineName, str] = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
 """Engine → the package that computes."""
-DRIVERS = ("nvidia[0-9]*", "kfd", "dxg")
-"""In /dev, where a GPU can be computed on."""
+
+
+def kept_here() -> Path:
+    """The folder of such choices: in $NEPHOSCOPE_CACHE, or the usual place for such things."""
+    named = os.environ.get("NEPHOSCOPE_CACHE")
+    return (Path(named) if named else platformdirs.user_cache_path("nephoscope")) / "engines"
 
 
 def choose_engines(
     kept: Path, mark: str, stems: Sequence[Path], machine: Machine, answers: Mapping[str, Answer]
 ) -> dict[str, EngineName]:
-    """Name of a network → its engine. `kept` is the folder of such choices, and `mark` tells the model from others."""
-    path = kept / f"{_key(mark, machine)}.json"
-    known = _read(path)
-    if known.keys() == {stem.name for stem in stems}:
+    """Name of a network → its engine. `kept` is such a folder, and `mark` tells the model from others."""
+    if known := known_engines(kept, mark, stems, machine):
         return known
     tqdm.write("nephoscope: trying which engines are the fastest here, which is done once", file=sys.stderr)
     chosen = {stem.name: find_fastest(stem, machine, answers[stem.name]) for stem in stems}
     with suppress(OSError):  # where nothing can be kept, it is chosen anew every time
         kept.mkdir(parents=True, exist_ok=True)
-        write_json(path, chosen)
+        write_json(_note(kept, mark, machine), chosen)
     return chosen
+
+
+def known_engines(kept: Path, mark: str, stems: Sequence[Path], machine: Machine) -> dict[str, EngineName]:
+    """What was chosen; nothing where that was not yet done."""
+    known = _read(_note(kept, mark, machine))
+    return known if known.keys() == {stem.name for stem in stems} else {}
+
+
+def _note(kept: Path, mark: str, machine: Machine) -> Path:
+    return kept / f"{_key(mark, machine)}.json"
 
 
 def _read(path: Path) -> dict[str, EngineName]:
@@ -55,7 +68,8 @@ def _read(path: Path) -> dict[str, EngineName]:
 
 def _key(mark: str, machine: Machine) -> str:
     """Of all that another engine may be the fastest for."""
-    facts: list[Any] = [mark, machine.model_dump(mode="json"), count_cores(), _processor(), _cards()]
+    facts: list[Any] = [mark, machine.model_dump(mode="json"), count_cores(), _processor()]
+    facts += [list_cards(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
     facts += [installed(package) for package in PACKAGES.values()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
@@ -67,11 +81,6 @@ def _processor() -> list[str]:
     except OSError:
         return [platform.machine(), platform.processor()]
     return sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
-
-
-def _cards() -> list[str]:
-    found = [path.name for driver in DRIVERS for path in Path("/dev").glob(driver)]
-    return [*sorted(found), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
 
 
 def installed(package: str) -> str:

@@ -12,6 +12,7 @@ from pipeline.artifacts import Artifacts
 from pipeline.delivery import reporting
 from pipeline.delivery.choices import OUTPUTS, parse_outputs
 from pipeline.delivery.cli import app
+from pipeline.delivery.portable import open_portable
 from pipeline.mendable import Mendable
 from tests.delivery.test_command import run_command
 
@@ -66,6 +67,18 @@ def test_info_says_what_answers_and_where_it_is() -> None:
     people = ASK.invoke(app, ["info"]).stdout
     assert "kept here" in people
     assert found["nephoscope"]["version"] in people  # type: ignore[index]
+
+
+def test_info_tells_the_engines_that_were_chosen(
+    finished: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEPHOSCOPE_CACHE", str(tmp_path))
+    question = ["info", "--json", "--model", str(finished.export.model)]
+    (before,) = lines(ASK.invoke(app, question).stdout)
+    assert "by an engine not chosen yet" in before["model"]["segmenter-seed0"]  # type: ignore[index]
+    open_portable(finished.export.model)
+    (after,) = lines(ASK.invoke(app, question).stdout)
+    assert after["model"]["segmenter-seed0"].endswith((" by openvino", " by onnx", " by torch"))  # type: ignore[index]
 
 
 def test_info_tells_of_a_model_that_is_none(tmp_path: Path) -> None:

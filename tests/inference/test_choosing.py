@@ -37,8 +37,8 @@ def engines(monkeypatch: pytest.MonkeyPatch, values: dict[str, float], seconds: 
     monkeypatch.setattr(choosing, "_time", lambda engine: by_value[engine.value])
 
 
-def choose(expected: float = 0.5) -> str:
-    return find_fastest(Path("one"), Machine(), answer(Constant(expected)))
+def choose(expected: float = 0.5, machine: Machine = Machine()) -> str:  # noqa: B008 - frozen
+    return find_fastest(Path("one"), machine, answer(Constant(expected)))
 
 
 def test_the_fastest_that_agrees_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +54,15 @@ def test_one_that_does_not_agree_is_passed_over(monkeypatch: pytest.MonkeyPatch)
 def test_one_that_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"torch": 0.5}, {"torch": 5})
     assert choose() == "torch"
+
+
+def test_torch_is_asked_first_only_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines(monkeypatch, {"onnx": 0.5, "torch": 0.5001}, {"onnx": 3, "torch": 1})
+    monkeypatch.setattr(choosing, "list_cards", lambda: [])
+    assert choose() == "onnx"
+    monkeypatch.setattr(choosing, "list_cards", lambda: ["nvidia0"])
+    assert choose() == "torch"
+    assert choose(machine=Machine(accelerator="cpu")) == "onnx"
 
 
 def test_where_none_agrees_nothing_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
