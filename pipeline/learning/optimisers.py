@@ -14,10 +14,10 @@ Groups = list[dict[str, Any]]
 
 OPTIMISERS: dict[OptimiserName, Callable[[Groups, float], optim.Optimizer]] = {
     "radam": lambda groups, decay: optim.RAdam(groups, weight_decay=decay, decoupled_weight_decay=True),
-    "adamw": lambda groups, decay: optim.AdamW(groups, weight_decay=decay),
-    "adam": lambda groups, decay: optim.Adam(groups, weight_decay=decay),
+    "adamw": lambda groups, decay: optim.AdamW(groups, weight_decay=decay, fused=True),
+    "adam": lambda groups, decay: optim.Adam(groups, weight_decay=decay, fused=True),
     "nadam": lambda groups, decay: optim.NAdam(groups, weight_decay=decay, decoupled_weight_decay=True),
-    "sgd": lambda groups, decay: optim.SGD(groups, weight_decay=decay, momentum=0.9, nesterov=True),
+    "sgd": lambda groups, decay: optim.SGD(groups, weight_decay=decay, momentum=0.9, nesterov=True, fused=True),
     "rmsprop": lambda groups, decay: optim.RMSprop(groups, weight_decay=decay, momentum=0.9),
 }
 

@@ -9,6 +9,8 @@ from torch.nn import functional
 
 Statistics = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Mean and standard deviation of red, green and blue, for pixels of 0 to 255."""
+BEHIND = ("conv_head", "bn2", "classifier")
+"""What an EfficientNet has behind its last map; a segmenter does without."""
 
 
 class Network(nn.Module):
@@ -56,12 +58,21 @@ class Network(nn.Module):
         return [weight for weight in self.parameters() if id(weight) not in trained]
 
     def load_encoder(self, state: dict[str, Tensor]) -> None:
-        """Weights of the encoder, strictly; entries of the head are left out."""
+        """Weights of the encoder, strictly; the head, and what only one side has behind the last map, stay."""
         heads = list(self.head_modules())
         inside = {name for name, part in self.encoder.named_modules() if any(part is head for head in heads)}
-        own = {key: value for key, value in self.encoder.state_dict().items() if _parent(key) in inside}
-        kept = {key: value for key, value in state.items() if _parent(key) not in inside}
-        self.encoder.load_state_dict({**kept, **own}, strict=True)
+        own = self.encoder.state_dict()
+        loaded = {
+            key: value
+            for key, value in state.items()
+            if _parent(key) not in inside and (key in own or not key.startswith(BEHIND))
+        }
+        staying = {
+            key: value
+            for key, value in own.items()
+            if _parent(key) in inside or (key not in state and key.startswith(BEHIND))
+        }
+        self.encoder.load_state_dict({**loaded, **staying}, strict=True)
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:

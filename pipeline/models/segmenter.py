@@ -31,6 +31,7 @@ IMAGENET: Statistics = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 CENTRED: Statistics = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 STATISTICS: dict[str, Statistics] = {
     "timm-tf_efficientnet_lite": LITE_STATISTICS,
+    "tu-tf_efficientnet_lite": LITE_STATISTICS,
     "inceptionresnetv2": CENTRED,
     "inceptionv4": CENTRED,
     "xception": CENTRED,
@@ -64,7 +65,8 @@ def build_segmenter(
         # smp would rather have timm- encoders spelt tu-; the bundled weights are theirs.
         warnings.simplefilter("ignore", DeprecationWarning)
         body = _build_body(architecture, encoder, class_count, decoder_width, pretrained=weights == "hub")
-    network = Segmenter(body, body.encoder, body.encoder.output_stride, _statistics(encoder))
+    own = body.encoder.model if encoder.startswith("tu-") else body.encoder
+    network = Segmenter(body, own, body.encoder.output_stride, _statistics(encoder))
     load_weights(network, encoder, weights)
     return network
 
@@ -104,9 +106,10 @@ def _build_vanilla(class_count: int, weights: str) -> Segmenter:
 
 
 def _statistics(encoder: str) -> Statistics:
-    if encoder.startswith("tu-"):
+    known = next((found for start, found in STATISTICS.items() if encoder.startswith(start)), None)
+    if known is None and encoder.startswith("tu-"):
         config = smp.encoders.get_preprocessing_params(encoder)
         red, green, blue = (255 * value for value in config["mean"])
         deviations = [255 * value for value in config["std"]]
         return (red, green, blue), (deviations[0], deviations[1], deviations[2])
-    return next((found for start, found in STATISTICS.items() if encoder.startswith(start)), IMAGENET)
+    return known or IMAGENET

