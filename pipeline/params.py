@@ -4,7 +4,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.mendable import Mendable
 
@@ -137,11 +146,19 @@ class Finish(Section):
     warmup_share: Share = Field(0.1, description="share of its steps in which onecycle and cosine rise")
 
 
+def _differ(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("the same is named twice")
+    return values
+
+
 LOSS = "parts of the loss, each with its weight in the sum"
 
 
 class Training(Section):
-    seeds: tuple[int, ...] = Field((0,), min_length=1, description="one member is trained per seed (and per fold)")
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_differ)] = Field(
+        (0,), min_length=1, description="one member is trained per seed (and per fold)"
+    )
     encoder: str = Field("tf_efficientnet_lite0", description="an encoder's name, as timm or smp spell it")
     weights: str = Field("bundled", description="bundled, hub, none, or a path to a safetensors file")
     input_shape: PositiveShape | None = Field(
@@ -166,6 +183,12 @@ class Training(Section):
     gradient_clip: float | None = Field(1.0, gt=0, description="largest norm of a gradient; null: any")
     machine: Machine = Machine()
 
+    @model_validator(mode="after")
+    def _only_what_is_frozen_wakes(self) -> Self:
+        if self.unfreeze_steps > 1 and not self.frozen_epochs:
+            raise ValueError(f"unfreeze_steps: {self.unfreeze_steps}, but nothing is frozen; give frozen_epochs, too")
+        return self
+
 
 class TrainClassifier(Training):
     weights: str = Field(
@@ -189,9 +212,17 @@ class TrainSegmenter(Training):
     )
     monitor: Literal["dice", "pr_auc", "loss"] = Field("dice", description="what chooses the epoch, on validation")
 
+    @model_validator(mode="after")
+    def _architecture_has_what_is_asked_of_it(self) -> Self:
+        if self.decoder_width != 1 and self.architecture in ("Linknet", "VanillaUnet"):
+            raise ValueError(f"decoder_width: {self.decoder_width}, but {self.architecture} has one width only: 1.0")
+        if self.frozen_epochs and self.architecture == "VanillaUnet":
+            raise ValueError("frozen_epochs: VanillaUnet has no trained encoder that could be frozen; say 0")
+        return self
+
 
 class Predict(Section):
-    flips: tuple[Literal["none", "horizontal", "vertical", "both"], ...] = Field(
+    flips: Annotated[tuple[Literal["none", "horizontal", "vertical", "both"], ...], AfterValidator(_differ)] = Field(
         ("none", "horizontal"), min_length=1, description="views of a picture whose probabilities are averaged"
     )
     strongest_share: float = Field(

@@ -11,7 +11,7 @@ from pipeline.evaluation.heat import heat_name, write_heat
 from pipeline.evaluation.presence_errors import find_worst_errors
 from pipeline.evaluation.table_files import read_table
 from pipeline.inference.explain import Explainer
-from pipeline.inference.trained import members_read
+from pipeline.inference.trained import first_members
 from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.params import Explain, Params
@@ -26,7 +26,7 @@ def main(params: Explain, artifacts: Artifacts) -> None:
 
     keys: list[tuple[str, str]] = list(zip(errors["image_id"], errors["class_name"], strict=True))
     # Holdout pictures are new to all members, so those speak that see new pictures.
-    classifiers, _ = members_read(artifacts.train_classifier.members, artifacts.train_segmenter.members, rules.reading)
+    classifiers = first_members(artifacts.train_classifier.members, rules.reading.classifiers)
     draw_errors(keys, manifest, Explainer.open(classifiers, params.machine), artifacts)
     with writing(artifacts.explain.table) as unfinished:
         errors.assign(file=[heat_name(*key) for key in keys]).to_csv(unfinished, index=False)

@@ -103,7 +103,7 @@ def _has_code(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_deps_name_all_that_a_stage_reads_of_others(stage: str) -> None:
+def test_what_a_stage_reads_of_others_is_made_by_one(stage: str) -> None:
     outs = {_path(out) for other in DVC.values() for key in ("outs", "metrics", "plots") for out in other.get(key, [])}
     read = {dep for dep in DVC[stage]["deps"] if dep.startswith("artifacts/")}
     assert read <= outs, f"{stage} reads what no stage declares: {sorted(read - outs)}"

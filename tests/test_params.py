@@ -53,6 +53,12 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("prepare: {folds: 3, folds_held_out: 4}", r"folds_held_out: 4, but there are 3 folds"),
         ("train_classifier: {loss: {}}", r"train_classifier\.loss: .*at least 1 item"),
         ("train_classifier: {loss: {bse: 1}}", r"train_classifier\.loss\.bse"),
+        ("train_classifier: {seeds: [0, 0]}", r"train_classifier\.seeds: .*named twice"),
+        ("train_classifier: {seeds: [-1]}", r"train_classifier\.seeds\.0: .*greater than or equal to 0"),
+        ("train_classifier: {unfreeze_steps: 3}", r"nothing is frozen; give frozen_epochs"),
+        ("train_segmenter: {architecture: Linknet, decoder_width: 0.5}", r"Linknet has one width only"),
+        ("train_segmenter: {architecture: VanillaUnet, frozen_epochs: 1}", r"no trained encoder"),
+        ("predict: {flips: [none, none]}", r"predict\.flips: .*named twice"),
         ("tune: [", r"not readable as YAML"),
     ],
 )

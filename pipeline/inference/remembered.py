@@ -18,7 +18,7 @@ import platformdirs
 from tqdm import tqdm
 
 from pipeline.cores import count_cores, list_cards
-from pipeline.inference.choosing import Answer, find_fastest
+from pipeline.inference.choosing import TOLERANCE, Answer, find_fastest
 from pipeline.inference.engines import EngineName
 from pipeline.json_file import read_json, write_json
 from pipeline.params import Machine
@@ -70,6 +70,7 @@ def _key(mark: str, machine: Machine) -> str:
     """Of all that another engine may be the fastest for."""
     facts: list[Any] = [mark, machine.model_dump(mode="json"), count_cores(), _processor()]
     facts += [list_cards(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
+    facts += [TOLERANCE, installed("nephoscope")]
     facts += [installed(package) for package in PACKAGES.values()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 

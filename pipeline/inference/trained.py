@@ -39,7 +39,7 @@ def open_two_stage(
 
 def members_read(classifiers: Path, segmenters: Path, reading: Reading) -> tuple[list[Path], list[Path]]:
     """Classifiers and segmenters that see new pictures."""
-    return _first(classifiers, reading.classifiers), _first(segmenters, reading.segmenters)
+    return first_members(classifiers, reading.classifiers), first_members(segmenters, reading.segmenters)
 
 
 def members_of_fold(folder: Path, fold: int) -> list[Path]:
@@ -57,7 +57,8 @@ def member_paths(folder: Path) -> list[Path]:
     return members
 
 
-def _first(folder: Path, wanted: int | None) -> list[Path]:
+def first_members(folder: Path, wanted: int | None) -> list[Path]:
+    """So many, the first of those trained; None: all."""
     members = member_paths(folder)
     if wanted is not None and wanted > len(members):
         raise Mendable(f"{folder}: {len(members)} trained, and predict asks for {wanted}; ask for fewer or train more")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
@@ -17,10 +18,11 @@ from torch import Tensor
 from pipeline.data.manifest import Manifest
 from pipeline.learning.augment import Augment
 from pipeline.learning.averaging import MovingAverage
-from pipeline.learning.keeping import History, KeepBest
+from pipeline.learning.keeping import History, KeepBest, SaveMidway
 from pipeline.learning.legs import Leg
 from pipeline.learning.loaders import Pictures, make_train_loader, make_validation_loader
 from pipeline.learning.members import Member, Rows, member_rows
+from pipeline.learning.sampling import balance
 from pipeline.learning.tasks import ClassifierTask, SegmenterTask
 from pipeline.learning.unfreezing import Unfreezing
 from pipeline.masks.rle import Shape
@@ -120,11 +122,15 @@ def build_task(
 
 
 def _positive_shares(params: TrainClassifier | TrainSegmenter, manifest: Manifest, rows: Rows) -> Tensor:
-    """How often each class is true (C): in pictures for a classifier, in pixels for a segmenter."""
+    """How often each class is true where it counts (C): in pictures for a classifier, in pixels for a segmenter."""
+    presence = manifest.presence(rows)
+    drawn = balance(presence) if params.sampling == "balanced" else torch.ones(len(rows), dtype=torch.double)
     if not isinstance(params, TrainSegmenter):
-        return torch.from_numpy(manifest.presence(rows).mean(axis=0)).float()
-    areas = manifest.images[[f"area_{name}" for name in manifest.facts.classes]].to_numpy()
-    return torch.from_numpy(areas[rows].mean(axis=0)).float()
+        return (drawn @ torch.from_numpy(presence).double() / drawn.sum()).float()
+    areas = manifest.images[[f"area_{name}" for name in manifest.facts.classes]].to_numpy()[rows]
+    counted = torch.from_numpy(areas > 0 if params.pictures == "positives" else np.ones_like(areas, bool)).double()
+    times = (drawn @ counted).clamp(min=torch.finfo(torch.double).tiny)  # a class that is nowhere has none
+    return (drawn @ torch.from_numpy(areas).double() / times).float()
 
 
 def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Callback]) -> Trainer:
@@ -153,7 +159,7 @@ def _callbacks(leg: Leg, facts: NetworkFacts) -> list[Callback]:
         KeepBest(progress.best, facts, params.monitor, begun=leg.begun),
         History(progress.history, facts.member, begun=leg.begun, epochs=params.epochs),
         ModelCheckpoint(progress.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
-        ModelCheckpoint(progress.folder, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
+        SaveMidway(progress.folder, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
     ]
     if params.ema_decay is not None:
         callbacks.append(MovingAverage(params.ema_decay))

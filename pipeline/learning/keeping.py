@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from tqdm import tqdm
 
 from pipeline.artifacts import writing
@@ -39,6 +40,15 @@ class KeepBest(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best = state_dict["best"]
+
+
+class SaveMidway(ModelCheckpoint):
+    """Saves in the middle of epochs, for a killed run to go on there. Not with the last batch: who goes on from there
+    has no validation of that epoch, and the save at its end follows at once."""
+
+    def on_train_batch_end(self, trainer: Trainer, *rest: Any) -> None:
+        if not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, *rest)
 
 
 class History(Callback):

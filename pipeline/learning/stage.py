@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
+from pipeline import learning, models
 from pipeline.artifacts import PrepareFolder, TrainFolder, writing
 from pipeline.data.manifest import Manifest
 from pipeline.json_file import write_json
@@ -36,7 +37,7 @@ def train_members(
     manifest = Manifest.load(prepared.manifest, prepared.images)
     members = list_members(params.seeds, manifest.facts.folds)
     weights = {member: find_weights(member, params.weights, segmenters) for member in members}
-    run = _resume_folder(folder.resume, resume_key(params, manifest, weights.values()))
+    run = _resume_folder(folder.resume, resume_key(params, manifest, prepared.cache, weights.values()))
     legs = {member: list_legs(params, run / member.name) for member in members}
     for member in members:
         fit_member(member, params, manifest, prepared.cache, legs[member], weights[member])
@@ -66,12 +67,21 @@ def find_weights(member: Member, weights: str, segmenters: Path | None) -> str:
     return str(fitting[0])
 
 
-def resume_key(params: TrainClassifier | TrainSegmenter, manifest: Manifest, weights: Iterable[str] = ()) -> str:
-    """Names the run: with another setting, other data or other first weights there is nothing to go on with."""
+def resume_key(
+    params: TrainClassifier | TrainSegmenter, manifest: Manifest, cache: Path, weights: Iterable[str] = ()
+) -> str:
+    """Names the run: with another setting, other data, first weights or code there is nothing to go on with."""
     content = [params.model_dump(mode="json"), manifest.facts.to_dict(), manifest.images.to_csv(index=False)]
-    files = (Path(one) for one in weights)
-    content += [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
+    given = (Path(one) for one in weights)
+    files = [*sorted(cache.iterdir()), *(path for path in given if path.is_file())]
+    files += [path for package in (learning, models) for path in sorted(Path(package.__path__[0]).glob("*.py"))]
+    content += [_digest(path) for path in files]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _resume_folder(folder: Path, key: str) -> Path:

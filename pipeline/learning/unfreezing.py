@@ -32,6 +32,9 @@ class Unfreezing(Callback):
         layers = pl_module.network.encoder_layers()  # type: ignore[operator,union-attr]
         count = frozen_count(len(layers), trainer.current_epoch, self.frozen_epochs, self.steps)
         self.frozen = layers[:count]
+        for part in pl_module.network.encoder.modules():  # type: ignore[union-attr]
+            # What drops at random rests with the whole encoder.
+            part.training = count < len(layers)
         for place, layer in enumerate(layers):
             layer.training = place >= count
             if trainer.world_size == 1:

@@ -4,17 +4,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from pipeline.artifacts import Artifacts
-from pipeline.data.manifest import Manifest
+from pipeline.data.manifest import Facts, Manifest
 from pipeline.json_file import read_json
+from pipeline.learning import fit
 from pipeline.learning.members import Member
 from pipeline.learning.optimisers import build_optimiser, build_schedule
 from pipeline.learning.stage import find_weights, resume_key, train_members
+from pipeline.learning.unfreezing import Unfreezing
 from pipeline.mendable import Mendable
 from pipeline.models.checkpoint import load_checkpoint
 from pipeline.models.segmenter import build_segmenter
@@ -157,10 +161,12 @@ def test_a_finish_goes_on_from_the_best_at_its_own_shape_and_rates(tmp_path: Pat
 def test_a_changed_setting_starts_afresh(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    old = artifacts.train_segmenter.resume / resume_key(segmenter(), manifest)
+    old = artifacts.train_segmenter.resume / resume_key(segmenter(), manifest, artifacts.prepare.cache)
     old.mkdir(parents=True)
     (old / "last.ckpt").write_text("not to be read")
-    assert resume_key(segmenter(batch_size=4), manifest) != resume_key(segmenter(), manifest)
+    assert resume_key(segmenter(batch_size=4), manifest, artifacts.prepare.cache) != resume_key(
+        segmenter(), manifest, artifacts.prepare.cache
+    )
     train(segmenter(batch_size=4), artifacts)
     assert len(pd.read_csv(artifacts.train_segmenter.history)) == 2
 
@@ -175,10 +181,22 @@ def test_a_frozen_encoder_stays_as_it_was_and_then_wakes(tmp_path: Path) -> None
         )  # fmt: skip
         train(params, artifacts)
         networks.append(load_checkpoint(artifacts.train_classifier.members / "seed0.safetensors")[0])
-    stem = read_bundled("tf_efficientnet_lite0")["conv_stem.weight"]
-    frozen, awake = (network.encoder.conv_stem.weight for network in networks)
-    assert torch.equal(frozen, stem)
-    assert not torch.equal(awake, stem)
+    given = {key: value for key, value in read_bundled("tf_efficientnet_lite0").items() if "classifier" not in key}
+    frozen, awake = (network.encoder.state_dict() for network in networks)
+    assert [key for key, value in given.items() if not torch.equal(frozen[key], value)] == []  # statistics, too
+    for part in ("conv_stem.weight", "bn1.running_mean"):
+        assert not torch.equal(awake[part], given[part])
+
+
+def test_nothing_drops_at_random_in_a_frozen_encoder() -> None:
+    network = build_segmenter("FPN", "timm-tf_efficientnet_lite0", 2).train()  # smp's has stochastic depth
+    task = SimpleNamespace(network=network)
+    resting = Unfreezing(frozen_epochs=1, steps=2)
+    pictures = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    for epoch, random in ((0, False), (1, True)):
+        resting.on_train_epoch_start(SimpleNamespace(current_epoch=epoch, world_size=1), task)  # type: ignore[arg-type]
+        one, other = (network.encoder(network.normalise(pictures))[-1] for _ in range(2))
+        assert torch.equal(one, other) is not random
 
 
 @pytest.mark.parametrize("name", ["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"])
@@ -257,5 +275,38 @@ def test_other_first_weights_are_another_run(tmp_path: Path) -> None:
     keys = []
     for content in (b"one", b"two"):
         start.write_bytes(content)
-        keys.append(resume_key(classifier(), manifest, [str(start)]))
-    assert len({*keys, resume_key(classifier(), manifest)}) == 3
+        keys.append(resume_key(classifier(), manifest, artifacts.prepare.cache, [str(start)]))
+    keys.append(resume_key(classifier(), manifest, artifacts.prepare.cache))
+    assert len(set(keys)) == 3
+
+
+def test_a_corrected_label_is_another_run(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    before = resume_key(classifier(), manifest, artifacts.prepare.cache)
+    truth = np.load(artifacts.prepare.cache / "truth.npy", mmap_mode="r+")
+    truth[0] ^= 1
+    truth.flush()
+    assert resume_key(classifier(), manifest, artifacts.prepare.cache) != before
+
+
+def shares(params: TrainClassifier | TrainSegmenter) -> list[float]:
+    """Of three pictures, two show a (on a tenth and on a half), one of them b (on a fifth), and one shows nothing."""
+    facts = Facts("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
+    images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0], "area_b": [0.2, 0.0, 0.0]})
+    return fit._positive_shares(params, Manifest(facts, images), np.arange(3)).tolist()
+
+
+def test_how_often_a_class_is_true_is_asked_where_it_counts() -> None:
+    assert shares(classifier()) == pytest.approx([2 / 3, 1 / 3])
+    assert shares(segmenter()) == pytest.approx([0.2, 0.2 / 3])
+    assert shares(segmenter(pictures="positives")) == pytest.approx([0.3, 0.2])
+
+
+def test_how_often_a_class_is_true_follows_what_is_drawn() -> None:
+    # With a pattern for every picture balanced draws change nothing; of two empty ones each has half the weight.
+    assert shares(segmenter(sampling="balanced")) == pytest.approx([0.2, 0.2 / 3])
+    facts = Facts("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
+    images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0, 0.0], "area_b": [0.2, 0.0, 0.0, 0.0]})
+    found = fit._positive_shares(classifier(sampling="balanced"), Manifest(facts, images), np.arange(4))
+    assert found.tolist() == pytest.approx([2 / 3, 1 / 3])

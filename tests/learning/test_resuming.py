@@ -21,11 +21,18 @@ from pathlib import Path
 from pipeline.learning.keeping import History
 from tests.learning import test_resuming
 
-def die(self, trainer, pl_module, outputs, batch, batch_idx):
+def die_midway(self, trainer, pl_module, outputs, batch, batch_idx):
     if (trainer.current_epoch, batch_idx) == (1, 2):
         os._exit(9)
 
-History.on_train_batch_end = die
+def die_before_validation(self, trainer, pl_module):
+    if trainer.current_epoch == 1:
+        os._exit(9)
+
+if sys.argv[3] == "midway":
+    History.on_train_batch_end = die_midway
+else:
+    History.on_validation_start = die_before_validation
 test_resuming.run(test_resuming.Artifacts(Path(sys.argv[1])), eval(sys.argv[2]))
 """
 
@@ -38,15 +45,18 @@ def run(artifacts: Artifacts, changes: dict[str, object]) -> Path:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("killed_at", "changes"),
     [
-        {"sampling": "balanced", "optimiser": {"schedule": "plateau"}},
-        {"ema_decay": 0.9, "machine": {"accelerator": "cpu", "workers": 1}},
+        ("midway", {"sampling": "balanced", "optimiser": {"schedule": "plateau"}}),
+        ("midway", {"ema_decay": 0.9, "machine": {"accelerator": "cpu", "workers": 1}}),
+        ("validation", {"optimiser": {"schedule": "plateau"}}),
     ],
 )
-def test_no_batch_is_seen_twice_or_left_out(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_no_batch_and_no_validation_is_done_twice_or_left_out(
+    tmp_path: Path, killed_at: str, changes: dict[str, object]
+) -> None:
     killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
-    command = [sys.executable, "-c", KILLED, str(killed.root), repr(changes)]
+    command = [sys.executable, "-c", KILLED, str(killed.root), repr(changes), killed_at]
     done = subprocess.run(command, cwd=ROOT, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 9
     went_on, uninterrupted = run(killed, changes), run(whole, changes)
