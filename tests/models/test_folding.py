@@ -8,7 +8,7 @@ from pipeline.models.segmenter import build_segmenter
 def trained_a_little(architecture: str) -> torch.nn.Module:
     """Weights and batch statistics that are not those of a new network."""
     torch.manual_seed(0)
-    network = build_segmenter(architecture, "timm-tf_efficientnet_lite0", 4)
+    network = build_segmenter(architecture, "tu-tf_efficientnet_lite0", 4)
     with torch.no_grad():
         for name, values in network.named_buffers():
             if name.endswith("running_mean"):
@@ -32,6 +32,6 @@ def test_a_folded_decoder_computes_the_same(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("architecture", ["FPN", "VanillaUnet"])
 def test_what_is_no_unet_stays_as_it_is(architecture: str) -> None:
-    weights = {"encoder": "timm-tf_efficientnet_lite0", "class_count": 4}
+    weights = {"encoder": "tu-tf_efficientnet_lite0", "class_count": 4}
     network = build_segmenter(architecture, **weights)
     assert fold_decoder(network) is network
