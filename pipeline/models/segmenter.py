@@ -62,7 +62,7 @@ def build_segmenter(
     if architecture == "VanillaUnet":
         return _build_vanilla(class_count, weights)
     with warnings.catch_warnings(), from_hub(encoder, wanted=weights == "hub"):
-        # smp would rather have timm- encoders spelt tu-, which are other networks; models trained with them are read on.
+        # smp would rather have timm- encoders spelt tu-, which are other networks; models that have them stay readable.
         warnings.simplefilter("ignore", DeprecationWarning)
         body = _build_body(architecture, encoder, class_count, decoder_width, pretrained=weights == "hub")
     own = body.encoder.model if encoder.startswith("tu-") else body.encoder
