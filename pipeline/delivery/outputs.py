@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import cv2
-import fsspec
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +15,7 @@ from pipeline.data.visible import find_visible
 from pipeline.delivery.choices import Output
 from pipeline.delivery.geojson import to_geojson
 from pipeline.delivery.pictures import Decided
+from pipeline.delivery.places import read_bytes
 from pipeline.delivery.told import image_id_of, tell
 from pipeline.masks.geometry import resize_image
 from pipeline.masks.rle import Mask, decode_rle
@@ -42,12 +42,12 @@ def encode_mask(mask: Mask) -> bytes:
 
 def encode_overlay(one: Decided, format: Format) -> Files:  # noqa: A002
     """<image_id>.jpg: the picture, the outline of every class in its colour, stripes where nothing was seen."""
-    with fsspec.open(one.address, "rb") as file:
-        image = resize_image(decode_image(file.read(), near=format.judged_shape), format.judged_shape)
+    content = read_bytes(one.address)
+    image = resize_image(decode_image(content, near=format.judged_shape), format.judged_shape)
     masks = decode_masks(one, format)
     drawn = write_names(draw_overlay(image, masks, find_visible(image, format.nodata)), masks, format.classes)
-    _, content = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return {f"{image_id_of(one)}.jpg": content.tobytes()}
+    _, encoded = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return {f"{image_id_of(one)}.jpg": encoded.tobytes()}
 
 
 def encode_outlines(one: Decided, format: Format) -> Files:  # noqa: A002

@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
-import fsspec
 
 from pipeline.cores import calm_allocator, count_cores
 from pipeline.data.images import ENDINGS
@@ -15,6 +14,7 @@ from pipeline.delivery.choices import Choice, Output
 from pipeline.delivery.collecting import collect
 from pipeline.delivery.model_folder import fingerprint
 from pipeline.delivery.pictures import Decided, decide_pictures
+from pipeline.delivery.places import open_place
 from pipeline.delivery.portable import open_portable
 from pipeline.delivery.shards import Plan, read_shards, write_shard
 from pipeline.delivery.terminal import Progress, show_progress
@@ -110,10 +110,7 @@ def find_pictures(given: Sequence[str]) -> list[str]:
 
 
 def _expand(given: str) -> list[str]:
-    try:
-        files, path = fsspec.url_to_fs(given)
-    except ImportError as error:
-        raise Mendable(f"{given}: {error}") from None
+    files, path = open_place(given)
     if files.isdir(path):
         found = [one for one in files.ls(path, detail=False) if PurePosixPath(one).suffix.lower() in ENDINGS]
     else:

@@ -12,13 +12,12 @@ from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-import fsspec
-
 from pipeline.data.format import Format
 from pipeline.data.formats import FORMATS
 from pipeline.delivery.choices import Output
 from pipeline.delivery.outputs import FOLDERS
 from pipeline.delivery.pictures import Decided
+from pipeline.delivery.places import open_place, read_bytes
 from pipeline.mendable import Mendable
 
 UNFINISHED = ".unfinished-"
@@ -51,7 +50,7 @@ class Plan:
     def begin(self) -> list[int]:
         """The shards that are still to be done. Results of other pictures or another model are refused; outputs that
         a done shard was not asked for are made of what it holds."""
-        files, folder = fsspec.url_to_fs(self.out)
+        files, folder = open_place(self.out)
         if files.exists(f"{folder}/{EXPLAINED}"):
             raise Mendable(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
         for place in ("shards", *(output for output in self.outputs if output in FOLDERS)):
@@ -66,7 +65,7 @@ class Plan:
         return sorted(set(range(len(self))) - done)
 
     def _find_done(self) -> Iterator[int]:
-        files, folder = fsspec.url_to_fs(self.out)
+        files, folder = open_place(self.out)
         try:
             found = [PurePosixPath(path) for path in files.ls(f"{folder}/shards", detail=False, refresh=True)]
         except FileNotFoundError:  # an object store has no empty folders
@@ -108,7 +107,7 @@ def add_outputs(plan: Plan, shard: int) -> None:
 
 def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> None:
     """What is wanted of every picture as a file of its own."""
-    files, folder = fsspec.url_to_fs(plan.out)
+    files, folder = open_place(plan.out)
     for output in outputs if not one.fault else ():
         for name, content in FOLDERS[output](one, plan.format).items() if output in FOLDERS else ():
             files.pipe_file(f"{folder}/{output}/{name}", content)
@@ -130,8 +129,7 @@ def _decided(address: str, fault: str, **figures: Any) -> Decided:
 
 
 def _read(plan: Plan, shard: int) -> dict[str, Any]:
-    with fsspec.open(plan.path(shard), "r", encoding="utf-8") as file:
-        content: dict[str, Any] = json.load(file)
+    content: dict[str, Any] = json.loads(read_bytes(plan.path(shard)))
     return content
 
 
@@ -141,7 +139,7 @@ def _write(plan: Plan, shard: int, rows: Sequence[dict[str, Any]], outputs: Sequ
 
 def write_whole(address: str, content: bytes) -> None:
     """The file appears only once it is whole: object stores do so anyway, folders by renaming."""
-    files, path = fsspec.url_to_fs(address)
+    files, path = open_place(address)
     # Two workers may be at one shard, if one of them was given up too early.
     unfinished = str(PurePosixPath(path).with_name(f"{UNFINISHED}{uuid4().hex}"))
     files.pipe_file(unfinished, content)

@@ -11,14 +11,18 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from pycocotools.coco import COCO
 
+from pipeline.data.formats.clouds import CLOUDS
+from pipeline.data.manifest import Facts
 from pipeline.delivery.choices import Output
 from pipeline.delivery.collecting import collect
 from pipeline.delivery.heat_folder import HeatFolder
-from pipeline.delivery.pictures import Decided
+from pipeline.delivery.outputs import encode_overlay
+from pipeline.delivery.pictures import Decided, Reader
 from pipeline.delivery.predicting import find_pictures
 from pipeline.delivery.shards import UNFINISHED, Plan, read_shards, write_shard
 from pipeline.mendable import Mendable
 
+FACTS = Facts("clouds", CLOUDS.classes, CLOUDS.rle_shape, CLOUDS.judged_shape, (16, 24))
 PICTURES = tuple(f"in/{index}.jpg" for index in range(5))
 
 
@@ -171,6 +175,25 @@ def test_no_masks_where_none_are_wanted(tmp_path: Path) -> None:
     one.begin()
     write_shard(one, 2, decide(one, 2))
     assert not (tmp_path / "masks").exists()
+
+
+def test_a_local_name_is_no_chain_of_addresses(tmp_path: Path) -> None:
+    black, white = (cv2.imencode(".png", np.full((350, 525, 3), level, np.uint8))[1].tobytes() for level in (0, 255))
+    (tmp_path / "a.png").write_bytes(black)
+    (tmp_path / "a.png::b.png").write_bytes(white)
+    (address,) = find_pictures([str(tmp_path / "a.png::b.png")])
+    image, _ = Reader(FACTS)(address)
+    assert image.min() == 255
+    overlay = encode_overlay(decided(address, ("", "", "", "")), CLOUDS)["a.png::b.png.jpg"]
+    assert cv2.imdecode(np.frombuffer(overlay, np.uint8), cv2.IMREAD_COLOR).min() > 250
+
+
+def test_results_may_lie_under_a_name_with_any_mark(tmp_path: Path) -> None:
+    one = plan(tmp_path / "a::b")
+    one.begin()
+    write_shard(one, 2, decide(one, 2))
+    assert [shard.name for shard in (tmp_path / "a::b" / "shards").iterdir()] == ["000002.json"]
+    assert plan(tmp_path / "a::b").begin() == [0, 1]
 
 
 def test_pictures_are_found_in_folders_and_by_patterns(tmp_path: Path) -> None:
