@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from pipeline.artifacts import writing
 from pipeline.delivery.collecting import FAULT_COLUMNS
+from pipeline.delivery.places import make_folder
 from pipeline.delivery.shards import EXPLAINED, PLAN
 from pipeline.evaluation.heat import heat_name, write_heat
 from pipeline.inference.explain import Heat
@@ -32,6 +33,7 @@ class HeatFolder:
     def open(cls, folder: Path, fingerprint: str, addresses: Mapping[str, str]) -> Self:
         """A new folder, or one with heat maps of the same model; those of another one, or of other pictures with the
         same names (image_id → address), are refused."""
+        make_folder(str(folder))
         mark = folder / EXPLAINED
         if (folder / PLAN).exists():
             raise Mendable(f"{folder} holds predictions, whose tables have the same names; choose another --out")

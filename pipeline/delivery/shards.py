@@ -1,7 +1,8 @@
 """Prediction in shards: any number of pictures in flat memory; a run that was killed goes on where it stopped.
 
 A shard is some pictures in a row. Its file is written in one go, after the files of its pictures, so a shard is done or
-not begun; `collecting` makes tables of the shards of a finished run.
+not begun; one with a fault is done again, for the file may be whole by then. `collecting` makes tables of the shards of a
+finished run.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from pipeline.data.formats import FORMATS
 from pipeline.delivery.choices import Output
 from pipeline.delivery.outputs import FOLDERS
 from pipeline.delivery.pictures import Decided
-from pipeline.delivery.places import open_place, read_bytes
+from pipeline.delivery.places import make_folder, open_place, read_bytes
 from pipeline.mendable import Mendable
 
 UNFINISHED = ".unfinished-"
@@ -48,23 +49,32 @@ class Plan:
         return f"{self.out}/shards/{shard:06d}.json"
 
     def begin(self) -> list[int]:
-        """The shards that are still to be done. Results of other pictures or another model are refused; outputs that
-        a done shard was not asked for are made of what it holds."""
+        """The shards that are still to be done. Results of other pictures or another model are refused."""
         files, folder = open_place(self.out)
         if files.exists(f"{folder}/{EXPLAINED}"):
             raise Mendable(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
         for place in ("shards", *(output for output in self.outputs if output in FOLDERS)):
-            files.makedirs(f"{folder}/{place}", exist_ok=True)
-        name, mine = f"{folder}/{PLAN}", self._describe()
-        if files.exists(name) and json.loads(files.cat_file(name)) != mine:
-            raise Mendable(f"{self.out} holds results of other pictures or another model; choose another folder")
-        write_whole(f"{self.out}/{PLAN}", json.dumps(mine).encode())
-        done = set(self._find_done())
-        for shard in done:
-            add_outputs(self, shard)
+            make_folder(f"{self.out}/{place}")
+        if files.exists(f"{folder}/{PLAN}"):
+            self._refuse_others()
+        write_whole(f"{self.out}/{PLAN}", json.dumps(self._describe()).encode())
+        done = {shard for shard in self._find_written() if take_up(self, shard)}
         return sorted(set(range(len(self))) - done)
 
-    def _find_done(self) -> Iterator[int]:
+    def _refuse_others(self) -> None:
+        try:
+            found = json.loads(read_bytes(f"{self.out}/{PLAN}"))
+        except ValueError:
+            raise Mendable(f"{self.out}/{PLAN} cannot be read; choose another folder, or delete this one") from None
+        mine = self._describe()
+        if found == mine:
+            return
+        if isinstance(found, dict) and mine == {**found, "shard_size": self.shard_size}:
+            size = found.get("shard_size")
+            raise Mendable(f"{self.out} holds shards of {size} pictures; say --shard-size {size}, or choose another folder")
+        raise Mendable(f"{self.out} holds results of other pictures or another model; choose another folder")
+
+    def _find_written(self) -> Iterator[int]:
         files, folder = open_place(self.out)
         try:
             found = [PurePosixPath(path) for path in files.ls(f"{folder}/shards", detail=False, refresh=True)]
@@ -95,14 +105,20 @@ def write_shard(plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
     return len(rows)
 
 
-def add_outputs(plan: Plan, shard: int) -> None:
-    """What a done shard was not asked for when it was done."""
-    content = _read(plan, shard)
+def take_up(plan: Plan, shard: int) -> bool:
+    """Whether a shard that was written is done. Outputs that it was not asked for are made of what it holds."""
+    try:
+        content = _read(plan, shard)
+    except ValueError:  # no JSON: the machine went down over it
+        return False
+    if any(row["fault"] for row in content["pictures"]):
+        return False
     late = [output for output in plan.outputs if output in FOLDERS and output not in content["outputs"]]
     if late:
         for one in read_shard(plan, shard):
             write_files(plan, one, late)
         _write(plan, shard, content["pictures"], [*content["outputs"], *late])
+    return True
 
 
 def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> None:

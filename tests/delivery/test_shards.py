@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,56 @@ def test_a_shard_that_broke_off_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "shards" / f"{UNFINISHED}1").write_text("[{")
     assert plan(tmp_path).begin() == [0, 1, 2]
     assert list((tmp_path / "shards").iterdir()) == []
+
+
+def test_a_shard_with_a_fault_is_done_again(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    one.begin()
+    for shard in range(3):
+        write_shard(one, shard, decide(one, shard))
+    write_shard(one, 1, [Decided("in/2.jpg", (), "the file is empty"), *decide(one, 1)[1:]])
+    assert plan(tmp_path).begin() == [1]
+    write_shard(one, 1, decide(one, 1))
+    assert plan(tmp_path).begin() == []
+    assert collect(one) == (5, 0)
+
+
+def test_a_shard_that_cannot_be_read_is_done_again(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    one.begin()
+    write_shard(one, 0, decide(one, 0))
+    (tmp_path / "shards" / "000001.json").touch()
+    assert plan(tmp_path).begin() == [1, 2]
+
+
+def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").touch()
+    with pytest.raises(Mendable, match=r"plan\.json cannot be read; choose another folder"):
+        plan(tmp_path).begin()
+
+
+def test_another_shard_size_is_named(tmp_path: Path) -> None:
+    plan(tmp_path).begin()
+    with pytest.raises(Mendable, match="holds shards of 2 pictures; say --shard-size 2, or choose another folder"):
+        Plan(PICTURES, 3, str(tmp_path), "model").begin()
+
+
+@pytest.mark.parametrize("place", ["file", "file/folder"])
+def test_a_file_is_no_place_for_results(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Mendable, match="results cannot be written there .*choose another folder with --out"):
+        plan(tmp_path / place).begin()
+    with pytest.raises(Mendable, match="results cannot be written there .*choose another folder with --out"):
+        HeatFolder.open(tmp_path / place, "model", {"a.jpg": "in/a.jpg"})
+
+
+@pytest.mark.parametrize("address", ["nowhere://bucket/pictures", "s3://bucket/pictures"])
+def test_a_place_that_cannot_be_reached_from_here_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(Mendable, match=address):
+        find_pictures([address])
+    with pytest.raises(Mendable, match=address):
+        Plan(PICTURES, 2, address, "model").begin()
 
 
 @pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"pictures": PICTURES[:4]}])
