@@ -7,18 +7,24 @@ finished run.
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from errno import ENAMETOOLONG
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
 
+from tqdm import tqdm
+
 from pipeline.data.format import Format
 from pipeline.data.formats import FORMATS
+from pipeline.data.images import ImageError
 from pipeline.delivery.choices import Output
 from pipeline.delivery.outputs import FOLDERS
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.places import make_folder, open_place, read_bytes
+from pipeline.delivery.told import image_id_of
 from pipeline.mendable import Mendable
 
 UNFINISHED = ".unfinished-"
@@ -98,10 +104,11 @@ class Plan:
 def write_shard(plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
     """Returns how many pictures are in it."""
     rows = []
+    left_out: set[Output] = set()
     for one in decided:
         rows.append(one._asdict())
-        write_files(plan, one, plan.outputs)
-    _write(plan, shard, rows, plan.outputs)
+        left_out |= write_files(plan, one, plan.outputs)
+    _write(plan, shard, rows, [output for output in plan.outputs if output not in left_out])
     return len(rows)
 
 
@@ -115,18 +122,30 @@ def take_up(plan: Plan, shard: int) -> bool:
         return False
     late = [output for output in plan.outputs if output in FOLDERS and output not in content["outputs"]]
     if late:
+        left_out: set[Output] = set()
         for one in read_shard(plan, shard):
-            write_files(plan, one, late)
-        _write(plan, shard, content["pictures"], [*content["outputs"], *late])
+            left_out |= write_files(plan, one, late)
+        made = [output for output in late if output not in left_out]
+        _write(plan, shard, content["pictures"], [*content["outputs"], *made])
     return True
 
 
-def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> None:
-    """What is wanted of every picture as a file of its own."""
+def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> set[Output]:
+    """What is wanted of every picture as a file of its own. What has to be left out is told and returned: the next run
+    tries it again."""
     files, folder = open_place(plan.out)
+    left_out: set[Output] = set()
     for output in outputs if not one.fault else ():
-        for name, content in FOLDERS[output](one, plan.format).items() if output in FOLDERS else ():
-            files.pipe_file(f"{folder}/{output}/{name}", content)
+        try:
+            for name, content in FOLDERS[output](one, plan.format).items() if output in FOLDERS else ():
+                files.pipe_file(f"{folder}/{output}/{name}", content)
+        except (ImageError, OSError) as error:
+            if isinstance(error, OSError) and error.errno != ENAMETOOLONG:
+                raise
+            why = error.strerror if isinstance(error, OSError) else error
+            tqdm.write(f"nephoscope: {output}: {image_id_of(one)} is left out: {why}", file=sys.stderr)
+            left_out.add(output)
+    return left_out
 
 
 def read_shards(plan: Plan) -> Iterator[Decided]:

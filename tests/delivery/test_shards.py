@@ -177,6 +177,44 @@ def test_nothing_is_lost_when_every_run_asks_for_something_else(tmp_path: Path) 
     assert len(list((tmp_path / "geojson").iterdir())) == len(PICTURES)
 
 
+@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_an_overlay_of_a_picture_that_changed_or_went_is_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    def run(output: Output) -> None:
+        one = Plan(pictures, 2, str(tmp_path / "out"), "model", outputs=(output,))
+        for shard in one.begin():
+            write_shard(one, shard, decide(one, shard))
+
+    _, encoded = cv2.imencode(".jpg", np.full((350, 525, 3), 90, np.uint8))
+    pictures = tuple(str(tmp_path / name) for name in ("0.jpg", "1.jpg"))
+    for name in pictures:
+        Path(name).write_bytes(encoded.tobytes())
+    run("submission")
+    Path(pictures[0]).unlink()
+    if content:
+        Path(pictures[0]).write_bytes(content)
+    run("overlays")
+    drawn = tmp_path / "out" / "overlays"
+    assert [path.name for path in drawn.iterdir()] == ["1.jpg.jpg"]
+    assert "overlays: 0.jpg is left out: " in capsys.readouterr().err
+    Path(pictures[0]).write_bytes(encoded.tobytes())
+    run("overlays")
+    assert sorted(path.name for path in drawn.iterdir()) == ["0.jpg.jpg", "1.jpg.jpg"]
+
+
+def test_a_name_too_long_for_more_leaves_files_out_and_keeps_the_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "x" * 246 + ".jpg"
+    one = Plan((f"in/{name}",), 2, str(tmp_path), "model")
+    one.begin()
+    write_shard(one, 0, decide(one, 0))
+    assert collect(one) == (1, 0)
+    assert f"masks: {name} is left out: File name too long" in capsys.readouterr().err
+    assert f"{name}_Fish,1 2" in (tmp_path / "submission.csv").read_text("utf-8")
+
+
 def test_an_object_store_knows_no_empty_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryFileSystem, "makedirs", lambda *_, **__: None)
     one = Plan(PICTURES, 2, "memory://bucket/out", "model")
