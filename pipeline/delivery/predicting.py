@@ -12,13 +12,12 @@ from pipeline.cores import calm_allocator, count_cores
 from pipeline.data.images import ENDINGS
 from pipeline.delivery.choices import Choice, Output
 from pipeline.delivery.collecting import collect
-from pipeline.delivery.model_folder import fingerprint
+from pipeline.delivery.model_folder import fingerprint, read_model
 from pipeline.delivery.pictures import Decided, decide_pictures
 from pipeline.delivery.places import open_place
 from pipeline.delivery.portable import open_portable
 from pipeline.delivery.shards import Plan, read_shards, write_shard
 from pipeline.delivery.terminal import Progress, show_progress
-from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
 
 CORES_OF_AN_ACTOR = 2
@@ -82,7 +81,7 @@ def predict_pictures(
     A run that was killed goes on where it stopped; one that has finished makes further outputs of what it did. With a
     cluster ("local", or the address of one) Ray shares the shards among workers.
     """
-    digest, format_name = fingerprint(model), read_json(model / "model.json")["data"]["format"]
+    digest, format_name = fingerprint(model), read_model(model)["data"]["format"]
     plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, format_name, tuple(outputs))
     job, todo = Job(model, engine, batch_size, plan), plan.begin()
     done = len(plan.addresses) - sum(len(plan.pictures(shard)) for shard in todo)
