@@ -1,6 +1,6 @@
 """Prediction of any number of pictures: what to predict with, which pictures, and where to run it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -111,13 +111,20 @@ def find_pictures(given: Sequence[str]) -> list[str]:
 def _expand(given: str) -> list[str]:
     files, path = open_place(given)
     if files.isdir(path):
-        found = [one for one in files.ls(path, detail=False) if PurePosixPath(one).suffix.lower() in ENDINGS]
+        found = [one for one in _visible(files.ls(path, detail=True)) if PurePosixPath(one).suffix.lower() in ENDINGS]
+    elif files.exists(path):  # a file's own name may hold what means a pattern elsewhere
+        found = [path]
     else:
-        # A file's own name may hold what means a pattern elsewhere.
-        found = [path] if files.exists(path) else files.glob(path) if any(mark in path for mark in "*?[") else []
+        found = _visible(files.glob(path, detail=True).values()) if any(mark in path for mark in "*?[") else []
     if not found:
         raise Mendable(f"{given}: no picture there; expected a JPEG or PNG, a folder of them, or a pattern")
     return [files.unstrip_protocol(one) if "://" in given else one for one in found]
+
+
+def _visible(listed: Iterable[dict[str, Any]]) -> list[str]:
+    """Neither folders nor what a system keeps beside files, such as ._a.jpg."""
+    paths = (str(one["name"]) for one in listed if one["type"] != "directory")
+    return [path for path in paths if not PurePosixPath(path).name.startswith(".")]
 
 
 def do_on_cluster(job: Job, shards: Sequence[int], cluster: str) -> Iterator[int]:

@@ -266,6 +266,15 @@ def test_no_masks_where_none_are_wanted(tmp_path: Path) -> None:
     assert not (tmp_path / "masks").exists()
 
 
+def test_hidden_files_and_folders_are_no_pictures(tmp_path: Path) -> None:
+    for name in ("a.jpg", "._a.jpg", "more/b.jpg", "more/.b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.jpg").mkdir()
+    for given, names in ((".", ["a.jpg"]), ("*.jpg", ["a.jpg"]), ("**", ["a.jpg", "b.jpg"]), ("._a.jpg", ["._a.jpg"])):
+        assert [Path(one).name for one in find_pictures([str(tmp_path / given)])] == names
+
+
 def test_a_local_name_is_no_chain_of_addresses(tmp_path: Path) -> None:
     black, white = (cv2.imencode(".png", np.full((350, 525, 3), level, np.uint8))[1].tobytes() for level in (0, 255))
     (tmp_path / "a.png").write_bytes(black)
