@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 from pipeline.data.formats.clouds import CLOUDS
 from pipeline.data.manifest import Facts
 from pipeline.delivery.choices import Output
-from pipeline.delivery.collecting import collect
+from pipeline.delivery.collecting import collect, table_writer
 from pipeline.delivery.heat_folder import HeatFolder
 from pipeline.delivery.outputs import encode_overlay
 from pipeline.delivery.pictures import Decided, Reader
@@ -138,6 +138,16 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 1, 0.9, "", round(2 / (350 * 525), 4)]
     assert summary.loc[("0.jpg", "Flower"), "mark"] == "unsure"
     assert len(summary) == 16
+
+
+def test_a_table_that_broke_off_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), table_writer(plan(tmp_path), "summary.csv", ("image_id",)) as row:
+        row(("0.jpg",))
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == [f"{UNFINISHED}summary.csv"]
+    with table_writer(plan(tmp_path), "summary.csv", ("image_id",)):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.csv"]
 
 
 def test_masks_that_are_not_empty_are_written_as_pictures(tmp_path: Path) -> None:
