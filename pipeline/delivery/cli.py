@@ -52,8 +52,8 @@ def predict(
     `overlays` (the picture with every class outlined), `geojson` (outlines, in pixels), `coco` (one file for all).
 
     A run that was interrupted goes on where it stopped: say the same again. A finished one makes further outputs of
-    what it did. Pictures that were set aside are tried again. The exit code is 0 if all went well, 1 if pictures were set
-    aside, 2 if nothing could be done, 70 if nephoscope itself failed.
+    what it did. Pictures that were set aside are tried again. The exit code is 0 if all went well, 1 if pictures were
+    set aside, 2 if nothing could be done, 70 if nephoscope itself failed.
 
         nephoscope predict artifacts/synthesize/dataset/test_images --out predicted
 
@@ -208,5 +208,5 @@ def main() -> None:
         typer.echo(f"nephoscope: {error}", err=True)
         raise SystemExit(2) from None
     except Exception:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
         raise SystemExit(UNEXPECTED) from None

@@ -16,9 +16,10 @@ def open_place(address: str) -> tuple[Any, str]:
     if "://" not in address:
         return LocalFileSystem(), make_path_posix(address)
     try:
-        return fsspec.url_to_fs(address)
+        files, path = fsspec.url_to_fs(address)
     except (ImportError, ValueError) as error:
         raise Mendable(f"{address}: {error}") from None
+    return files, path
 
 
 def read_bytes(address: str) -> bytes:
@@ -34,4 +35,6 @@ def make_folder(address: str) -> None:
         files.makedirs(path, exist_ok=True)
     except OSError as error:
         why = error.strerror or error
-        raise Mendable(f"{address}: results cannot be written there ({why}); choose another folder with --out") from None
+        raise Mendable(
+            f"{address}: results cannot be written there ({why}); choose another folder with --out"
+        ) from None

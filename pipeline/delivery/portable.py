@@ -36,8 +36,5 @@ def open_portable(
     else:
         names = dict.fromkeys((stem.name for stem in every), engine)
     rules = Rules.model_validate(read_json(folder / RULES))
-    opened = {
-        kind: [ENGINES[names[name]](folder / name, machine, streams) for name in content[kind]]
-        for kind in KINDS
-    }
+    opened = {kind: [ENGINES[names[name]](folder / name, machine, streams) for name in content[kind]] for kind in KINDS}
     return TwoStage(Facts.from_dict(content["data"]), reading=rules.reading, **opened), rules

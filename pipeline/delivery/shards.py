@@ -1,8 +1,8 @@
 """Prediction in shards: any number of pictures in flat memory; a run that was killed goes on where it stopped.
 
 A shard is some pictures in a row. Its file is written in one go, after the files of its pictures, so a shard is done or
-not begun; one with a fault is done again, for the file may be whole by then. `collecting` makes tables of the shards of a
-finished run.
+not begun; one with a fault is done again, for the file may be whole by then. `collecting` makes tables of the shards of
+a finished run.
 """
 
 import hashlib
@@ -77,7 +77,9 @@ class Plan:
             return
         if isinstance(found, dict) and mine == {**found, "shard_size": self.shard_size}:
             size = found.get("shard_size")
-            raise Mendable(f"{self.out} holds shards of {size} pictures; say --shard-size {size}, or choose another folder")
+            raise Mendable(
+                f"{self.out} holds shards of {size} pictures; say --shard-size {size}, or choose another folder"
+            )
         raise Mendable(f"{self.out} holds results of other pictures or another model; choose another folder")
 
     def _find_written(self) -> Iterator[int]:

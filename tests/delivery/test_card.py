@@ -18,7 +18,13 @@ CLASSES = ("Fish", "Sugar")
 def card() -> str:
     """Of a holdout of one picture, without Sugar and without an unsure decision."""
     facts = Facts("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.judged_shape, (64, 96))
-    dice = {"class_name": ["Fish", "Sugar"], "reference": OURS, "dice": [0.5, NAN], "low": [0.4, NAN], "high": [0.6, NAN]}
+    dice = {
+        "class_name": ["Fish", "Sugar"],
+        "reference": OURS,
+        "dice": [0.5, NAN],
+        "low": [0.4, NAN],
+        "high": [0.6, NAN],
+    }
     presence = {"class_name": ["Fish", "Sugar"], "precision": [0.8, NAN], "recall": [0.7, NAN]}
     brier = {"source": "the rule", "class_name": EVERY_CLASS, "brier": [NAN], "low": NAN, "high": NAN}
     sureness = {"class_name": EVERY_CLASS, "mark": ["sure", "unsure"], "share": [1.0, 0.0], "wrong_share": [0.25, NAN]}

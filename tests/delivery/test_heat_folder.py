@@ -39,7 +39,7 @@ def test_names_that_are_no_unicode_are_taken_up_like_others(tmp_path: Path) -> N
 def test_heat_maps_do_not_come_among_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jpg").touch()
     monkeypatch.chdir(tmp_path)
-    for given, out in ((str(tmp_path), Path(".")), ("a.jpg", tmp_path)):
+    for given, out in ((str(tmp_path), Path()), ("a.jpg", tmp_path)):
         with pytest.raises(Mendable, match="holds the pictures themselves; choose another folder with --out"):
             explain_pictures([given], SHIPPED, out)
     assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]

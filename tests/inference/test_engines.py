@@ -85,6 +85,8 @@ except Mendable as error:
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
 def test_a_network_that_an_engine_cannot_open_is_told(tmp_path: Path, engine: str) -> None:
     (tmp_path / "one.onnx").write_bytes(b"no network")
-    result = subprocess.run([sys.executable, "-c", OPENING, engine, str(tmp_path / "one")], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", OPENING, engine, str(tmp_path / "one")], capture_output=True, text=True
+    )
     assert result.stdout.startswith(f"{tmp_path / 'one.onnx'}: the engine fails over it: "), result.stderr
     assert result.stdout.endswith("; choose another engine\n")
