@@ -8,6 +8,8 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
 # Markers C0 to CF open a frame, save the three that carry tables.
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# No length follows these. Decoders pass over them, so a length read behind one would lead elsewhere than they go.
+ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
 
 
 class HeaderError(ValueError):
@@ -36,6 +38,9 @@ def _read_jpeg_shape(content: bytes) -> Shape:
         marker = content[position + 1]
         if marker == 0xFF:  # padding
             position += 1
+            continue
+        if marker in ALONE:
+            position += 2
             continue
         if marker in FRAMES:
             height, width = struct.unpack_from(">HH", content, position + 5)

@@ -1,5 +1,6 @@
 """The model card: what a portable model was made from, what it reaches, and what it must not be used for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,10 +8,10 @@ import pandas as pd
 
 from pipeline.data.manifest import SPLITS, Manifest
 from pipeline.delivery.rule_notes import rule_notes
-from pipeline.delivery.templates import open_templates
+from pipeline.delivery.templates import UNKNOWN, open_templates
 from pipeline.evaluation.reliability import EVERY_CLASS
 from pipeline.evaluation.tables import OURS
-from pipeline.masks.rule import Rules
+from pipeline.masks.rule import NEVER, Rules
 from pipeline.models.network_facts import NetworkFacts
 
 SHOWN_SETTINGS = ("weights", "epochs", "finish", "batch_size", "loss", "label_smoothing", "ema_decay", "pictures")
@@ -46,8 +47,19 @@ def write_card(
             reading=rules.reading,
             rule_notes=rule_notes(rules),
             licence=licence,
+            never=NEVER,
+            figure=_figure,
+            interval=_interval,
         )
     )
+
+
+def _figure(value: float, digits: int = 3) -> str:
+    return UNKNOWN if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _interval(low: float, high: float, digits: int = 3) -> str:
+    return UNKNOWN if math.isnan(low) else f"{low:.{digits}f} to {high:.{digits}f}"
 
 
 def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A command imports what it needs when it is called, so that help is there at once.
 """
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,8 @@ app = typer.Typer(
     help="Reads how shallow clouds organise: which patterns a satellite picture shows, and where.",
 )
 ARTIFACTS = Artifacts().root
+UNEXPECTED = 70
+"""Exit code of a failure of ours, which is no picture set aside: EX_SOFTWARE, as sysexits.h has it."""
 Pictures = Annotated[list[str], typer.Argument(help="Files, folders or patterns; also s3://… or gs://…")]
 Model = Annotated[Path, typer.Option(help="Folder of a portable model", show_default="the one that is shipped")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines for programs in place of words for people")]
@@ -49,7 +52,8 @@ def predict(
     `overlays` (the picture with every class outlined), `geojson` (outlines, in pixels), `coco` (one file for all).
 
     A run that was interrupted goes on where it stopped: say the same again. A finished one makes further outputs of
-    what it did. The exit code is 0 if all went well, 1 if pictures were set aside, 2 if nothing could be done.
+    what it did. Pictures that were set aside are tried again. The exit code is 0 if all went well, 1 if pictures were
+    set aside, 2 if nothing could be done, 70 if nephoscope itself failed.
 
         nephoscope predict artifacts/synthesize/dataset/test_images --out predicted
 
@@ -203,3 +207,6 @@ def main() -> None:
     except Mendable as error:
         typer.echo(f"nephoscope: {error}", err=True)
         raise SystemExit(2) from None
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        raise SystemExit(UNEXPECTED) from None

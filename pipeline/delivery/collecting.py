@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 import cv2
-import fsspec
 import numpy as np
 
-from pipeline.delivery.shards import Plan, read_shards
+from pipeline.delivery.places import open_place
+from pipeline.delivery.shards import UNFINISHED, Plan, read_shards
 from pipeline.delivery.told import Told, image_id_of, tell
 from pipeline.evaluation.reliability import UNSURE_MARK
 from pipeline.masks.rle import Shape, decode_rle, parse_runs
@@ -118,8 +118,9 @@ def table_writer(plan: Plan, name: str, columns: Sequence[str]) -> Iterator[Writ
 @contextmanager
 def whole_file(plan: Plan, name: str) -> Iterator[IO[str]]:
     """A file of the run's folder that appears once it is whole."""
-    files, folder = fsspec.url_to_fs(plan.out)
+    files, folder = open_place(plan.out)
+    unfinished = f"{folder}/{UNFINISHED}{name}"
     # A file's name may be no UTF-8.
-    with fsspec.open(f"{plan.out}/.{name}", "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with files.open(unfinished, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         yield file
-    files.mv(f"{folder}/.{name}", f"{folder}/{name}")
+    files.mv(unfinished, f"{folder}/{name}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from errno import ENAMETOOLONG
 from pathlib import Path, PurePosixPath
 
 from pipeline.cores import calm_allocator
@@ -30,6 +31,8 @@ def explain_pictures(
     """
     calm_allocator()
     addresses = {PurePosixPath(address).name: address for address in find_pictures(pictures)}
+    if any(Path(address).parent.resolve() == out.resolve() for address in addresses.values()):
+        raise Mendable(f"{out} holds the pictures themselves; choose another folder with --out")
     explainer = Explainer.open(classifier_checkpoints(model))
     wanted = choose_classes(explainer.facts.classes, class_names)
     folder = HeatFolder.open(out, fingerprint(model), addresses)
@@ -44,7 +47,12 @@ def explain_pictures(
             if isinstance(picture, str):
                 faults.append((image_id, picture))
             else:
-                explain_picture(explainer, folder, image_id, names, *picture)
+                try:
+                    explain_picture(explainer, folder, image_id, names, *picture)
+                except OSError as error:
+                    if error.errno != ENAMETOOLONG:
+                        raise
+                    faults.append((image_id, "its name is too long for a heat map's"))
             advance(1)
     folder.write_summary()
     folder.write_faults(faults)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from pipeline.delivery.model_folder import ANSWERS, list_stems
+from pipeline.delivery.model_folder import ANSWERS, DESCRIPTION, RULES, list_stems
 from pipeline.delivery.onnx_graph import write_onnx
 from pipeline.inference.choosing import answer
 from pipeline.inference.engines import Engine
@@ -40,8 +40,8 @@ def export_model(
             save_checkpoint(exported, network, facts, half=half)
             write_onnx(exported)
             names[kind].append(name)
-    write_json(folder / "model.json", {"data": facts.data.to_dict(), **names})
-    write_json(folder / "rules.json", rules.model_dump())
+    write_json(folder / DESCRIPTION, {"data": facts.data.to_dict(), **names})
+    write_json(folder / RULES, rules.model_dump())
     answers = {
         stem.name: answer(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in list_stems(folder)
     }

@@ -7,10 +7,11 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from pipeline.artifacts import writing
 from pipeline.delivery.collecting import FAULT_COLUMNS
+from pipeline.delivery.places import make_folder
 from pipeline.delivery.shards import EXPLAINED, PLAN
 from pipeline.evaluation.heat import heat_name, write_heat
 from pipeline.inference.explain import Heat
@@ -32,6 +33,7 @@ class HeatFolder:
     def open(cls, folder: Path, fingerprint: str, addresses: Mapping[str, str]) -> Self:
         """A new folder, or one with heat maps of the same model; those of another one, or of other pictures with the
         same names (image_id → address), are refused."""
+        make_folder(str(folder))
         mark = folder / EXPLAINED
         if (folder / PLAN).exists():
             raise Mendable(f"{folder} holds predictions, whose tables have the same names; choose another --out")
@@ -42,8 +44,9 @@ class HeatFolder:
         other = [name for name, address in addresses.items() if pictures.get(name, address) != address]
         if other:
             raise Mendable(f"{folder} holds heat maps of another {other[0]}; choose another folder with --out")
-        write_json(mark, {"model": fingerprint, "pictures": {**pictures, **addresses}})
-        opened = cls(folder, dict(_read_summary(folder)))
+        known = {**pictures, **addresses}
+        write_json(mark, {"model": fingerprint, "pictures": known})
+        opened = cls(folder, dict(_read_summary(folder, known)))
         opened.write_summary()
         return opened
 
@@ -53,7 +56,7 @@ class HeatFolder:
     def add(self, image_id: str, class_name: str, image: Image, heat: Heat, presence: float, shape: Shape) -> None:
         write_heat(self.folder / heat_name(image_id, class_name), image, heat, shape)
         self.presences[image_id, class_name] = f"{presence:.4f}"
-        with (self.folder / "summary.csv").open("a", newline="", encoding="utf-8") as file:
+        with _open_table(self.folder / "summary.csv", "a") as file:
             csv.writer(file, lineterminator="\n").writerow(self._row(image_id, class_name))
 
     def write_summary(self) -> None:
@@ -67,17 +70,23 @@ class HeatFolder:
         return image_id, class_name, self.presences[image_id, class_name], heat_name(image_id, class_name)
 
 
-def _read_summary(folder: Path) -> Iterable[tuple[tuple[str, str], str]]:
+def _read_summary(folder: Path, image_ids: Iterable[str]) -> Iterable[tuple[tuple[str, str], str]]:
     """Rows whose heat map is there; one that broke off names none."""
     path = folder / "summary.csv"
     if not path.is_file():
         return
+    as_written = {image_id.encode("utf-8", "backslashreplace").decode(): image_id for image_id in image_ids}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row["file"] and (folder / row["file"]).is_file():
-                yield (row["image_id"], row["class_name"]), row["presence"]
+            image_id = as_written.get(row["image_id"], row["image_id"])
+            if row["file"] and (folder / heat_name(image_id, row["class_name"])).is_file():
+                yield (image_id, row["class_name"]), row["presence"]
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    with writing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+    with writing(path) as unfinished, _open_table(unfinished, "w") as file:
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+
+
+def _open_table(path: Path, mode: str) -> IO[Any]:
+    return path.open(mode, newline="", encoding="utf-8", errors="backslashreplace")  # a file's name may be no UTF-8

@@ -4,25 +4,38 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from pipeline.data.manifest import Facts
 from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
 
 ANSWERS = "answers.safetensors"
 """What torch answers to the probe of `pipeline.inference.choosing`, member by member."""
+DESCRIPTION, RULES = "model.json", "rules.json"
+KINDS = ("classifiers", "segmenters")
+WHOLE = "export it anew, or copy all of it"
 
 
 def read_model(folder: Path) -> Any:
     """What model.json says: `data` (facts), `classifiers` and `segmenters` (names of members)."""
-    path = folder / "model.json"
+    path = folder / DESCRIPTION
     if not path.is_file():
         raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
-    return read_json(path)
+    try:
+        content = read_json(path)
+        Facts.from_dict(content["data"])
+        names = [RULES, *(f"{name}.safetensors" for kind in KINDS for name in content[kind])]
+    except (ValueError, KeyError, TypeError):
+        raise Mendable(f"{path} does not describe a model; {WHOLE}") from None
+    for name in names:
+        if not (folder / name).is_file():
+            raise Mendable(f"{folder}: {name} is missing; {WHOLE}")
+    return content
 
 
 def list_stems(folder: Path) -> list[Path]:
     """The path of every network without its ending."""
     content = read_model(folder)
-    return [folder / name for kind in ("classifiers", "segmenters") for name in content[kind]]
+    return [folder / name for kind in KINDS for name in content[kind]]
 
 
 def classifier_checkpoints(folder: Path) -> list[Path]:
@@ -30,9 +43,10 @@ def classifier_checkpoints(folder: Path) -> list[Path]:
 
 
 def fingerprint(folder: Path) -> str:
-    """Of everything in a portable model folder that decides what comes out."""
-    read_model(folder)
+    """Of everything in a portable model folder that decides what comes out, and of nothing that lies beside it."""
+    networks = [stem.with_suffix(ending) for stem in list_stems(folder) for ending in (".onnx", ".safetensors")]
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.suffix != ".md"):
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted([folder / DESCRIPTION, folder / RULES, folder / ANSWERS, *networks]):
+        if path.is_file():
+            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -5,19 +5,19 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import cv2
-import fsspec
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.format import Format
-from pipeline.data.images import decode_image
+from pipeline.data.images import ImageError, decode_image
 from pipeline.data.overlay import draw_overlay, write_names
 from pipeline.data.visible import find_visible
 from pipeline.delivery.choices import Output
 from pipeline.delivery.geojson import to_geojson
 from pipeline.delivery.pictures import Decided
+from pipeline.delivery.places import read_bytes
 from pipeline.delivery.told import image_id_of, tell
-from pipeline.masks.geometry import resize_image
+from pipeline.masks.geometry import Image, resize_image
 from pipeline.masks.rle import Mask, decode_rle
 
 Files = dict[str, bytes]
@@ -42,12 +42,19 @@ def encode_mask(mask: Mask) -> bytes:
 
 def encode_overlay(one: Decided, format: Format) -> Files:  # noqa: A002
     """<image_id>.jpg: the picture, the outline of every class in its colour, stripes where nothing was seen."""
-    with fsspec.open(one.address, "rb") as file:
-        image = resize_image(decode_image(file.read(), near=format.judged_shape), format.judged_shape)
+    image = resize_image(_read_again(one.address, format), format.judged_shape)
     masks = decode_masks(one, format)
     drawn = write_names(draw_overlay(image, masks, find_visible(image, format.nodata)), masks, format.classes)
-    _, content = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return {f"{image_id_of(one)}.jpg": content.tobytes()}
+    _, encoded = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return {f"{image_id_of(one)}.jpg": encoded.tobytes()}
+
+
+def _read_again(address: str, format: Format) -> Image:  # noqa: A002
+    """A picture that was read once may be another by now, or gone."""
+    try:
+        return decode_image(read_bytes(address), near=format.judged_shape)
+    except OSError as error:
+        raise ImageError("unreadable", f"cannot be opened: {error.strerror or error}") from None
 
 
 def encode_outlines(one: Decided, format: Format) -> Files:  # noqa: A002

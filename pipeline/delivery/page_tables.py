@@ -8,10 +8,10 @@ from typing import Any, Self
 import pandas as pd
 
 from pipeline.delivery.rule_notes import rule_notes
+from pipeline.delivery.templates import UNKNOWN
 from pipeline.evaluation.tables import OURS
 from pipeline.masks.rule import NEVER, Rules
 
-UNKNOWN = "n/a"
 HEADINGS = {"class_name": "class", "f1": "F1", "brier": "Brier", "std": "deviation"}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline.delivery.page_drawing import Drawing
-from pipeline.delivery.page_tables import UNKNOWN, Cell, Table, dice_cell, level_cell, show_dice, signed_cell, to_cell
+from pipeline.delivery.page_tables import Cell, Table, dice_cell, level_cell, show_dice, signed_cell, to_cell
+from pipeline.delivery.templates import UNKNOWN
 from pipeline.evaluation.figures import draw_dice_per_class
 from pipeline.evaluation.tuning_figures import draw_presence, draw_surfaces
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-import fsspec
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.images import ImageError, decode_image, fit_image
 from pipeline.data.manifest import Facts
 from pipeline.data.visible import find_visible
+from pipeline.delivery.places import read_bytes
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.two_stage import TwoStage, decide_predictions, raw_presences
 from pipeline.masks.geometry import Image
@@ -49,8 +49,7 @@ class Reader:
         """A local path or any address of fsspec → image and visible pixels, or what is wrong with it."""
         shape = self.facts.cache_shape
         try:
-            with fsspec.open(address, "rb") as file:
-                image = fit_image(decode_image(file.read(), near=shape), shape)
+            image = fit_image(decode_image(read_bytes(address), near=shape), shape)
         except (ImageError, OSError) as error:
             return str(error)
         return image, find_visible(image, self.facts.nodata)

@@ -6,7 +6,7 @@ from safetensors.numpy import load_file
 
 from pipeline.data.manifest import Facts
 from pipeline.delivery.choices import Choice
-from pipeline.delivery.model_folder import ANSWERS, fingerprint, list_stems, read_model
+from pipeline.delivery.model_folder import ANSWERS, KINDS, RULES, WHOLE, fingerprint, list_stems, read_model
 from pipeline.inference.choosing import ENGINES
 from pipeline.inference.remembered import choose_engines, kept_here
 from pipeline.inference.two_stage import TwoStage
@@ -28,14 +28,13 @@ def open_portable(
     missing = [stem.name for stem in every if not stem.with_suffix(".onnx").is_file()]
     if missing and engine != "torch":
         raise Mendable(f"{folder}: no ONNX of {', '.join(missing)}; export it anew, or use the engine torch")
+    if engine == "auto" and not (folder / ANSWERS).is_file():
+        raise Mendable(f"{folder}: {ANSWERS} is missing; {WHOLE}, or choose an --engine")
     if engine == "auto":
         answers = load_file(folder / ANSWERS)
         names = choose_engines(kept_here(), fingerprint(folder), every, machine, answers)
     else:
         names = dict.fromkeys((stem.name for stem in every), engine)
-    rules = Rules.model_validate(read_json(folder / "rules.json"))
-    opened = {
-        kind: [ENGINES[names[name]](folder / name, machine, streams) for name in content[kind]]
-        for kind in ("classifiers", "segmenters")
-    }
+    rules = Rules.model_validate(read_json(folder / RULES))
+    opened = {kind: [ENGINES[names[name]](folder / name, machine, streams) for name in content[kind]] for kind in KINDS}
     return TwoStage(Facts.from_dict(content["data"]), reading=rules.reading, **opened), rules

@@ -1,24 +1,23 @@
 """Prediction of any number of pictures: what to predict with, which pictures, and where to run it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
-import fsspec
 
 from pipeline.cores import calm_allocator, count_cores
 from pipeline.data.images import ENDINGS
 from pipeline.delivery.choices import Choice, Output
 from pipeline.delivery.collecting import collect
-from pipeline.delivery.model_folder import fingerprint
+from pipeline.delivery.model_folder import fingerprint, read_model
 from pipeline.delivery.pictures import Decided, decide_pictures
+from pipeline.delivery.places import open_place
 from pipeline.delivery.portable import open_portable
 from pipeline.delivery.shards import Plan, read_shards, write_shard
 from pipeline.delivery.terminal import Progress, show_progress
-from pipeline.json_file import read_json
 from pipeline.mendable import Mendable
 
 CORES_OF_AN_ACTOR = 2
@@ -82,7 +81,7 @@ def predict_pictures(
     A run that was killed goes on where it stopped; one that has finished makes further outputs of what it did. With a
     cluster ("local", or the address of one) Ray shares the shards among workers.
     """
-    digest, format_name = fingerprint(model), read_json(model / "model.json")["data"]["format"]
+    digest, format_name = fingerprint(model), read_model(model)["data"]["format"]
     plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, format_name, tuple(outputs))
     job, todo = Job(model, engine, batch_size, plan), plan.begin()
     done = len(plan.addresses) - sum(len(plan.pictures(shard)) for shard in todo)
@@ -110,18 +109,22 @@ def find_pictures(given: Sequence[str]) -> list[str]:
 
 
 def _expand(given: str) -> list[str]:
-    try:
-        files, path = fsspec.url_to_fs(given)
-    except ImportError as error:
-        raise Mendable(f"{given}: {error}") from None
+    files, path = open_place(given)
     if files.isdir(path):
-        found = [one for one in files.ls(path, detail=False) if PurePosixPath(one).suffix.lower() in ENDINGS]
+        found = [one for one in _visible(files.ls(path, detail=True)) if PurePosixPath(one).suffix.lower() in ENDINGS]
+    elif files.exists(path):  # a file's own name may hold what means a pattern elsewhere
+        found = [path]
     else:
-        # A file's own name may hold what means a pattern elsewhere.
-        found = [path] if files.exists(path) else files.glob(path) if any(mark in path for mark in "*?[") else []
+        found = _visible(files.glob(path, detail=True).values()) if any(mark in path for mark in "*?[") else []
     if not found:
         raise Mendable(f"{given}: no picture there; expected a JPEG or PNG, a folder of them, or a pattern")
     return [files.unstrip_protocol(one) if "://" in given else one for one in found]
+
+
+def _visible(listed: Iterable[dict[str, Any]]) -> list[str]:
+    """Neither folders nor what a system keeps beside files, such as ._a.jpg."""
+    paths = (str(one["name"]) for one in listed if one["type"] != "directory")
+    return [path for path in paths if not PurePosixPath(path).name.startswith(".")]
 
 
 def do_on_cluster(job: Job, shards: Sequence[int], cluster: str) -> Iterator[int]:

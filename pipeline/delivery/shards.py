@@ -1,24 +1,30 @@
 """Prediction in shards: any number of pictures in flat memory; a run that was killed goes on where it stopped.
 
 A shard is some pictures in a row. Its file is written in one go, after the files of its pictures, so a shard is done or
-not begun; `collecting` makes tables of the shards of a finished run.
+not begun; one with a fault is done again, for the file may be whole by then. `collecting` makes tables of the shards of
+a finished run.
 """
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from errno import ENAMETOOLONG
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-import fsspec
+from tqdm import tqdm
 
 from pipeline.data.format import Format
 from pipeline.data.formats import FORMATS
+from pipeline.data.images import ImageError
 from pipeline.delivery.choices import Output
 from pipeline.delivery.outputs import FOLDERS
 from pipeline.delivery.pictures import Decided
+from pipeline.delivery.places import make_folder, open_place, read_bytes
+from pipeline.delivery.told import image_id_of
 from pipeline.mendable import Mendable
 
 UNFINISHED = ".unfinished-"
@@ -49,24 +55,35 @@ class Plan:
         return f"{self.out}/shards/{shard:06d}.json"
 
     def begin(self) -> list[int]:
-        """The shards that are still to be done. Results of other pictures or another model are refused; outputs that
-        a done shard was not asked for are made of what it holds."""
-        files, folder = fsspec.url_to_fs(self.out)
+        """The shards that are still to be done. Results of other pictures or another model are refused."""
+        files, folder = open_place(self.out)
         if files.exists(f"{folder}/{EXPLAINED}"):
             raise Mendable(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
         for place in ("shards", *(output for output in self.outputs if output in FOLDERS)):
-            files.makedirs(f"{folder}/{place}", exist_ok=True)
-        name, mine = f"{folder}/{PLAN}", self._describe()
-        if files.exists(name) and json.loads(files.cat_file(name)) != mine:
-            raise Mendable(f"{self.out} holds results of other pictures or another model; choose another folder")
-        write_whole(f"{self.out}/{PLAN}", json.dumps(mine).encode())
-        done = set(self._find_done())
-        for shard in done:
-            add_outputs(self, shard)
+            make_folder(f"{self.out}/{place}")
+        if files.exists(f"{folder}/{PLAN}"):
+            self._refuse_others()
+        write_whole(f"{self.out}/{PLAN}", json.dumps(self._describe()).encode())
+        done = {shard for shard in self._find_written() if take_up(self, shard)}
         return sorted(set(range(len(self))) - done)
 
-    def _find_done(self) -> Iterator[int]:
-        files, folder = fsspec.url_to_fs(self.out)
+    def _refuse_others(self) -> None:
+        try:
+            found = json.loads(read_bytes(f"{self.out}/{PLAN}"))
+        except ValueError:
+            raise Mendable(f"{self.out}/{PLAN} cannot be read; choose another folder, or delete this one") from None
+        mine = self._describe()
+        if found == mine:
+            return
+        if isinstance(found, dict) and mine == {**found, "shard_size": self.shard_size}:
+            size = found.get("shard_size")
+            raise Mendable(
+                f"{self.out} holds shards of {size} pictures; say --shard-size {size}, or choose another folder"
+            )
+        raise Mendable(f"{self.out} holds results of other pictures or another model; choose another folder")
+
+    def _find_written(self) -> Iterator[int]:
+        files, folder = open_place(self.out)
         try:
             found = [PurePosixPath(path) for path in files.ls(f"{folder}/shards", detail=False, refresh=True)]
         except FileNotFoundError:  # an object store has no empty folders
@@ -89,29 +106,48 @@ class Plan:
 def write_shard(plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
     """Returns how many pictures are in it."""
     rows = []
+    left_out: set[Output] = set()
     for one in decided:
         rows.append(one._asdict())
-        write_files(plan, one, plan.outputs)
-    _write(plan, shard, rows, plan.outputs)
+        left_out |= write_files(plan, one, plan.outputs)
+    _write(plan, shard, rows, [output for output in plan.outputs if output not in left_out])
     return len(rows)
 
 
-def add_outputs(plan: Plan, shard: int) -> None:
-    """What a done shard was not asked for when it was done."""
-    content = _read(plan, shard)
+def take_up(plan: Plan, shard: int) -> bool:
+    """Whether a shard that was written is done. Outputs that it was not asked for are made of what it holds."""
+    try:
+        content = _read(plan, shard)
+    except ValueError:  # no JSON: the machine went down over it
+        return False
+    if any(row["fault"] for row in content["pictures"]):
+        return False
     late = [output for output in plan.outputs if output in FOLDERS and output not in content["outputs"]]
     if late:
+        left_out: set[Output] = set()
         for one in read_shard(plan, shard):
-            write_files(plan, one, late)
-        _write(plan, shard, content["pictures"], [*content["outputs"], *late])
+            left_out |= write_files(plan, one, late)
+        made = [output for output in late if output not in left_out]
+        _write(plan, shard, content["pictures"], [*content["outputs"], *made])
+    return True
 
 
-def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> None:
-    """What is wanted of every picture as a file of its own."""
-    files, folder = fsspec.url_to_fs(plan.out)
+def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> set[Output]:
+    """What is wanted of every picture as a file of its own. What has to be left out is told and returned: the next run
+    tries it again."""
+    files, folder = open_place(plan.out)
+    left_out: set[Output] = set()
     for output in outputs if not one.fault else ():
-        for name, content in FOLDERS[output](one, plan.format).items() if output in FOLDERS else ():
-            files.pipe_file(f"{folder}/{output}/{name}", content)
+        try:
+            for name, content in FOLDERS[output](one, plan.format).items() if output in FOLDERS else ():
+                files.pipe_file(f"{folder}/{output}/{name}", content)
+        except (ImageError, OSError) as error:
+            if isinstance(error, OSError) and error.errno != ENAMETOOLONG:
+                raise
+            why = error.strerror if isinstance(error, OSError) else error
+            tqdm.write(f"nephoscope: {output}: {image_id_of(one)} is left out: {why}", file=sys.stderr)
+            left_out.add(output)
+    return left_out
 
 
 def read_shards(plan: Plan) -> Iterator[Decided]:
@@ -130,8 +166,7 @@ def _decided(address: str, fault: str, **figures: Any) -> Decided:
 
 
 def _read(plan: Plan, shard: int) -> dict[str, Any]:
-    with fsspec.open(plan.path(shard), "r", encoding="utf-8") as file:
-        content: dict[str, Any] = json.load(file)
+    content: dict[str, Any] = json.loads(read_bytes(plan.path(shard)))
     return content
 
 
@@ -141,7 +176,7 @@ def _write(plan: Plan, shard: int, rows: Sequence[dict[str, Any]], outputs: Sequ
 
 def write_whole(address: str, content: bytes) -> None:
     """The file appears only once it is whole: object stores do so anyway, folders by renaming."""
-    files, path = fsspec.url_to_fs(address)
+    files, path = open_place(address)
     # Two workers may be at one shard, if one of them was given up too early.
     unfinished = str(PurePosixPath(path).with_name(f"{UNFINISHED}{uuid4().hex}"))
     files.pipe_file(unfinished, content)

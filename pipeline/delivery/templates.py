@@ -4,6 +4,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+UNKNOWN = "n/a"
+"""What people read where a figure is not known; never 0."""
+
 
 def open_templates(*, escape: bool) -> Environment:
     """`escape` for pages, where every text that comes from data must stay text."""

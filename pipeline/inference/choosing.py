@@ -1,15 +1,16 @@
 """The engines there are, and the fastest that a network can be trusted to: each that may be it answers a probe, is
 compared with torch, and timed. Every network of a model has its own, for one may bear 16 bits and another not."""
 
+import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from pipeline.cores import list_cards
 from pipeline.inference.engines import Engine, EngineMissing, EngineName, Images, OnnxEngine, OpenVinoEngine
@@ -80,13 +81,19 @@ def find_fastest(stem: Path, machine: Machine, expected: Answer) -> EngineName:
 
 
 def _try_engines(names: Sequence[EngineName], stem: Path, machine: Machine, expected: Answer) -> list[Tried]:
-    """Those of them that are installed."""
+    """Those of them that are installed. One that breaks is told, and passed over; torch alone has none to follow it."""
     tried = []
     for name in names:
-        with suppress(EngineMissing):
+        try:
             engine = ENGINES[name](stem, machine, 1)
             difference = float(np.abs(answer(engine) - expected).mean())
             tried.append(Tried(name, difference, min(_time(engine) for _ in range(REPEATS))))
+        except EngineMissing:
+            pass
+        except Exception as error:
+            if name == "torch":
+                raise
+            tqdm.write(f"nephoscope: {stem.name}: the engine {name} is passed over: {error}", file=sys.stderr)
     return tried
 
 

@@ -4,6 +4,8 @@ The one that computes in torch has a file of its own: torch takes seconds to loa
 """
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -44,7 +46,8 @@ class OnnxEngine:
         options = runtime.SessionOptions()
         if streams > 1:
             options.intra_op_num_threads = max(1, count_cores() // streams)
-        self._session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        with _telling_failures(path):
+            self._session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         height, width = self._session.get_inputs()[0].shape[2:]
         self.input_shape: Shape = (height, width)
 
@@ -67,7 +70,8 @@ class OpenVinoEngine:
         self._openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
         self._core = self._openvino.Core()
         self._path, self._streams = path, streams
-        shape = self._core.read_model(path).input(0).partial_shape
+        with _telling_failures(path):
+            shape = self._core.read_model(path).input(0).partial_shape
         self.input_shape: Shape = (shape[2].get_length(), shape[3].get_length())
         self._settings: dict[str, object] = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": count_cores()}
         if machine.precision != "auto":
@@ -103,7 +107,8 @@ class OpenVinoEngine:
         steps.input().model().set_layout(self._openvino.Layout("NCHW"))
         model = steps.build()
         model.reshape([size, *self.input_shape, 3])
-        compiled = self._core.compile_model(model, "CPU", self._settings)
+        with _telling_failures(self._path):
+            compiled = self._core.compile_model(model, "CPU", self._settings)
         requests: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self._streams):
             requests.put(compiled.create_infer_request())
@@ -113,6 +118,18 @@ class OpenVinoEngine:
 def _require(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
-    except ModuleNotFoundError:
+    except ImportError as error:
+        if not isinstance(error, ModuleNotFoundError) or error.name != module:
+            way_out = f"`python -m pip install --force-reinstall {module}`, or choose another engine"
+            raise Mendable(f"the engine {module} cannot be loaded: {error}; {way_out}") from None
         message = f"the engine {module} is not installed; `python -m pip install {module}`, or choose another engine"
         raise EngineMissing(message) from None
+
+
+@contextmanager
+def _telling_failures(path: Path) -> Iterator[None]:
+    """A library may raise anything over a network that it cannot open or compile; another engine may be able to."""
+    try:
+        yield
+    except Exception as error:
+        raise Mendable(f"{path}: the engine fails over it: {error}; choose another engine") from error

@@ -5,8 +5,11 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as PilImage
 
+from pipeline.data.image_header import HeaderError, read_shape
 from pipeline.data.images import ImageError, decode_image, fit_image, read_image, read_resized
 from pipeline.masks.rle import Shape
 
@@ -109,6 +112,34 @@ def test_what_cannot_be_decoded_says_why(content, reason, message):
     with pytest.raises(ImageError, match=message) as caught:
         decode_image(content)
     assert caught.value.reason == reason
+
+
+def segment(content):
+    """An APP1, which decoders pass over."""
+    return b"\xff\xe1" + struct.pack(">H", 2 + len(content)) + content
+
+
+# Wherever a walk lands in here by mistake, it comes to a frame of 8×8.
+PLANTED = segment(b"\xff" * 65_000 + b"\xc0" + struct.pack(">HBHHB", 11, 8, 8, 8, 1))
+BETWEEN_SEGMENTS = [b"\xff\x00", b"\xff\x01", b"\xff\xd0", b"\xff\xd7", b"\xff", b"\x00", segment(b""), PLANTED]
+
+
+@given(st.lists(st.sampled_from(BETWEEN_SEGMENTS), max_size=5))
+def test_no_jpeg_is_larger_than_its_header_was_read(between):
+    content = encode(RED_LEFT, ".jpg")
+    content = content[:2] + b"".join(between) + content[2:]
+    try:
+        shape = read_shape(content)
+    except HeaderError:
+        return
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is None or decoded.shape[:2] == shape
+
+
+@pytest.mark.parametrize("alone", [b"\xff\x00", b"\xff\x01", b"\xff\xd3", b"\xff\xff\x00"])
+def test_markers_without_a_length_hide_no_frame(alone):
+    content = encode(RED_LEFT, ".jpg")
+    assert read_shape(content[:2] + alone + PLANTED + PLANTED + content[2:]) == (16, 24)
 
 
 def test_a_missing_file_says_so(tmp_path):

@@ -113,3 +113,10 @@ def test_outputs_are_chosen_by_name() -> None:
     assert parse_outputs("coco,masks,") == ("masks", "coco")
     with pytest.raises(Mendable, match=f"pngs is unknown; choose any of {', '.join(OUTPUTS)}"):
         parse_outputs("pngs")
+
+
+def test_what_nobody_expected_is_told_apart_from_pictures_set_aside() -> None:
+    broken = "from pipeline.delivery import cli; cli.parse_outputs = lambda _: 1 / 0; cli.main()"
+    done = subprocess.run([sys.executable, "-c", broken, "predict", "a.jpg"], capture_output=True, text=True)
+    assert done.returncode == 70
+    assert "ZeroDivisionError" in done.stderr

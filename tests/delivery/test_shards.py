@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -11,14 +12,18 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from pycocotools.coco import COCO
 
+from pipeline.data.formats.clouds import CLOUDS
+from pipeline.data.manifest import Facts
 from pipeline.delivery.choices import Output
-from pipeline.delivery.collecting import collect
+from pipeline.delivery.collecting import collect, table_writer
 from pipeline.delivery.heat_folder import HeatFolder
-from pipeline.delivery.pictures import Decided
+from pipeline.delivery.outputs import encode_overlay
+from pipeline.delivery.pictures import Decided, Reader
 from pipeline.delivery.predicting import find_pictures
 from pipeline.delivery.shards import UNFINISHED, Plan, read_shards, write_shard
 from pipeline.mendable import Mendable
 
+FACTS = Facts("clouds", CLOUDS.classes, CLOUDS.rle_shape, CLOUDS.judged_shape, (16, 24))
 PICTURES = tuple(f"in/{index}.jpg" for index in range(5))
 
 
@@ -60,6 +65,56 @@ def test_a_shard_that_broke_off_is_not_there(tmp_path: Path) -> None:
     assert list((tmp_path / "shards").iterdir()) == []
 
 
+def test_a_shard_with_a_fault_is_done_again(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    one.begin()
+    for shard in range(3):
+        write_shard(one, shard, decide(one, shard))
+    write_shard(one, 1, [Decided("in/2.jpg", (), "the file is empty"), *decide(one, 1)[1:]])
+    assert plan(tmp_path).begin() == [1]
+    write_shard(one, 1, decide(one, 1))
+    assert plan(tmp_path).begin() == []
+    assert collect(one) == (5, 0)
+
+
+def test_a_shard_that_cannot_be_read_is_done_again(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    one.begin()
+    write_shard(one, 0, decide(one, 0))
+    (tmp_path / "shards" / "000001.json").touch()
+    assert plan(tmp_path).begin() == [1, 2]
+
+
+def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").touch()
+    with pytest.raises(Mendable, match=r"plan\.json cannot be read; choose another folder"):
+        plan(tmp_path).begin()
+
+
+def test_another_shard_size_is_named(tmp_path: Path) -> None:
+    plan(tmp_path).begin()
+    with pytest.raises(Mendable, match="holds shards of 2 pictures; say --shard-size 2, or choose another folder"):
+        Plan(PICTURES, 3, str(tmp_path), "model").begin()
+
+
+@pytest.mark.parametrize("place", ["file", "file/folder"])
+def test_a_file_is_no_place_for_results(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Mendable, match=r"results cannot be written there .*choose another folder with --out"):
+        plan(tmp_path / place).begin()
+    with pytest.raises(Mendable, match=r"results cannot be written there .*choose another folder with --out"):
+        HeatFolder.open(tmp_path / place, "model", {"a.jpg": "in/a.jpg"})
+
+
+@pytest.mark.parametrize("address", ["nowhere://bucket/pictures", "s3://bucket/pictures"])
+def test_a_place_that_cannot_be_reached_from_here_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(Mendable, match=address):
+        find_pictures([address])
+    with pytest.raises(Mendable, match=address):
+        Plan(PICTURES, 2, address, "model").begin()
+
+
 @pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"pictures": PICTURES[:4]}])
 def test_other_results_are_not_mixed_in(tmp_path: Path, other: dict[str, object]) -> None:
     plan(tmp_path).begin()
@@ -83,6 +138,19 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 1, 0.9, "", round(2 / (350 * 525), 4)]
     assert summary.loc[("0.jpg", "Flower"), "mark"] == "unsure"
     assert len(summary) == 16
+
+
+def test_a_table_that_broke_off_is_not_there(tmp_path: Path) -> None:
+    def breaking_off() -> None:
+        with table_writer(plan(tmp_path), "summary.csv", ("image_id",)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        breaking_off()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{UNFINISHED}summary.csv"]
+    with table_writer(plan(tmp_path), "summary.csv", ("image_id",)):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.csv"]
 
 
 def test_masks_that_are_not_empty_are_written_as_pictures(tmp_path: Path) -> None:
@@ -120,6 +188,44 @@ def test_nothing_is_lost_when_every_run_asks_for_something_else(tmp_path: Path) 
     run(("masks", "geojson"), 3)
     assert len(list((tmp_path / "masks").iterdir())) == 2 * len(PICTURES)
     assert len(list((tmp_path / "geojson").iterdir())) == len(PICTURES)
+
+
+@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_an_overlay_of_a_picture_that_changed_or_went_is_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    def run(output: Output) -> None:
+        one = Plan(pictures, 2, str(tmp_path / "out"), "model", outputs=(output,))
+        for shard in one.begin():
+            write_shard(one, shard, decide(one, shard))
+
+    _, encoded = cv2.imencode(".jpg", np.full((350, 525, 3), 90, np.uint8))
+    pictures = tuple(str(tmp_path / name) for name in ("0.jpg", "1.jpg"))
+    for name in pictures:
+        Path(name).write_bytes(encoded.tobytes())
+    run("submission")
+    Path(pictures[0]).unlink()
+    if content:
+        Path(pictures[0]).write_bytes(content)
+    run("overlays")
+    drawn = tmp_path / "out" / "overlays"
+    assert [path.name for path in drawn.iterdir()] == ["1.jpg.jpg"]
+    assert "overlays: 0.jpg is left out: " in capsys.readouterr().err
+    Path(pictures[0]).write_bytes(encoded.tobytes())
+    run("overlays")
+    assert sorted(path.name for path in drawn.iterdir()) == ["0.jpg.jpg", "1.jpg.jpg"]
+
+
+def test_a_name_too_long_for_more_leaves_files_out_and_keeps_the_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "x" * 246 + ".jpg"
+    one = Plan((f"in/{name}",), 2, str(tmp_path), "model")
+    one.begin()
+    write_shard(one, 0, decide(one, 0))
+    assert collect(one) == (1, 0)
+    assert f"masks: {name} is left out: File name too long" in capsys.readouterr().err
+    assert f"{name}_Fish,1 2" in (tmp_path / "submission.csv").read_text("utf-8")
 
 
 def test_an_object_store_knows_no_empty_folders(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +277,34 @@ def test_no_masks_where_none_are_wanted(tmp_path: Path) -> None:
     one.begin()
     write_shard(one, 2, decide(one, 2))
     assert not (tmp_path / "masks").exists()
+
+
+def test_hidden_files_and_folders_are_no_pictures(tmp_path: Path) -> None:
+    for name in ("a.jpg", "._a.jpg", "more/b.jpg", "more/.b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.jpg").mkdir()
+    for given, names in ((".", ["a.jpg"]), ("*.jpg", ["a.jpg"]), ("**", ["a.jpg", "b.jpg"]), ("._a.jpg", ["._a.jpg"])):
+        assert [Path(one).name for one in find_pictures([str(tmp_path / given)])] == names
+
+
+def test_a_local_name_is_no_chain_of_addresses(tmp_path: Path) -> None:
+    black, white = (cv2.imencode(".png", np.full((350, 525, 3), level, np.uint8))[1].tobytes() for level in (0, 255))
+    (tmp_path / "a.png").write_bytes(black)
+    (tmp_path / "a.png::b.png").write_bytes(white)
+    (address,) = find_pictures([str(tmp_path / "a.png::b.png")])
+    image, _ = Reader(FACTS)(address)
+    assert image.min() == 255
+    overlay = encode_overlay(decided(address, ("", "", "", "")), CLOUDS)["a.png::b.png.jpg"]
+    assert cv2.imdecode(np.frombuffer(overlay, np.uint8), cv2.IMREAD_COLOR).min() > 250
+
+
+def test_results_may_lie_under_a_name_with_any_mark(tmp_path: Path) -> None:
+    one = plan(tmp_path / "a::b")
+    one.begin()
+    write_shard(one, 2, decide(one, 2))
+    assert [shard.name for shard in (tmp_path / "a::b" / "shards").iterdir()] == ["000002.json"]
+    assert plan(tmp_path / "a::b").begin() == [0, 1]
 
 
 def test_pictures_are_found_in_folders_and_by_patterns(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.inference import choosing
+from pipeline.inference import engines as engines_module
 from pipeline.inference.choosing import ENGINES, EVERY, answer, draw_probe, find_fastest
-from pipeline.inference.engines import EngineMissing
+from pipeline.inference.engines import EngineMissing, EngineName
 from pipeline.mendable import Mendable
 from pipeline.params import Machine
 
@@ -54,6 +55,40 @@ def test_one_that_does_not_agree_is_passed_over(monkeypatch: pytest.MonkeyPatch)
 def test_one_that_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"torch": 0.5}, {"torch": 5})
     assert choose() == "torch"
+
+
+def test_one_that_breaks_is_told_and_passed_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaking(*_: object) -> Constant:
+        raise RuntimeError("no such instruction")
+
+    engines(monkeypatch, {"onnx": 0.5, "torch": 0.5001}, {"onnx": 3, "torch": 5})
+    monkeypatch.setitem(ENGINES, "openvino", breaking)
+    assert choose() == "onnx"
+    assert "one: the engine openvino is passed over: no such instruction" in capsys.readouterr().err
+
+
+def test_torch_the_last_resort_breaks_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking(*_: object) -> Constant:
+        raise RuntimeError("out of memory")
+
+    engines(monkeypatch, {}, {})
+    monkeypatch.setitem(ENGINES, "torch", breaking)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        choose()
+
+
+@pytest.mark.parametrize(("module", "name"), [("onnxruntime", "onnx"), ("openvino", "openvino")])
+def test_an_engine_that_was_asked_for_says_why_it_cannot_be_had(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, name: EngineName
+) -> None:
+    def broken(_: str) -> object:
+        raise ImportError("libtbb.so.12: cannot open shared object file")
+
+    monkeypatch.setattr(engines_module.importlib, "import_module", broken)
+    with pytest.raises(Mendable, match=f"the engine {module} cannot be loaded: libtbb.* choose another engine"):
+        ENGINES[name](tmp_path / "one", Machine(), 1)
 
 
 def test_torch_is_asked_first_only_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

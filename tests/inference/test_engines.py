@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +66,27 @@ def test_the_first_pictures_of_a_process_may_come_from_two_threads(finished: Art
     command = [sys.executable, "-c", SIDE_BY_SIDE, str(finished.export.model)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
+
+
+OPENING = """
+import sys
+from pathlib import Path
+from pipeline.inference.choosing import ENGINES
+from pipeline.mendable import Mendable
+from pipeline.params import Machine
+
+try:
+    ENGINES[sys.argv[1]](Path(sys.argv[2]), Machine(), 1)
+except Mendable as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_a_network_that_an_engine_cannot_open_is_told(tmp_path: Path, engine: str) -> None:
+    (tmp_path / "one.onnx").write_bytes(b"no network")
+    result = subprocess.run(
+        [sys.executable, "-c", OPENING, engine, str(tmp_path / "one")], capture_output=True, text=True
+    )
+    assert result.stdout.startswith(f"{tmp_path / 'one.onnx'}: the engine fails over it: "), result.stderr
+    assert result.stdout.endswith("; choose another engine\n")

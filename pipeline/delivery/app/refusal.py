@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from pipeline.data.images import ImageError
 from pipeline.mendable import Mendable
@@ -37,6 +38,9 @@ def refuse_in_json(app: FastAPI) -> None:
         assert isinstance(error, ImageError)
         return to_response(STATUS[error.reason], f"the picture cannot be read: {error}")
 
+    def broken_off(_: Request, __: Exception) -> JSONResponse:  # which nobody hears any more
+        return to_response(HTTPStatus.BAD_REQUEST, "the connection broke off")
+
     def not_possible(_: Request, error: Exception) -> JSONResponse:
         return to_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
@@ -55,6 +59,7 @@ def refuse_in_json(app: FastAPI) -> None:
     app.add_exception_handler(Exception, failed)
     app.add_exception_handler(RefusalError, refused)
     app.add_exception_handler(ImageError, no_picture)
+    app.add_exception_handler(ClientDisconnect, broken_off)
     app.add_exception_handler(Mendable, not_possible)
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(RequestValidationError, not_valid)

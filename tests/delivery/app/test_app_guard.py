@@ -1,5 +1,6 @@
 """Who is let in: this server's own names, its own page, and programs."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from pipeline.delivery.app.background import running
 from pipeline.delivery.app.desk import Desk
 from pipeline.delivery.app.options import Address
+from pipeline.delivery.app.server import build_app
 from pipeline.delivery.app.serving import bind
 from pipeline.mendable import Mendable
 
@@ -82,6 +84,23 @@ def test_a_failure_of_ours_is_told_in_json_too(opened: Desk, picture: Path) -> N
         answer = httpx2.post(f"{address}/api/predict", content=picture.read_bytes())
     assert (answer.status_code, answer.json()) == (500, {"error": "the server failed over this; its log says why"})
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data; boundary=x"])
+def test_an_upload_that_breaks_off_is_no_failure_of_ours(opened: Desk, kind: str) -> None:
+    headers = {"host": "localhost", "content-type": kind, "content-length": "1000"}
+    scope = {"type": "http", "method": "POST", "path": "/api/predict", "query_string": b""}
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+    sent = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    asyncio.run(build_app(opened, None)(scope, receive, send))  # type: ignore[arg-type]
+    assert [message.get("status") for message in sent] == [400, None]
 
 
 def test_answers_are_sent_at_once() -> None:

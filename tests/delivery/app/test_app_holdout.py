@@ -137,6 +137,11 @@ def test_a_run_brings_its_own_model(exported_run: Artifacts) -> None:
         open_desk(SHIPPED, "torch", Bounds(), run=exported_run.root)
 
 
+def test_a_data_set_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Mendable, match=r"mistyped: no such folder; .*leave it out"):
+        open_desk(None, "torch", Bounds(), run=tmp_path, dataset=tmp_path / "mistyped")
+
+
 def test_a_run_that_is_not_finished_is_told(tmp_path: Path) -> None:
     with pytest.raises(Mendable, match=r"python -m stages\.export"):
         open_desk(None, "torch", Bounds(), run=tmp_path)

@@ -1,0 +1,61 @@
+"""The model card where figures are unknown, and where a rule never says yes."""
+
+import pandas as pd
+import pytest
+
+from pipeline.data.formats.clouds import CLOUDS
+from pipeline.data.manifest import Facts, Manifest
+from pipeline.delivery.card import write_card
+from pipeline.evaluation.reliability import EVERY_CLASS
+from pipeline.evaluation.tables import OURS
+from pipeline.masks.rule import NEVER, Calibration, Reading, Rule, Rules
+
+NAN = float("nan")
+CLASSES = ("Fish", "Sugar")
+
+
+@pytest.fixture
+def card() -> str:
+    """Of a holdout of one picture, without Sugar and without an unsure decision."""
+    facts = Facts("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.judged_shape, (64, 96))
+    dice = {
+        "class_name": ["Fish", "Sugar"],
+        "reference": OURS,
+        "dice": [0.5, NAN],
+        "low": [0.4, NAN],
+        "high": [0.6, NAN],
+    }
+    presence = {"class_name": ["Fish", "Sugar"], "precision": [0.8, NAN], "recall": [0.7, NAN]}
+    brier = {"source": "the rule", "class_name": EVERY_CLASS, "brier": [NAN], "low": NAN, "high": NAN}
+    sureness = {"class_name": EVERY_CLASS, "mark": ["sure", "unsure"], "share": [1.0, 0.0], "wrong_share": [0.25, NAN]}
+    rules = Rules(
+        classes=CLASSES,
+        judged_shape=CLOUDS.judged_shape,
+        reading=Reading(),
+        classifier_weight=0.5,
+        classifier_calibrations=(Calibration(),) * 2,
+        strongest_calibrations=(Calibration(),) * 2,
+        rules=tuple(Rule(presence_threshold=one, pixel_threshold=120, min_area=9) for one in (0.25, NEVER)),
+    )
+    tables = {
+        "dice": pd.DataFrame(dice),
+        "presence": pd.DataFrame(presence).assign(average_precision=[0.9, NAN]),
+        "brier": pd.DataFrame(brier).assign(calibration_error=NAN),
+        "sureness": pd.DataFrame(sureness),
+    }
+    images = pd.DataFrame({"image_id": ["a.jpg"], "split": ["holdout"], "fold": [-1]})
+    return write_card([], Manifest(facts, images), rules, "", tables)
+
+
+def test_what_is_unknown_is_no_number(card: str) -> None:
+    assert "nan" not in card
+    assert "| Fish | 0.500 | 0.400 to 0.600 | 0.800 | 0.700 | 0.900 |" in card
+    assert "| Sugar | n/a | n/a | n/a | n/a | n/a |" in card
+    assert "| the rule | n/a | n/a | n/a |" in card
+    assert "- sure: 100 % of the decisions on presence, 25 % of them wrong." in card
+    assert "- unsure: 0 % of the decisions on presence, n/a % of them wrong." in card
+
+
+def test_a_rule_that_never_says_yes_says_never(card: str) -> None:
+    assert "| Fish | 0.250 | 120 | 9 |" in card
+    assert "| Sugar | never | 120 | 9 |" in card
