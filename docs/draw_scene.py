@@ -16,10 +16,10 @@ from pipeline.data.images import read_resized
 from pipeline.data.manifest import Manifest
 from pipeline.data.overlay import draw_overlay
 from pipeline.data.truth import Truth
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.store import ProbabilityStore
-from pipeline.json_file import read_json
 from pipeline.masks.colours import CLASS_COLOURS
-from pipeline.masks.rule import Rules, decide_masks, presences
+from pipeline.masks.rule import decide_masks, presences
 
 TARGET = Path("docs/images/scene.jpg")
 GAP = 12
@@ -27,7 +27,7 @@ GAP = 12
 
 def main(artifacts: Artifacts, image_id: str | None) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    rules = read_rules(artifacts.tune.rules)
     store = ProbabilityStore.open(artifacts.predict.probabilities("holdout"))
     truth = Truth.load(artifacts.prepare.truth, manifest.facts)
     image_id = image_id or choose(artifacts)

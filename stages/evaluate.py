@@ -7,10 +7,10 @@ from pipeline.data.truth import Truth
 from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.measured import measure
 from pipeline.evaluation.plots_page import plots_page
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.json_file import read_json, write_json
-from pipeline.masks.rule import Rules
+from pipeline.json_file import write_json
 from pipeline.params import Evaluate, Params
 
 
@@ -18,7 +18,7 @@ def main(params: Evaluate, artifacts: Artifacts) -> None:
     facts = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).facts
     store = ProbabilityStore.open(artifacts.predict.probabilities("holdout"))
     judged = Judged(store, Truth.load(artifacts.prepare.truth, facts))
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    rules = read_rules(artifacts.tune.rules)
 
     bootstrap = Bootstrap(params.bootstrap, params.confidence, params.seed)
     measured = measure(judged, rules, bootstrap, FORMATS[facts.format].human_dice)

@@ -26,10 +26,10 @@ from pipeline.evaluation.contradictions import find_contradictions, sort_by_surp
 from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.judgement import judge
 from pipeline.evaluation.kinds import count_kinds
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.evaluation.table_files import read_tables
 from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
 from pipeline.params import Params
@@ -38,7 +38,7 @@ from pipeline.params import Params
 def main(params: Params, artifacts: Artifacts) -> None:
     require(artifacts)
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    rules = read_rules(artifacts.tune.rules)
     store = ProbabilityStore.open(artifacts.predict.probabilities("holdout"))
     judged = Judged(store, Truth.load(artifacts.prepare.truth, manifest.facts))
     tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
