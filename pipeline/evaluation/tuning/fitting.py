@@ -84,7 +84,8 @@ def _finish(
     seen, missed = present[counting].any(axis=0), (~present[counting]).any(axis=0)
     gated = thresholds > 0
     # A class that is not there to be shown, and one of which the best is to show nothing.
-    never = gated & (~seen | [choice.best.presence_threshold == NEVER for choice in choices])
+    worthless = np.array([choice.best.presence_threshold == NEVER for choice in choices])
+    never = gated & (~seen | worthless)
     free = missed & gated & ~never & [goal is None for goal in goals]
     # Calibrated thresholds mean the same in every class, so each may learn from the others.
     thresholds[free] += borrow * (thresholds[free].mean() - thresholds[free]) if free.any() else 0
