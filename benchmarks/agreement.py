@@ -26,8 +26,8 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.contradictions import find_contradictions, sort_by_surprise
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.tuning.evidence import Evidence, gather
-from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules, judge_presence
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ def main() -> None:
 
     artifacts = Artifacts(given.artifacts)
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    rules = read_rules(artifacts.tune.rules)
     opinions = Opinions.read(given.boxes, manifest.facts.classes, manifest.facts.rle_shape)
     cache = Cache.open(artifacts.prepare.cache)
     files, by_chance = (find_files(opinions, cache, mirrored=mirrored) for mirrored in (False, True))

@@ -24,8 +24,7 @@ from sklearn.metrics import average_precision_score
 
 from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
-from pipeline.data.truth import Truth
-from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.tuning.tune import tune
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json, write_json
@@ -124,13 +123,13 @@ def link(place: Path, target: Path) -> None:
 def judge(params: Params, artifacts: Artifacts, folder: Path, training: float) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rows = manifest.tuning_rows()
-    store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
-    tuning = tune(store, Truth.load(artifacts.prepare.truth, manifest.facts), settings=params.tune)
+    judged = Judged.open(artifacts, manifest, "validation")
+    tuning = tune(judged.store, judged.truth, settings=params.tune)
     names = list(manifest.facts.classes)
     pd.DataFrame(tuning.cross_fitted, columns=names, index=manifest.images["image_id"].iloc[rows]).to_csv(
         folder / "cross_fitted.csv"
     )
-    shown, raw = manifest.presence(rows), store.raw
+    shown, raw = manifest.presence(rows), judged.raw
     kinds = {"classifier": raw.classifier, "pixels": raw.strongest, "fused": presences(raw, tuning.rules)}
     precision = {kind: precisions(shown, scores) for kind, scores in kinds.items()}
     metrics = {name: read_json(getattr(artifacts, name).metrics) for name in TRAINED}

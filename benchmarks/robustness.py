@@ -16,9 +16,7 @@ from tqdm import tqdm
 
 from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
-from pipeline.data.truth import Truth
-from pipeline.evaluation.judged import Judged
-from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.judged import Judged, JudgedSplit
 from pipeline.evaluation.tuning.evidence import Evidence, gather
 from pipeline.evaluation.tuning.families import FAMILIES, Grid
 from pipeline.evaluation.tuning.fitting import Fit, fit_presence, fit_rules
@@ -54,10 +52,8 @@ def main() -> None:
         table.to_csv(given.out, index=False)
 
 
-def open_judged(artifacts: Artifacts, split: str) -> Judged:
-    facts = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).facts
-    store = ProbabilityStore.open(artifacts.predict.probabilities(split))
-    return Judged(store, Truth.load(artifacts.prepare.truth, facts))
+def open_judged(artifacts: Artifacts, split: JudgedSplit) -> Judged:
+    return Judged.open(artifacts, Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images), split)
 
 
 def study(tuning: Evidence, other: Evidence, grid: Grid, size: int, given: argparse.Namespace) -> pd.DataFrame:

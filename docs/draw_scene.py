@@ -15,11 +15,10 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.images import read_resized
 from pipeline.data.manifest import Manifest
 from pipeline.data.overlay import draw_overlay
-from pipeline.data.truth import Truth
-from pipeline.evaluation.store import ProbabilityStore
-from pipeline.json_file import read_json
+from pipeline.evaluation.judged import Judged
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.masks.colours import CLASS_COLOURS
-from pipeline.masks.rule import Rules, decide_masks, presences
+from pipeline.masks.rule import decide_masks, presences
 
 TARGET = Path("docs/images/scene.jpg")
 GAP = 12
@@ -27,17 +26,16 @@ GAP = 12
 
 def main(artifacts: Artifacts, image_id: str | None) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
-    store = ProbabilityStore.open(artifacts.predict.probabilities("holdout"))
-    truth = Truth.load(artifacts.prepare.truth, manifest.facts)
+    rules = read_rules(artifacts.tune.rules)
+    judged = Judged.open(artifacts, manifest, "holdout")
     image_id = image_id or choose(artifacts)
-    index = store.image_ids.index(image_id)
+    index = judged.image_ids.index(image_id)
     file = manifest.images.set_index("image_id").loc[image_id, "file"]
     image = read_resized(artifacts.synthesize.dataset / str(file), rules.judged_shape)
-    found = store[index]
-    decided = decide_masks(presences(store.raw, rules)[index], found.strongest, found.levels, found.visible, rules)
+    found = judged.store[index]
+    decided = decide_masks(presences(judged.raw, rules)[index], found.strongest, found.levels, found.visible, rules)
     everything = np.ones(rules.judged_shape, bool)
-    panels = [image, *(draw_overlay(image, masks, everything) for masks in (truth.masks(image_id), decided))]
+    panels = [image, *(draw_overlay(image, masks, everything) for masks in (judged[index].truth, decided))]
     white = np.full((image.shape[0], GAP, 3), 255, np.uint8)
     row = np.hstack([panels[0], white, panels[1], white, panels[2]])
     TARGET.parent.mkdir(exist_ok=True)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.mendable import Mendable
+
 
 @dataclass(frozen=True)
 class StageFolder:
@@ -208,6 +210,13 @@ class Artifacts:
     @property
     def report(self) -> ReportFolder:
         return ReportFolder(self.root / "report")
+
+
+def written(path: Path, stage: str) -> Path:
+    """The path of what this stage writes; who comes before it is told so."""
+    if not path.exists():
+        raise Mendable(f"{path} is missing; `python -m stages.{stage}` writes it")
+    return path
 
 
 @contextmanager

@@ -239,6 +239,8 @@ class Predict(Section):
 def _spread(values: Any) -> Any:
     """{first, last, step} → all the numbers it stands for."""
     if isinstance(values, dict) and set(values) == {"first", "last", "step"}:
+        if not all(isinstance(value, int) for value in values.values()):
+            raise ValueError(f"first, last and step are whole numbers; found {values}")
         return tuple(range(values["first"], values["last"] + 1, values["step"]))
     return values
 
@@ -297,7 +299,7 @@ class Tune(Section):
 class Evaluate(Section):
     bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind every interval")
     confidence: float = Field(0.95, gt=0, lt=1, description="of every interval")
-    seed: int = Field(0, description="of the resamples")
+    seed: int = Field(0, ge=0, description="of the resamples")
 
 
 class Explain(Section):
@@ -355,7 +357,7 @@ class Params(Section):
             return cls.model_validate(content)
         except FileNotFoundError:
             raise ParamsError(f"{path}: no such file; run from the folder that holds params.yaml") from None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ParamsError(f"{path}: not readable as YAML: {error}") from None
         except ValidationError as error:
             raise ParamsError(_explain(path, error)) from None

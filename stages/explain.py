@@ -3,25 +3,24 @@
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.artifacts import Artifacts, writing
+from pipeline.artifacts import Artifacts, writing, written
 from pipeline.cores import calm_allocator
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.heat import heat_name, write_heat
 from pipeline.evaluation.presence_errors import find_worst_errors
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.table_files import read_table
 from pipeline.inference.explain import Explainer
 from pipeline.inference.trained import first_members
-from pipeline.json_file import read_json
-from pipeline.masks.rule import Rules
 from pipeline.params import Explain, Params
 
 
 def main(params: Explain, artifacts: Artifacts) -> None:
     calm_allocator()
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
-    judgements = read_table(artifacts.evaluate.tables / "judgements.csv")
+    rules = read_rules(artifacts.tune.rules)
+    judgements = read_table(written(artifacts.evaluate.tables / "judgements.csv", "evaluate"))
     errors = find_worst_errors(judgements, rules, params.worst)
 
     keys: list[tuple[str, str]] = list(zip(errors["image_id"], errors["class_name"], strict=True))

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.artifacts import Artifacts, writing
+from pipeline.artifacts import Artifacts, writing, written
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.delivery.card import write_card
 from pipeline.delivery.exporting import EXACT, compare, export_model
 from pipeline.delivery.portable import open_portable
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.table_files import read_tables
 from pipeline.inference.trained import members_read
-from pipeline.json_file import read_json, write_json
+from pipeline.json_file import write_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
 from pipeline.models.network_facts import load_facts
@@ -23,7 +24,7 @@ from pipeline.params import Export, Params
 
 def main(params: Export, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    rules = read_rules(artifacts.tune.rules)
     members = members_read(artifacts.train_classifier.members, artifacts.train_segmenter.members, rules.reading)
     rows = manifest.rows("holdout")[: params.checked_pictures]
     images = np.asarray(Cache.open(artifacts.prepare.cache).images[rows])
@@ -48,7 +49,7 @@ def describe(
     members: Sequence[Sequence[Path]], manifest: Manifest, rules: Rules, licence: str, artifacts: Artifacts
 ) -> str:
     facts = [load_facts(path) for paths in members for path in paths]
-    return write_card(facts, manifest, rules, licence, read_tables(artifacts.evaluate.tables))
+    return write_card(facts, manifest, rules, licence, read_tables(written(artifacts.evaluate.tables, "evaluate")))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
     write_truth(truth_rows(kept), folder.truth)
     write_findings(folder.findings, manifest, Truth.load(folder.truth, facts), cache, groups, params.root)
     manifest.save(folder.manifest, folder.images)
-    print(summarise(manifest, groups, faults))
+    print(summarise(manifest, groups, faults, source.found))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import pandas as pd
 from pipeline.artifacts import Artifacts, writing
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
-from pipeline.data.truth import Truth
 from pipeline.delivery.page import Page, render
 from pipeline.delivery.page_comparison import show_comparison
 from pipeline.delivery.page_findings import show_faults, show_findings
@@ -23,13 +22,12 @@ from pipeline.delivery.page_run import show_settings, show_splits, show_training
 from pipeline.delivery.page_tables import Table
 from pipeline.delivery.page_tuning import show_tuning
 from pipeline.evaluation.contradictions import find_contradictions, sort_by_surprise
-from pipeline.evaluation.judged import Judged
+from pipeline.evaluation.judged import JUDGED_SPLITS, Judged
 from pipeline.evaluation.judgement import judge
 from pipeline.evaluation.kinds import count_kinds
-from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.table_files import read_tables
 from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
 from pipeline.params import Params
@@ -38,9 +36,8 @@ from pipeline.params import Params
 def main(params: Params, artifacts: Artifacts) -> None:
     require(artifacts)
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
-    store = ProbabilityStore.open(artifacts.predict.probabilities("holdout"))
-    judged = Judged(store, Truth.load(artifacts.prepare.truth, manifest.facts))
+    rules = read_rules(artifacts.tune.rules)
+    judged = Judged.open(artifacts, manifest, "holdout")
     tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
 
     judging = params.evaluate
@@ -79,10 +76,11 @@ def main(params: Params, artifacts: Artifacts) -> None:
 
 def report_labels(rules: Rules, manifest: Manifest, count: int, artifacts: Artifacts) -> None:
     """Labels of all pictures that no gradient saw: validation (with folds: all that are held out) and holdout."""
-    truth, cache = Truth.load(artifacts.prepare.truth, manifest.facts), Cache.open(artifacts.prepare.cache)
-    galleries, tables = {}, []
-    for split in ("validation", "holdout"):
-        judged = Judged(ProbabilityStore.open(artifacts.predict.probabilities(split)), truth)
+    cache = Cache.open(artifacts.prepare.cache)
+    galleries: dict[str, Gallery] = {}
+    tables = []
+    for split in JUDGED_SPLITS:
+        judged = Judged.open(artifacts, manifest, split)
         judgements = judge(judged, rules).table()
         galleries[split] = Gallery(judged, rules, manifest, cache, judgements)
         tables.append(find_contradictions(judged, rules, split))
@@ -108,7 +106,7 @@ def needed(artifacts: Artifacts) -> Iterator[tuple[str, Path]]:
     yield from (("prepare", path) for path in (prepare.manifest, prepare.images, prepare.truth, prepare.cache))
     yield "train_classifier", artifacts.train_classifier.history
     yield "train_segmenter", artifacts.train_segmenter.history
-    yield from (("predict", artifacts.predict.probabilities(split)) for split in ("validation", "holdout"))
+    yield from (("predict", artifacts.predict.probabilities(split)) for split in JUDGED_SPLITS)
     yield from (("tune", path) for path in (artifacts.tune.rules, artifacts.tune.tables))
     yield from (("evaluate", path) for path in (evaluate.tables, evaluate.plots))
 

@@ -12,10 +12,9 @@ from pipeline.data.cache import Cache
 from pipeline.data.formats import FORMATS
 from pipeline.data.manifest import Manifest
 from pipeline.delivery.submission import write_submission
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.inference.trained import open_two_stage, predict_rows
 from pipeline.inference.two_stage import decide_predictions
-from pipeline.json_file import read_json
-from pipeline.masks.rule import Rules
 from pipeline.params import Params, Submit
 
 
@@ -36,7 +35,7 @@ def decided(manifest: Manifest, params: Submit, artifacts: Artifacts) -> Iterato
     rows = manifest.rows("unlabelled")
     if rows.size == 0:
         return
-    rules = Rules.model_validate(read_json(artifacts.tune.rules))
+    rules = read_rules(artifacts.tune.rules)
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
     model = open_two_stage(*members, rules.reading, params.machine)
     predictions = predict_rows(model, Cache.open(artifacts.prepare.cache), rows, params.batch_size)

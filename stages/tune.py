@@ -2,8 +2,7 @@
 
 from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
-from pipeline.data.truth import Truth
-from pipeline.evaluation.store import ProbabilityStore
+from pipeline.evaluation.judged import Judged
 from pipeline.evaluation.table_files import write_tables
 from pipeline.evaluation.tuning.tune import tune
 from pipeline.json_file import write_json
@@ -11,10 +10,10 @@ from pipeline.params import Params, Tune
 
 
 def main(params: Tune, artifacts: Artifacts) -> None:
-    facts = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).facts
-    store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    judged = Judged.open(artifacts, manifest, "validation")
 
-    tuning = tune(store, Truth.load(artifacts.prepare.truth, facts), settings=params)
+    tuning = tune(judged.store, judged.truth, settings=params)
 
     write_json(artifacts.tune.rules, tuning.rules.model_dump())
     write_tables(artifacts.tune.tables, tuning.tables, plotted=True)

@@ -145,3 +145,9 @@ def test_a_stage_file_ends_in_two_lines_that_run_it(stage: str) -> None:
     *_, condition, call = (ROOT / "stages" / f"{stage}.py").read_text("utf-8").strip().splitlines()
     assert condition == 'if __name__ == "__main__":'
     assert call.startswith("    main(Params.load()")
+
+
+def test_one_module_counts_the_cores() -> None:
+    """A process may be given fewer than the machine has; who asks the machine starts too many threads."""
+    asking = [name for name, path in module_files().items() if "cpu_count" in path.read_text("utf-8")]
+    assert asking == ["pipeline.cores"]

@@ -30,6 +30,12 @@ def test_a_wrong_setting_is_told_without_a_traceback(tmp_path: Path, setting: st
     assert "Traceback" not in told
 
 
+def test_a_stage_that_comes_too_early_is_told_which_one_comes_before(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").touch()
+    told = run_stage("tune", tmp_path)
+    assert told == "nephoscope: artifacts/prepare/manifest.json is missing; `python -m stages.prepare` writes it\n"
+
+
 def test_a_data_set_that_is_not_there_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("prepare: {root: data/clouds}")
     told = run_stage("prepare", tmp_path)

@@ -60,11 +60,22 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("train_segmenter: {architecture: VanillaUnet, frozen_epochs: 1}", r"no trained encoder"),
         ("predict: {flips: [none, none]}", r"predict\.flips: .*named twice"),
         ("tune: [", r"not readable as YAML"),
+        ("evaluate: {seed: -1}", r"evaluate\.seed: .*greater than or equal to 0"),
+        ("tune: {min_areas: {first: 0, last: 1e4, step: 250}}", r"tune\.min_areas.*, first, last and step are whole"),
+        ("tune: {min_areas: {first: 0, last: 100, step: 0}}", r"tune\.min_areas.*: .* must not be zero"),
+        ("tune: {pixel_thresholds: {first: a, last: 9, step: 1}}", r"pixel_thresholds: .* last and step are whole"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_the_way_out(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ParamsError, match=message):
         load(tmp_path, text)
+
+
+def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"report: {title: caf\xe9}")
+    with pytest.raises(ParamsError, match=r"params\.yaml: not readable as YAML: .*utf-8.*0xe9"):
+        Params.load(path)
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ FaultKind = Literal[
     "malformed_row", "unknown_class", "duplicate_row", "missing_row", "bad_rle",
     # of a picture
     "missing_picture", "extra_picture", "doubled_picture", "unreadable_picture", "truncated_picture",
-    "oversized_picture", "undersized_picture", "wrong_aspect",
+    "oversized_picture", "undersized_picture", "wrong_aspect", "misnamed_picture",
 ]  # fmt: skip
 SHOWN = 20
 

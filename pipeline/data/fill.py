@@ -1,6 +1,5 @@
 """Filling the cache: every picture is decoded once, every mask brought to the cached and to the judged shape."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
+from pipeline.cores import count_cores
 from pipeline.data.cache import Cache
 from pipeline.data.faults import Fault, FaultKind
 from pipeline.data.format import Format
@@ -59,7 +59,7 @@ def fill_cache(folder: Path, source: Source, data_format: Format, shape: Shape, 
     pictures = zip(source.pictures["image_id"], source.pictures["file"], strict=True)
     tasks = (joblib.delayed(fill)(row, image_id, file) for row, (image_id, file) in enumerate(pictures))
     # Threads, because OpenCV and numpy let go of the interpreter while they work on a picture.
-    running = joblib.Parallel(n_jobs=os.cpu_count() or 1, backend="threading", return_as="generator")(tasks)
+    running = joblib.Parallel(n_jobs=count_cores(), backend="threading", return_as="generator")(tasks)
     filled = list(_shown(running, len(source.pictures)))
     faults += [one.fault for one in filled if one.fault]
     return filled

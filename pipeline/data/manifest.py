@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.artifacts import writing
+from pipeline.artifacts import writing, written
 from pipeline.masks.rle import Shape
 
 Split = Literal["train", "validation", "holdout", "unlabelled"]
@@ -71,7 +71,7 @@ class Manifest:
 
     @classmethod
     def load(cls, facts_path: Path, images_path: Path) -> Self:
-        facts = Facts.from_dict(json.loads(facts_path.read_text("utf-8")))
+        facts = Facts.from_dict(json.loads(written(facts_path, "prepare").read_text("utf-8")))
         # Ids such as "0012345" or "nan" are text, whatever they look like.
         images = pd.read_csv(images_path, dtype={"image_id": str, "file": str}, keep_default_na=False)
         return cls(facts, images)

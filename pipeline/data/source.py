@@ -18,6 +18,8 @@ class Source:
     """image_id, file (relative to the root), labelled: the labelled ones first, each part by image_id."""
     rles: dict[str, dict[str, str]]
     """image_id → class_name → RLE that is not empty, at the format's rle_shape."""
+    found: int
+    """Files of pictures in both folders, those included whose names cannot be used."""
 
 
 def read_source(root: Path, data_format: Format, faults: list[Fault]) -> Source:
@@ -27,7 +29,7 @@ def read_source(root: Path, data_format: Format, faults: list[Fault]) -> Source:
         faults.append(Fault("missing_folder", LABELLED_FOLDER, None, message))
         raise DataFaults(faults)
     labels = read_labels(root, data_format, faults)
-    labelled, unlabelled = _list_pictures(root / LABELLED_FOLDER), _list_pictures(root / UNLABELLED_FOLDER)
+    labelled, unlabelled = (_list_pictures(root, folder, faults) for folder in (LABELLED_FOLDER, UNLABELLED_FOLDER))
     if not labelled:
         message = f"no picture in it; their names end in {', '.join(ENDINGS)}"
         faults.append(Fault("no_pictures", LABELLED_FOLDER, None, message))
@@ -41,14 +43,24 @@ def read_source(root: Path, data_format: Format, faults: list[Fault]) -> Source:
         str(image_id): dict(zip(rows["class_name"], rows["rle"], strict=True))
         for image_id, rows in table.groupby("image_id")
     }
-    return Source(root, pd.DataFrame(pictures, columns=["image_id", "file", "labelled"]), rles)
+    listed = pd.DataFrame(pictures, columns=["image_id", "file", "labelled"])
+    return Source(root, listed, rles, len(pictures) + sum(fault.kind == "misnamed_picture" for fault in faults))
 
 
-def _list_pictures(folder: Path) -> list[str]:
-    if not folder.is_dir():
+def _list_pictures(root: Path, folder: str, faults: list[Fault]) -> list[str]:
+    """Their names, sorted. One that no table can hold is a fault, told as far as it can be written."""
+    if not (root / folder).is_dir():
         return []
-    names = (path.name for path in folder.iterdir())
-    return sorted(name for name in names if name.lower().endswith(ENDINGS) and not name.startswith("."))
+    names = [path.name for path in (root / folder).iterdir()]
+    names = sorted(name for name in names if name.lower().endswith(ENDINGS) and not name.startswith("."))
+    written = {name: name.encode("utf-8", "backslashreplace").decode() for name in names}
+    message = "the file's name is not UTF-8; rename it"
+    faults += [
+        Fault("misnamed_picture", f"{folder}/{told}", None, message, told)
+        for name, told in written.items()
+        if name != told
+    ]
+    return [name for name, told in written.items() if name == told]
 
 
 def _compare(labels: Labels, labelled: list[str]) -> list[Fault]:

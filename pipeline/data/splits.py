@@ -61,7 +61,8 @@ def split_images(
         for index, part in enumerate(_divide(pool, shares, least=(1,) * folds)[:held_out]):
             fold[_rows(part)] = index
     else:
-        share = validation_share * len(image_ids) / len(_rows(pool))
+        # Where the holdout was rounded up, validation may ask for all that is left, and train for a group all the same.
+        share = min(validation_share * len(image_ids) / len(_rows(pool)), 1 - 1e-9)
         validation, _ = _divide(pool, {"validation": share, "train": 1 - share}, least=(1, 1))
         split[_rows(validation)] = "validation"
     return Splits(split, fold)

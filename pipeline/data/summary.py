@@ -7,8 +7,8 @@ from pipeline.data.faults import Fault
 from pipeline.data.manifest import SPLITS, Manifest
 
 
-def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], faults: list[Fault]) -> str:
-    """A few lines: pictures per split, near duplicates, visible share, and what was set aside."""
+def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], faults: list[Fault], found: int) -> str:
+    """A few lines: pictures per split, near duplicates, visible share, and what was set aside of the pictures found."""
     counts = ", ".join(f"{len(manifest.rows(split))} {split}" for split in SPLITS)
     sizes = np.bincount(groups)
     lines = [
@@ -17,6 +17,6 @@ def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], faults: list[Fa
         f"visible: {manifest.images['visible_share'].mean():.1%} of the pixels",
     ]
     if faults:
-        aside = len({fault.image_id for fault in faults})
+        aside = found - len(manifest.images)
         lines.append(f"set aside: {aside} pictures with {len(faults)} faults, listed in faults.csv")
     return "\n".join(lines)

@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.artifacts import Artifacts
+from pipeline.data.manifest import Manifest
 from pipeline.data.truth import Truth
 from pipeline.evaluation.store import ProbabilityStore
 from pipeline.masks.rle import Mask, Shape
 from pipeline.masks.rule import Levels, RawPresences, Reading
 from pipeline.mendable import Mendable
+
+JudgedSplit = Literal["validation", "holdout"]
+JUDGED_SPLITS: tuple[JudgedSplit, ...] = ("validation", "holdout")
 
 
 class JudgedImage(NamedTuple):
@@ -47,6 +52,19 @@ class Judged:
 
     store: ProbabilityStore
     truth: Truth
+
+    @classmethod
+    def open(cls, artifacts: Artifacts, manifest: Manifest, split: JudgedSplit) -> Self:
+        """What `predict` said of a split beside its truth; refused where `prepare` has chosen other pictures since."""
+        path = artifacts.predict.probabilities(split)
+        rows = manifest.tuning_rows() if split == "validation" else manifest.rows("holdout")
+        store, expected = ProbabilityStore.open(path), tuple(manifest.images["image_id"].iloc[rows])
+        if store.image_ids != expected:
+            raise Mendable(
+                f"{path}: its {len(store)} pictures are not the {len(expected)} that the manifest has for {split}; "
+                "`python -m stages.predict` makes them anew"
+            )
+        return cls(store, Truth.load(artifacts.prepare.truth, manifest.facts))
 
     def __post_init__(self) -> None:
         if self.store.classes != self.truth.classes:

@@ -16,10 +16,9 @@ import zarr
 from zarr.codecs import BloscCodec
 from zarr.storage import ZipStore
 
-from pipeline.artifacts import writing
+from pipeline.artifacts import writing, written
 from pipeline.masks.rle import Mask, Shape
 from pipeline.masks.rule import Levels, RawPresences, Reading
-from pipeline.mendable import Mendable
 
 COMPRESSION = BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle")
 IN_HEADER, IN_DIRECTORY, DIRECTORY_ENTRY = 10, 12, 46
@@ -53,9 +52,7 @@ class ProbabilityStore:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a finished store; maps are read when they are asked for."""
-        if not path.is_file():
-            raise Mendable(f"{path}: no probability store; `python -m stages.predict` writes it")
-        group = zarr.open_group(ZipStore(path, mode="r"), mode="r")
+        group = zarr.open_group(ZipStore(written(path, "predict"), mode="r"), mode="r")
         raw = RawPresences(_read(group, "classifier"), _read(group, "strongest"))
         attributes = group.attrs.asdict()
         ids, classes = attributes["image_ids"], attributes["classes"]

@@ -13,6 +13,7 @@ from pipeline.inference.engines import Engine, Images, Probabilities
 from pipeline.masks.geometry import resize_mask, to_levels
 from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Flip, RawPresences, Reading, Rules, decide_masks, presences, strongest_mean
+from pipeline.mendable import Mendable
 
 # Each is its own inverse; the last two axes of a map are those of a picture without its colours.
 FLIPS: dict[Flip, tuple[slice, slice]] = {
@@ -36,8 +37,8 @@ class TwoStage:
 
     def predict(self, images: Images, visible: npt.NDArray[np.bool_]) -> list[Prediction]:
         """Images (N×H×W×3) and visible pixels (N×H×W) at the cache shape → what the networks say of each."""
-        presence = self._average(self.classifiers, images)
-        maps = self._average(self.segmenters, images)
+        presence = self._average("classifier", self.classifiers, images)
+        maps = self._average("segmenter", self.segmenters, images)
         return [self._prediction(*one) for one in zip(presence, maps, visible, strict=True)]
 
     def _prediction(self, presence: Probabilities, maps: Probabilities, visible: npt.NDArray[np.bool_]) -> Prediction:
@@ -45,23 +46,27 @@ class TwoStage:
         levels = to_levels(maps, self.facts.judged_shape)
         return Prediction(levels, seen, presence, strongest_mean(levels, seen, self.reading.strongest_share))
 
-    def _average(self, engines: Sequence[Engine], images: Images) -> Probabilities:
+    def _average(self, kind: str, engines: Sequence[Engine], images: Images) -> Probabilities:
         """Over members and views; views go through a network together where the pictures are few."""
         flips, at_once = self.reading.flips, max(1, TOGETHER // len(images))
         groups = [flips[begin : begin + at_once] for begin in range(0, len(flips), at_once)]
-        views = (view for engine in engines for group in groups for view in _predict_views(engine, images, group))
+        named = [(f"{kind} {number} of {len(engines)}", engine) for number, engine in enumerate(engines, start=1)]
+        views = (view for one in named for group in groups for view in _predict_views(*one, images, group))
         total = next(views).copy()
         for view in views:
             total += view
         return np.asarray(total / (len(engines) * len(flips)), np.float32)
 
 
-def _predict_views(engine: Engine, images: Images, flips: Sequence[Flip]) -> Iterator[Probabilities]:
+def _predict_views(name: str, engine: Engine, images: Images, flips: Sequence[Flip]) -> Iterator[Probabilities]:
     """What the network says of each view, turned back."""
     fitted = fit_images(images, engine.input_shape)
     probabilities = engine(
         np.concatenate([fitted[:, rows, columns] for rows, columns in map(FLIPS.__getitem__, flips)])
     )
+    # As levels they would be 0, which looks like an answer.
+    if not np.isfinite(probabilities).all():
+        raise Mendable(f"{name} answers NaN, where probabilities are expected; train it anew, or take another model")
     for flip, view in zip(flips, np.split(probabilities, len(flips)), strict=True):
         yield view if view.ndim == 2 else view[(..., *FLIPS[flip])]
 

@@ -77,6 +77,11 @@ def _fit_leg(member: Member, leg: Leg, facts: NetworkFacts, manifest: Manifest, 
     if trainer.interrupted:
         raise KeyboardInterrupt
     if trainer.is_global_zero:
+        if not progress.best.is_file():
+            raise Mendable(
+                f"{member.name}: no epoch has a score by {params.monitor}; does validation show any class? Give more "
+                "pictures, or let monitor: loss choose the epoch"
+            )
         progress.finished.touch()
 
 

@@ -23,14 +23,13 @@ class KeepBest(Callback):
 
     def __init__(self, path: Path, facts: NetworkFacts, monitor: str, *, begun: int) -> None:
         self.path, self.facts, self.monitor, self.begun = path, facts, monitor, begun
-        self.best: float | None = None
+        self.best = float("-inf")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         score = monitored_score(trainer.callback_metrics, self.monitor)
-        # A score that is not known (NaN) beats nothing, but the first epoch is kept whatever it scored.
-        if self.best is not None and not score > self.best:
+        if not score > self.best:  # a score that is not known (NaN) beats nothing
             return
-        self.best = score if score == score else float("-inf")
+        self.best = score
         if trainer.is_global_zero:
             facts = dataclasses.replace(self.facts, epoch=self.begun + trainer.current_epoch, score=self.best)
             save_checkpoint(self.path, pl_module.network, facts)  # type: ignore[arg-type]

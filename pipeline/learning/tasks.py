@@ -12,6 +12,7 @@ from pipeline.learning.depthwise import QuickDepthwise
 from pipeline.learning.judging import Judge, PixelJudge, PresenceJudge, unpack
 from pipeline.learning.loaders import Batch, ResumableLoader
 from pipeline.learning.optimisers import build_optimiser, build_schedule
+from pipeline.mendable import Mendable
 from pipeline.models.losses import LossSettings, build_loss
 from pipeline.models.network import Network
 from pipeline.params import TrainClassifier, TrainSegmenter
@@ -52,6 +53,8 @@ class Task(LightningModule, Generic[Settings]):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         logits = self.network(batch.images)
+        if logits.isnan().any():
+            raise Mendable("the network answers NaN; train with a smaller encoder_rate and decoder_rate, or in fp32")
         self.judge.add(logits, batch)
         loss = self.compare(logits, batch)
         self.log("validation_loss", loss, on_epoch=True, sync_dist=True, batch_size=len(batch.images))

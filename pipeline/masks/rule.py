@@ -102,10 +102,11 @@ def presences(raw: RawPresences, rules: Rules) -> Presences:
     fused += (1 - weight) * calibrate(raw.strongest, rules.strongest_calibrations)
     if not rules.force_strongest:
         return fused
-    # No presence exceeds 1: a class whose threshold does is never present, forced or not.
-    thresholds = np.array([min(rule.presence_threshold, 1.0) for rule in rules.rules])
-    absent = (fused < thresholds).all(axis=1)
-    strongest = fused.argmax(axis=1)
+    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    # No presence exceeds 1: a class whose threshold does is never present, and stands in no other's way.
+    possible = thresholds <= 1
+    absent = (fused < thresholds).all(axis=1) & possible.any()
+    strongest = np.where(possible, fused, -np.inf).argmax(axis=1)
     # Raised just to its threshold: enough to be decided present, no more confident than that.
     fused[absent, strongest[absent]] = thresholds[strongest[absent]]
     return fused
@@ -157,7 +158,7 @@ def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> M
     Invisible pixels count as level 0; then presence, core, pixel threshold, components.
     """
     nothing = np.zeros(probability.shape, bool)
-    if presence < rule.presence_threshold:
+    if not presence >= rule.presence_threshold:  # a NaN reaches no threshold
         return nothing
     # No threshold is below 1, so that seen and strong enough is the same as strong enough with the unseen at 0.
     if rule.core_threshold is not None:

@@ -1,5 +1,7 @@
 """Each thing a person can get wrong, and what that person then reads: file, line, kind, and what is the matter."""
 
+import os
+import shutil
 from contextlib import suppress
 
 import cv2
@@ -84,6 +86,14 @@ def test_a_picture_in_both_folders_is_reported(tmp_path):
     write_picture(root / "test_images" / "a.jpg")
     assert find_faults(root, tmp_path) == [
         "test_images/a.jpg: doubled_picture: train_images has a picture of the same name"
+    ]
+
+
+def test_a_name_that_is_not_utf_8_is_reported_as_it_can_be_written(tmp_path):
+    root = write_clouds(tmp_path, cloud_rows("a.jpg"), ["a.jpg"])
+    shutil.copy(root / "train_images" / "a.jpg", root / "train_images" / os.fsdecode(b"caf\xe9.jpg"))
+    assert find_faults(root, tmp_path) == [
+        r"train_images/caf\udce9.jpg: misnamed_picture: the file's name is not UTF-8; rename it"
     ]
 
 

@@ -25,8 +25,8 @@ def split(ids, presence, groups=None, *, validation=0.2, holdout=0.2, folds=0, h
 
 
 @st.composite
-def data_sets(draw):
-    count = draw(st.integers(20, 80))
+def data_sets(draw, fewest=20):
+    count = draw(st.integers(fewest, 80))
     seed = draw(st.integers(0, 10_000))
     rng = np.random.default_rng(seed)
     presence = rng.random((count, 3)) < rng.random(3)
@@ -36,16 +36,22 @@ def data_sets(draw):
 shares = st.floats(0.05, 0.4)
 
 
+@settings(max_examples=200)
+@given(data_sets(fewest=3), st.floats(0.01, 0.98), st.floats(0.01, 0.98), st.integers(0, 5))
+def test_every_picture_is_in_one_split_and_every_split_has_some(data, validation, rest, seed):
+    ids, presence, _ = data
+    splits = split(ids, presence, validation=validation, holdout=rest * (1 - validation), seed=seed)
+    assert set(splits.split.tolist()) == {"train", "validation", "holdout"}
+    assert (splits.fold == -1).all()
+
+
 @settings(max_examples=60)
 @given(data_sets(), shares, shares, st.integers(0, 5))
-def test_every_picture_is_in_one_split_and_every_split_has_some(data, validation, holdout, seed):
+def test_the_shares_are_kept_to_within_a_picture(data, validation, holdout, seed):
     ids, presence, _ = data
-    splits = split(ids, presence, validation=validation, holdout=holdout, seed=seed)
-    counts = Counter(splits.split.tolist())
-    assert set(counts) == {"train", "validation", "holdout"}
+    counts = Counter(split(ids, presence, validation=validation, holdout=holdout, seed=seed).split.tolist())
     assert abs(counts["holdout"] - holdout * len(ids)) <= 1
     assert abs(counts["validation"] - validation * len(ids)) <= 1.5
-    assert (splits.fold == -1).all()
 
 
 @settings(max_examples=60)
@@ -114,6 +120,11 @@ def test_the_seed_changes_the_splits():
 def test_eight_pictures_give_every_split_some(share):
     splits = split([f"{row}.jpg" for row in range(8)], np.eye(8, 4, dtype=bool), validation=share, holdout=share)
     assert set(splits.split.tolist()) == {"train", "validation", "holdout"}
+
+
+def test_where_the_holdout_is_rounded_up_some_are_left_to_train():
+    splits = split([f"{row}.jpg" for row in range(4)], np.zeros((4, 1), bool), validation=0.5, holdout=0.4)
+    assert sorted(splits.split.tolist()) == ["holdout", "holdout", "train", "validation"]
 
 
 def test_a_share_of_nothing_gives_nothing():

@@ -7,6 +7,7 @@ from pipeline.inference.trained import batches, unseen_groups
 from pipeline.inference.two_stage import FLIPS, TwoStage, decide_predictions
 from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Calibration, Reading, Rule, Rules
+from pipeline.mendable import Mendable
 
 FACTS = Facts("clouds", ("a", "b"), (8, 12), (8, 12), (4, 6))
 
@@ -63,6 +64,15 @@ def test_members_are_averaged_and_see_their_own_shape() -> None:
     (prediction,) = both.predict(np.full((1, 4, 6, 3), 255, np.uint8), np.ones((1, 4, 6), bool))
     assert prediction.levels[0, 0, 0] == 191  # (255 + 127.5) / 2
     assert prediction.classifier.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(("kind", "number"), [("classifier", 0), ("segmenter", 1)])
+def test_a_network_that_does_not_answer_with_numbers_is_named(kind: str, number: int) -> None:
+    classifiers, segmenters = ([Reddest((4, 6), maps=maps) for _ in range(2)] for maps in (False, True))
+    {"classifier": classifiers, "segmenter": segmenters}[kind][number].weight = np.nan
+    both = TwoStage(FACTS, classifiers, segmenters, Reading())
+    with pytest.raises(Mendable, match=rf"{kind} {number + 1} of 2 answers NaN"):
+        both.predict(picture()[None], np.ones((1, 4, 6), bool))
 
 
 def test_invisible_pixels_stay_empty_in_the_decided_mask() -> None:

@@ -15,6 +15,7 @@ from pipeline.masks.rule import (
     decide,
     decide_masks,
     follow,
+    judge_presence,
     presences,
     rules_of_picture,
     strongest_mean,
@@ -124,6 +125,19 @@ def test_forcing_never_makes_present_what_is_never_present() -> None:
     never = (rule(presence_threshold=2), rule(presence_threshold=2))
     forced = presences(raw, rules(classifier_weight=1, force_strongest=True, rules=never))
     assert not decide_masks(forced[0], np.zeros(2), np.stack([LEVELS, LEVELS]), ALL, rules(rules=never)).any()
+
+
+def test_forcing_takes_the_strongest_of_those_that_can_be_present() -> None:
+    raw = RawPresences(np.array([[0.3, 0.6], [0.5, 1.0]]), np.zeros((2, 2)))
+    one_never = (rule(presence_threshold=0.5), rule(presence_threshold=2))
+    forced = presences(raw, rules(classifier_weight=1, force_strongest=True, rules=one_never))
+    assert forced == pytest.approx(np.array([[0.5, 0.6], [0.5, 1.0]]), abs=1e-5)
+
+
+def test_a_presence_that_is_not_known_is_not_present() -> None:
+    assert not decide(np.nan, LEVELS, ALL, rule()).any()
+    raw = RawPresences(np.array([[np.nan, 0.9]]), np.zeros((1, 2)))
+    assert judge_presence(raw, rules(classifier_weight=1)).present.tolist() == [[False, True]]
 
 
 def test_thresholds_follow_the_strongest_pixels_of_a_picture() -> None:

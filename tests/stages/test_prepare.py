@@ -144,6 +144,17 @@ def test_faulty_pictures_are_set_aside_and_listed(root, artifacts, capsys):
     assert "set aside: 2 pictures with 2 faults" in capsys.readouterr().out
 
 
+def test_pictures_that_are_set_aside_are_counted_as_they_lie_there(root, artifacts, capsys):
+    with (root / "train.csv").open("a") as file:
+        file.write("\n".join([*cloud_rows("lost.jpg"), *cloud_rows("gone.jpg")]) + "\n")
+    (root / "train_images" / "3.jpg").write_bytes(b"")
+    (root / "test_images" / "u.jpg").rename(root / "test_images" / os.fsdecode(b"caf\xe9.jpg"))
+    prepare.main(Prepare(root=root, cache_shape=(20, 30), faults="set_aside"), artifacts)
+    assert "set aside: 2 pictures with 4 faults" in capsys.readouterr().out
+    assert set(pd.read_csv(artifacts.prepare.faults)["image_id"]) == {"lost.jpg", "gone.jpg", "3.jpg", r"caf\udce9.jpg"}
+    assert len(load(artifacts).images) == 11
+
+
 def test_where_every_picture_is_faulty_even_setting_aside_refuses(artifacts, tmp_path):
     root = write_clouds(tmp_path / "root", cloud_rows("a.jpg"), ["a.jpg"], shape=(30, 30))
     with pytest.raises(DataFaults, match="no_pictures: every picture in it has a fault"):

@@ -12,7 +12,6 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.cache import Cache
 from pipeline.data.images import ImageError, read_image
 from pipeline.data.manifest import Manifest
-from pipeline.data.truth import Truth
 from pipeline.delivery.app.curves import Curves
 from pipeline.delivery.app.reading import (
     PREVIEW_QUALITY,
@@ -24,7 +23,6 @@ from pipeline.delivery.app.reading import (
 )
 from pipeline.delivery.app.shelf import unknown_picture
 from pipeline.evaluation.judged import Judged
-from pipeline.evaluation.store import ProbabilityStore
 from pipeline.evaluation.table_files import read_table
 from pipeline.masks.geometry import Image, resize_image
 from pipeline.masks.rule import Rules
@@ -68,10 +66,9 @@ class Holdout:
         """`dataset`: the folder that holds the run's pictures; without it they are shown as the cache has them."""
         _require(artifacts)
         manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-        store = ProbabilityStore.open(artifacts.predict.probabilities("holdout"))
-        if (store.classes, store.reading) != (rules.classes, rules.reading):
+        judged = Judged.open(artifacts, manifest, "holdout")
+        if (judged.classes, judged.reading) != (rules.classes, rules.reading):
             raise Mendable(f"{artifacts.root}: the exported model is of another run; `dvc repro export` makes it anew")
-        judged = Judged(store, Truth.load(artifacts.prepare.truth, manifest.facts))
         curves = Curves.read(artifacts.evaluate, rules.classes)
         drawn = artifacts.synthesize.dataset
         dataset = dataset or (drawn if drawn.is_dir() else None)

@@ -83,10 +83,13 @@ def _finish(
     present, counting = evidence.present, weight > 0
     seen, missed = present[counting].any(axis=0), (~present[counting]).any(axis=0)
     gated = thresholds > 0
-    free = seen & missed & gated & [goal is None for goal in goals]
+    # A class that is not there to be shown, and one of which the best is to show nothing.
+    worthless = np.array([choice.best.presence_threshold == NEVER for choice in choices])
+    never = gated & (~seen | worthless)
+    free = missed & gated & ~never & [goal is None for goal in goals]
     # Calibrated thresholds mean the same in every class, so each may learn from the others.
     thresholds[free] += borrow * (thresholds[free].mean() - thresholds[free]) if free.any() else 0
-    thresholds[~seen & gated] = NEVER
+    thresholds[never] = NEVER
     each = zip(choices, thresholds, strict=True)
     rules = tuple(one.middle.model_copy(update={"presence_threshold": float(value)}) for one, value in each)
     return fitted.model_copy(update={"rules": rules})

@@ -35,6 +35,11 @@ class Goal:
 
     def check(self, cuts: Bools, weight: Floats, present: Bools) -> None:
         """Say so where no cut fulfils the bounds, and what the best would be."""
+        if not present.any():
+            raise Mendable(
+                f"{self.class_name}: never annotated in validation, so no bound can hold for it; take it out of "
+                "tune.min_precision and tune.min_recall"
+            )
         precision, recall = (values[cuts] for values in _precision_recall(weight, present))
         if ((precision >= self.min_precision) & (recall >= self.min_recall)).any():
             return
@@ -62,6 +67,12 @@ def _f_beta(precision: Floats, recall: Floats, beta: float) -> Floats:
 
 def _largest(values: Floats, cuts: Bools) -> Bools:
     return np.asarray(cuts & (values >= values[cuts].max() - 1e-12))
+
+
+def named_in(settings: Tune) -> set[str]:
+    """Classes with a bound of their own, beside what is asked of `every`."""
+    bounds = (settings.min_precision, settings.min_recall)
+    return {name for of in bounds for name, bound in of.items() if bound > 0}
 
 
 def goals_of(settings: Tune, classes: tuple[str, ...]) -> list[Goal | None]:

@@ -67,13 +67,26 @@ def test_standard_errors_are_those_of_a_paired_mean() -> None:
 
 
 def test_thresholds_of_classes_move_half_way_together() -> None:
-    _, evidence = gather_pictures(4, count=40, classes=2)
+    _, evidence = gather_pictures(3, count=40, classes=2)
     fitted = fit_presence(evidence, np.ones(40, bool), calibrate=True)
     alone, together = (
         fit_rules(evidence, GRID, [fitted], [np.ones(40)], [None, None], borrow)[0].rules.rules for borrow in (0, 0.5)
     )
     own = np.array([rule.presence_threshold for rule in alone])
     assert [rule.presence_threshold for rule in together] == pytest.approx((own + own.mean()) / 2)
+
+
+def test_a_class_that_never_pays_is_never_shown_and_moves_no_other() -> None:
+    judged = draw_pictures(4, count=40, classes=3)
+    judged.maps[:, 1] = np.where(judged.truths[:, 1], 0, 255)
+    evidence, every = gather(judged), np.ones(40)
+    fitted = fit_presence(evidence, every > 0, calibrate=True)
+    alone, together = (fit_rules(evidence, GRID, [fitted], [every], [None] * 3, borrow)[0] for borrow in (0, 0.5))
+    assert together.choices[1].best.presence_threshold == NEVER
+    assert [fit.rules.rules[1].presence_threshold for fit in (alone, together)] == [NEVER, NEVER]
+    own, moved = (np.array([fit.rules.rules[of].presence_threshold for of in (0, 2)]) for fit in (alone, together))
+    assert own[0] != own[1]
+    assert moved == pytest.approx((own + own.mean()) / 2)
 
 
 def test_a_class_that_is_never_true_is_never_shown() -> None:

@@ -90,6 +90,17 @@ def shown_by(tuning: Tuning, scores: np.ndarray) -> np.ndarray:
     return presences(RawPresences(scores, scores), tuning.rules) >= tuning.rules.rules[0].presence_threshold
 
 
+def test_a_class_that_is_never_annotated_is_bound_by_its_own_name_alone() -> None:
+    maps, truths, scores = (np.concatenate([one, one], axis=1) for one in noisy_pictures())
+    truths[:, 1] = False
+    bounds = ({"every": 0.9}, {"class 0": 0.9, "class 1": 0.9})
+    for_every, for_each = (SETTINGS.model_copy(update={"min_recall": bound}) for bound in bounds)
+    rules = tune(maps, truths, scores, settings=for_every).rules.rules
+    assert rules[0].presence_threshold < 1 < rules[1].presence_threshold
+    with pytest.raises(Mendable, match=r"class 1: never annotated in validation, .* tune\.min_recall"):
+        tune(maps, truths, scores, settings=for_each)
+
+
 def test_impossible_bounds_stop_the_tuning() -> None:
     maps, truths, scores = noisy_pictures()
     with pytest.raises(Mendable, match="class 0: no presence threshold has precision >= 1"):

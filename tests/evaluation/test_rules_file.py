@@ -1,0 +1,18 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.evaluation.rules_file import read_rules
+from pipeline.json_file import write_json
+from pipeline.mendable import Mendable
+from tests.masks.test_rule import rules
+
+
+def test_rules_are_read_as_they_were_written(tmp_path: Path) -> None:
+    write_json(tmp_path / "rules.json", rules().model_dump())
+    assert read_rules(tmp_path / "rules.json") == rules()
+
+
+def test_missing_rules_name_the_stage_that_writes_them(tmp_path: Path) -> None:
+    with pytest.raises(Mendable, match=r"rules\.json is missing; `python -m stages\.tune` writes it"):
+        read_rules(tmp_path / "rules.json")
