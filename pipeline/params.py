@@ -203,7 +203,7 @@ class TrainClassifier(Training):
 class TrainSegmenter(Training):
     architecture: Architecture = Field("Unet", description="of smp; VanillaUnet has an encoder of its own")
     decoder_width: float = Field(1.0, gt=0, description="channels of the decoder, as a share of the architecture's own")
-    encoder: str = Field("tu-tf_efficientnet_lite0", description="an encoder's name, as smp spells it")
+    encoder: str = Field("timm-tf_efficientnet_lite0", description="an encoder's name, as smp spells it")
     loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field(
         {"bce": 0.75, "dice": 0.25}, min_length=1, description=LOSS
     )
