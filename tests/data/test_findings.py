@@ -81,7 +81,7 @@ def test_samples_are_of_train_each_once_from_small_to_large(manifest):
 def test_near_duplicates_are_listed_and_counted(manifest):
     groups = np.array([0, 1, 0, 2])
     assert rows_of(list_duplicates(manifest, groups)) == [(0, "a.jpg", "train"), (0, "c.jpg", "validation")]
-    assert summarise(manifest, groups, []).splitlines() == [
+    assert summarise(manifest, groups, [], found=5).splitlines() == [
         "5 pictures: 2 train, 1 validation, 1 holdout, 1 unlabelled",
         "near duplicates: 2 pictures in 1 groups",
         "visible: 78.0% of the pixels",
