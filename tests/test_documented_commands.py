@@ -43,7 +43,7 @@ def test_what_a_page_prints_can_be_typed(block: Block) -> None:
     for name, *words in commands(block):
         if name == "nephoscope" and words != ["--help"]:
             parse(words)
-        elif name == "python" and words[:1] == ["-m"] and not words[1].startswith("pip"):
+        elif name == "python" and words[:1] == ["-m"] and words[1] != "pip":
             assert find_spec(words[1]), f"no module {words[1]}"
         elif name == "cp" and words[0].startswith("recipes/"):
             assert (ROOT / words[0]).exists(), words[0]
