@@ -3,14 +3,17 @@
     python -m benchmarks.experiments run base --params recipes/clouds-cpu.yaml --prepared artifacts/prepare
     python -m benchmarks.experiments run cutmix --from base --set train_classifier.augmentation.cutmix=0.5
     python -m benchmarks.experiments run seed-1 --from base --set 'train_classifier.seeds=[1]'
+    python -m benchmarks.experiments mean both --of base seed-1
     python -m benchmarks.experiments table --against base
 
 An experiment keeps its settings, networks, maps and scores in a folder of its own, and takes over from the one it began
-from whatever its change does not touch. Holdout is never looked at. One that was killed goes on where it stopped.
+from whatever its change does not touch; a mean averages the maps and presences of others. Holdout is never looked at.
+An experiment that was killed goes on where it stopped.
 """
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,11 +28,13 @@ from sklearn.metrics import average_precision_score
 from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Manifest
 from pipeline.evaluation.judged import Judged
+from pipeline.evaluation.store import Prediction, ProbabilityStore, writing_store
 from pipeline.evaluation.tuning.tune import tune
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json, write_json
 from pipeline.learning.stage import SEGMENTER
 from pipeline.masks.rule import presences
+from pipeline.mendable import Mendable
 from pipeline.params import Params
 from stages import train_classifier, train_segmenter
 from stages.predict import predict_split
@@ -47,6 +52,10 @@ def main() -> None:
     run.add_argument("--prepared", type=Path, help="what `prepare` made, for the first experiment")
     run.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="as in params.yaml")
     run.set_defaults(call=run_experiment)
+    mean = commands.add_parser("mean", help="maps and presences of several, averaged")
+    mean.add_argument("name")
+    mean.add_argument("--of", nargs="+", required=True, metavar="NAME", help="named twice, it counts twice")
+    mean.set_defaults(call=average_experiments)
     table = commands.add_parser("table", help="all experiments against one")
     table.add_argument("--against", required=True)
     table.set_defaults(call=print_table)
@@ -77,7 +86,37 @@ def run_experiment(given: argparse.Namespace) -> None:
         else:
             stage(params, artifacts)
         seconds[name] = time.monotonic() - begin
-    judge(params, artifacts, folder, sum(seconds[name] for name in TRAINED))
+    metrics = {name: read_json(getattr(artifacts, name).metrics) for name in TRAINED}
+    told = {"training seconds": round(sum(seconds[name] for name in TRAINED)), "training": metrics}
+    judge(params, artifacts, folder, told)
+
+
+def average_experiments(given: argparse.Namespace) -> None:
+    folder, averaged = given.folder / given.name, [given.folder / name for name in given.of]
+    params, artifacts = Params.load(averaged[0] / "params.yaml"), Artifacts(folder / "artifacts")
+    artifacts.predict.folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(averaged[0] / "params.yaml", folder / "params.yaml")
+    link(artifacts.prepare.folder, averaged[0] / "artifacts" / "prepare")
+    validation = [Artifacts(each / "artifacts").predict.probabilities("validation") for each in averaged]
+    average_stores(validation, artifacts.predict.probabilities("validation"))
+    judge(params, artifacts, folder, {MEAN_OF: given.of})
+
+
+def average_stores(paths: list[Path], averaged: Path) -> None:
+    """Of the same pictures, which a store that was made from another split would not have."""
+    stores = [ProbabilityStore.open(path) for path in paths]
+    first = stores[0]
+    for path, store in zip(paths, stores, strict=True):
+        if (store.image_ids, store.classes) != (first.image_ids, first.classes):
+            raise Mendable(f"{path}: holds other pictures or classes than {paths[0]}; average what predicts the same")
+    shape = first[0].levels.shape[1:]
+    with writing_store(averaged, first.image_ids, first.classes, shape, first.reading) as writer:
+        for index in range(len(first)):
+            each = [store[index] for store in stores]
+            levels = np.rint(np.mean([one.levels for one in each], axis=0)).astype(np.uint8)
+            classifier = np.mean([one.classifier for one in each], axis=0)
+            strongest = np.mean([one.strongest for one in each], axis=0)
+            writer.write(index, Prediction(levels, each[0].visible, classifier, strongest))
 
 
 def train(name: str, stage: Callable[[Any, Artifacts], None], params: Params, artifacts: Artifacts) -> None:
@@ -92,6 +131,7 @@ def predict_validation(params: Params, artifacts: Artifacts) -> None:
         predict_split("validation", manifest.tuning_rows(), manifest, params.predict, artifacts)
 
 
+MEAN_OF = "mean of"
 TRAINED = ("train_segmenter", "train_classifier")
 STAGES: dict[str, Callable[[Params, Artifacts], None]] = {
     "train_segmenter": partial(train, "train_segmenter", train_segmenter.main),
@@ -120,7 +160,7 @@ def link(place: Path, target: Path) -> None:
         place.symlink_to(target.resolve())
 
 
-def judge(params: Params, artifacts: Artifacts, folder: Path, training: float) -> None:
+def judge(params: Params, artifacts: Artifacts, folder: Path, told: dict[str, Any]) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rows = manifest.tuning_rows()
     judged = Judged.open(artifacts, manifest, "validation")
@@ -132,10 +172,9 @@ def judge(params: Params, artifacts: Artifacts, folder: Path, training: float) -
     shown, raw = manifest.presence(rows), judged.raw
     kinds = {"classifier": raw.classifier, "pixels": raw.strongest, "fused": presences(raw, tuning.rules)}
     precision = {kind: precisions(shown, scores) for kind, scores in kinds.items()}
-    metrics = {name: read_json(getattr(artifacts, name).metrics) for name in TRAINED}
     write_json(folder / "summary.json", {
         "cross-fitted Dice": float(tuning.cross_fitted.mean()), "tuned Dice": float(tuning.tuned.mean()),
-        "average precision of presence": precision, "training seconds": round(training), "training": metrics,
+        "average precision of presence": precision, **told,
     })  # fmt: skip
     print(json.dumps(read_json(folder / "summary.json"), indent=1))
 
@@ -154,7 +193,8 @@ def print_table(given: argparse.Namespace) -> None:
         ahead = Bootstrap().compare(base.to_numpy(), scores.to_numpy()).difference
         fused = ", ".join(f"{np.mean(each):.3f}" for each in summary["average precision of presence"].values())
         paired = f"{ahead.mean:+.4f} [{ahead.low:+.4f}, {ahead.high:+.4f}]"
-        differs = "; ".join(differences(against, path.parent))
+        of = summary.get(MEAN_OF)
+        differs = f"mean of {', '.join(of)}" if of else "; ".join(differences(against, path.parent))
         print(f"| {path.parent.name} | {differs} | {scores.to_numpy().mean():.4f} | {paired} | {fused} |")
 
 

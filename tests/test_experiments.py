@@ -1,9 +1,15 @@
 """Experiments: what is taken over from the one before, and what a change makes anew."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from benchmarks.experiments import feeds
+from benchmarks.experiments import average_stores, feeds
+from pipeline.evaluation.store import Prediction, ProbabilityStore, writing_store
+from pipeline.mendable import Mendable
 from pipeline.params import Params
+from tests.evaluation.scenes import READING
 
 
 @pytest.mark.parametrize(
@@ -17,3 +23,28 @@ def test_a_classifier_depends_on_the_segmenter_it_begins_with(weights: str, fed_
 def test_predictions_depend_on_both_networks() -> None:
     assert feeds("train_segmenter", Params()) == ()
     assert feeds("predict", Params()) == ("train_segmenter", "train_classifier")
+
+
+def write_one(path: Path, image_id: str, level: int, presence: float) -> Path:
+    with writing_store(path, [image_id], ["a"], (2, 3), READING) as writer:
+        levels, visible = np.full((1, 2, 3), level, np.uint8), np.ones((2, 3), bool)
+        writer.write(0, Prediction(levels, visible, np.array([presence]), np.array([1 - presence])))
+    return path
+
+
+def test_a_mean_weighs_what_is_named_twice_twice(tmp_path: Path) -> None:
+    one = write_one(tmp_path / "one.zarr.zip", "x.jpg", 30, 0.6)
+    other = write_one(tmp_path / "other.zarr.zip", "x.jpg", 60, 0.9)
+    average_stores([one, other, other], tmp_path / "mean.zarr.zip")
+    mean = ProbabilityStore.open(tmp_path / "mean.zarr.zip")[0]
+    assert (mean.levels == 50).all()
+    assert mean.visible.all()
+    assert mean.classifier[0] == pytest.approx(0.8)
+    assert mean.strongest[0] == pytest.approx(0.2)
+
+
+def test_a_mean_of_other_pictures_is_refused(tmp_path: Path) -> None:
+    paths = [write_one(tmp_path / f"{name}.zarr.zip", f"{name}.jpg", 30, 0.6) for name in "xy"]
+    with pytest.raises(Mendable, match=r"y\.zarr\.zip: holds other pictures"):
+        average_stores(paths, tmp_path / "mean.zarr.zip")
+    assert not (tmp_path / "mean.zarr.zip").exists()
