@@ -35,7 +35,7 @@ from pipeline.learning.optimisers import build_optimiser
 from pipeline.learning.sampling import Draw
 from pipeline.learning.tasks import ClassifierTask, SegmenterTask
 from pipeline.masks.rle import Shape
-from pipeline.params import Machine, Prepare, TrainClassifier, Training, TrainSegmenter
+from pipeline.params import Prepare, TrainClassifier, Training, TrainingMachine, TrainSegmenter
 from stages import prepare
 
 SHAPE: Shape = (192, 288)
@@ -43,7 +43,7 @@ PICTURES = 64
 WARM = 3
 """Steps that are not counted: they ask for memory that later ones have."""
 CLASSES = len(FORMATS["clouds"].classes)
-CPU = Machine(accelerator="cpu")
+CPU = TrainingMachine(accelerator="cpu")
 Settings = TrainClassifier | TrainSegmenter
 NETWORKS: dict[str, Settings] = {
     "classifier": TrainClassifier(machine=CPU),

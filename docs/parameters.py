@@ -8,7 +8,13 @@ import yaml
 from pipeline.params import Params
 
 TARGET = Path(__file__).with_name("parameters.md")
-SHARED = {"Optimiser": "optimiser", "Finish": "finish", "Augmentation": "augmentation", "Machine": "machine"}
+SHARED = {
+    "Optimiser": "optimiser",
+    "Finish": "finish",
+    "Augmentation": "augmentation",
+    "TrainingMachine": "machine that trains",
+    "Machine": "machine that predicts",
+}
 """Groups of settings that several sections have, by the class that holds them."""
 LONGEST = 8
 """values of a list that are written out"""
@@ -42,7 +48,7 @@ def _chapter(title: str, model: Schema) -> str:
 
 def _row(name: str, one: Schema) -> str:
     if "$ref" in one:
-        group = SHARED[_model_of(one)]
+        group = SHARED[_model_of(one)].replace(" ", "-")
         return f"| `{name}` | settings | | [see below](#shared-{group}) |"
     cells = (f"`{name}`", spell(one), f"`{_default(one['default'])}`", one["description"])
     return f"| {' | '.join(cells)} |"

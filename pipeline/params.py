@@ -127,10 +127,15 @@ class Machine(Section):
     """Where and how a network runs. "auto" takes what the machine has."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="auto: a GPU if there is one")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where that is faster")
+
+
+class TrainingMachine(Machine):
+    """Where and how a network learns."""
+
     devices: int | Literal["auto"] = Field("auto", description="processes on CPU, cards on GPU; auto on CPU is 1")
     nodes: int = Field(1, ge=1, description="machines that train together")
     strategy: str = Field("auto", description="a strategy of Lightning: auto, ddp, ddp_spawn, fsdp, …")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where that is faster")
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="loader processes; auto: none beside a CPU's network, which needs all cores, 8 beside a GPU"
     )
@@ -181,7 +186,7 @@ class Training(Section):
     ema_decay: float | None = Field(None, gt=0, lt=1, description="averaged weights: decay of the moving average")
     patience: int | None = Field(None, ge=0, description="epochs without gain before training stops; null: never")
     gradient_clip: float | None = Field(1.0, gt=0, description="largest norm of a gradient; null: any")
-    machine: Machine = Machine()
+    machine: TrainingMachine = TrainingMachine()
 
     @model_validator(mode="after")
     def _only_what_is_frozen_wakes(self) -> Self:

@@ -13,6 +13,7 @@ from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.table_files import read_table
 from pipeline.inference.explain import Explainer
 from pipeline.inference.trained import first_members
+from pipeline.mendable import Mendable
 from pipeline.params import Explain, Params
 
 
@@ -21,6 +22,12 @@ def main(params: Explain, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rules = read_rules(artifacts.tune.rules)
     judgements = read_table(written(artifacts.evaluate.tables / "judgements.csv", "evaluate"))
+    strangers = set(judgements["image_id"]) - set(manifest.images["image_id"].iloc[manifest.rows("holdout")])
+    if strangers:
+        raise Mendable(
+            f"{artifacts.evaluate.tables}: judges {len(strangers)} pictures that are not holdout, {min(strangers)} "
+            "first; `prepare` has chosen others since: `dvc repro` makes everything anew that depends on it"
+        )
     errors = find_worst_errors(judgements, rules, params.worst)
 
     keys: list[tuple[str, str]] = list(zip(errors["image_id"], errors["class_name"], strict=True))

@@ -58,6 +58,10 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("train_classifier: {unfreeze_steps: 3}", r"nothing is frozen; give frozen_epochs"),
         ("train_segmenter: {architecture: Linknet, decoder_width: 0.5}", r"Linknet has one width only"),
         ("train_segmenter: {architecture: VanillaUnet, frozen_epochs: 1}", r"no trained encoder"),
+        (
+            "predict: {machine: {devices: 2}}",
+            r"predict\.machine\.devices: unknown; known here: accelerator, precision$",
+        ),
         ("predict: {flips: [none, none]}", r"predict\.flips: .*named twice"),
         ("tune: [", r"not readable as YAML"),
         ("evaluate: {seed: -1}", r"evaluate\.seed: .*greater than or equal to 0"),

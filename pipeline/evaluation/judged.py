@@ -56,8 +56,10 @@ class Judged:
     @classmethod
     def open(cls, artifacts: Artifacts, manifest: Manifest, split: JudgedSplit) -> Self:
         """What `predict` said of a split beside its truth; refused where `prepare` has chosen other pictures since."""
-        path = artifacts.predict.probabilities(split)
         rows = manifest.tuning_rows() if split == "validation" else manifest.rows("holdout")
+        if len(rows) == 0:
+            raise Mendable(f"no picture is kept for {split}; give prepare.{split}_share more than 0")
+        path = artifacts.predict.probabilities(split)
         store, expected = ProbabilityStore.open(path), tuple(manifest.images["image_id"].iloc[rows])
         if store.image_ids != expected:
             raise Mendable(

@@ -6,7 +6,7 @@ import torch
 
 from pipeline.cores import count_cores
 from pipeline.mendable import Mendable
-from pipeline.params import Machine
+from pipeline.params import Machine, TrainingMachine
 
 MOST_WORKERS = 8
 
@@ -28,7 +28,7 @@ def resolve_precision(machine: Machine, *, training: bool = False) -> Literal["f
     return "bf16" if _has_amx() or (training and torch.cpu._is_avx512_bf16_supported()) else "fp32"
 
 
-def resolve_workers(machine: Machine) -> int:
+def resolve_workers(machine: TrainingMachine) -> int:
     """Loader processes: on a CPU they would take the network's cores, beside a GPU they keep it from waiting."""
     if machine.workers != "auto":
         return machine.workers

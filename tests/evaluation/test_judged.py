@@ -47,6 +47,13 @@ def test_with_folds_validation_is_what_they_held_out(tmp_path: Path) -> None:
     assert len(Judged.open(artifacts, manifest, "validation")) == 3
 
 
+@pytest.mark.parametrize("split", ["validation", "holdout"])
+def test_a_split_without_pictures_names_its_setting(tmp_path: Path, split: str) -> None:
+    artifacts, manifest = run_of(tmp_path, {"x.jpg": "train"})
+    with pytest.raises(Mendable, match=f"no picture is kept for {split}; give prepare.{split}_share more"):
+        Judged.open(artifacts, manifest, split)
+
+
 def tune(artifacts: Artifacts) -> None:
     stages.tune.main(Tune(), artifacts)
 

@@ -2,19 +2,19 @@ import pytest
 
 from pipeline.models import machine
 from pipeline.models.machine import MOST_WORKERS, resolve_precision, resolve_workers
-from pipeline.params import Machine
+from pipeline.params import Machine, TrainingMachine
 
 
 def test_loaders_leave_a_cpu_to_its_network_unless_told_otherwise() -> None:
-    assert resolve_workers(Machine(accelerator="cpu")) == 0
-    assert resolve_workers(Machine(accelerator="cpu", workers=3)) == 3
+    assert resolve_workers(TrainingMachine(accelerator="cpu")) == 0
+    assert resolve_workers(TrainingMachine(accelerator="cpu", workers=3)) == 3
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(1, 1), (4, 3), (64, MOST_WORKERS)])
 def test_a_gpu_is_fed_by_the_other_cores(monkeypatch: pytest.MonkeyPatch, cores: int, workers: int) -> None:
     monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(machine, "count_cores", lambda: cores)
-    assert resolve_workers(Machine()) == workers
+    assert resolve_workers(TrainingMachine()) == workers
 
 
 @pytest.mark.parametrize(

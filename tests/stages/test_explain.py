@@ -1,9 +1,11 @@
 import pandas as pd
+import pytest
 
 import stages.explain
 from pipeline.artifacts import Artifacts
 from pipeline.data.images import read_image
 from pipeline.data.manifest import Manifest
+from pipeline.mendable import Mendable
 from pipeline.params import Explain
 
 
@@ -31,6 +33,14 @@ def test_only_holdout_is_explained(finished: Artifacts) -> None:
     manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
     holdout = set(manifest.images.loc[manifest.rows("holdout"), "image_id"])
     assert set(pd.read_csv(finished.explain.table)["image_id"]) <= holdout
+
+
+def test_judgements_of_another_split_are_refused(own_run: Artifacts) -> None:
+    judgements = pd.read_csv(own_run.evaluate.tables / "judgements.csv")
+    judgements.loc[judgements.index[3], "image_id"] = "gone.jpg"
+    judgements.to_csv(own_run.evaluate.tables / "judgements.csv", index=False)
+    with pytest.raises(Mendable, match=r"judges 1 pictures that are not holdout, gone\.jpg first"):
+        stages.explain.main(Explain(worst=2), own_run)
 
 
 def test_without_errors_the_folder_is_empty_and_the_table_has_its_columns(own_run: Artifacts) -> None:
