@@ -33,7 +33,7 @@ from pipeline.evaluation.tuning.tune import tune
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.json_file import read_json, write_json
 from pipeline.learning.stage import SEGMENTER
-from pipeline.masks.rule import presences
+from pipeline.masks.rule import fuse
 from pipeline.mendable import Mendable
 from pipeline.params import Params
 from stages import train_classifier, train_segmenter
@@ -170,7 +170,7 @@ def judge(params: Params, artifacts: Artifacts, folder: Path, told: dict[str, An
         folder / "cross_fitted.csv"
     )
     shown, raw = manifest.presence(rows), judged.raw
-    kinds = {"classifier": raw.classifier, "pixels": raw.strongest, "fused": presences(raw, tuning.rules)}
+    kinds = {"classifier": raw.classifier, "pixels": raw.strongest, "fused": fuse(raw, tuning.rules)}
     precision = {kind: precisions(shown, scores) for kind, scores in kinds.items()}
     write_json(folder / "summary.json", {
         "cross-fitted Dice": float(tuning.cross_fitted.mean()), "tuned Dice": float(tuning.tuned.mean()),

@@ -22,8 +22,9 @@ INTRODUCTION = """# Every setting
 
 *Written by `python -m docs.parameters` from `pipeline/params.py`; a test keeps it current.*
 
-`params.yaml` has one section per stage; what is left out has its default. A key that nobody knows is refused, with the
-keys that are known there. Changing a setting reruns its stage and what depends on it.
+`params.yaml` has one section per stage; a key that is left out has its default. (`dvc repro` wants every section named,
+if only as `evaluate: {}`, and `prepare.root` written.) A key that nobody knows is refused, with the keys that are known
+there. Changing a setting reruns its stage and what depends on it.
 """
 Schema = dict[str, Any]
 

@@ -62,7 +62,10 @@ class Prepare(Section):
     cache_shape: PositiveShape = Field(
         (128, 192), description="(height, width) at which pictures are kept for training"
     )
-    validation_share: Share = Field(0.2, description="share of the labelled pictures that rules are tuned on")
+    validation_share: Share = Field(
+        0.2,
+        description="share of the labelled pictures that rules are tuned on; with folds those are, and this is unused",
+    )
     holdout_share: Share = Field(0.2, description="share of the labelled pictures that figures are measured on")
     folds: int = Field(
         0, ge=0, description="0: one split; k >= 2: train and validation are pooled and refolded, a member per fold"

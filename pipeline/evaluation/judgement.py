@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 
 from pipeline.evaluation.judged import JudgedImage, JudgedImages
 from pipeline.masks.dice import dice_of_areas
-from pipeline.masks.rule import Presences, Rule, Rules, decide, presences, rules_of_picture
+from pipeline.masks.rule import Presences, Rule, Rules, decide, fuse, presences, rules_of_picture
 from pipeline.mendable import Mendable
 
 Step = Callable[[Rule], Rule]
@@ -62,8 +62,10 @@ OVERLAP, TRUTH, PREDICTED = range(3)
 class Judgement:
     image_ids: tuple[str, ...]
     classes: tuple[str, ...]
+    fused: Presences
+    """N×C: calibrated and fused, as curves over all thresholds ask for it"""
     presence: Presences
-    """N×C, calibrated and fused"""
+    """N×C: the same, forced where the rules say so, as their thresholds decide it"""
     areas: npt.NDArray[np.int64]
     """N×C×steps×3: overlap, truth, predicted, in pixels at the judged shape"""
     steps: tuple[str, ...]
@@ -119,7 +121,8 @@ def judge(judged: JudgedImages, rules: Rules) -> Judgement:
     )
     areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(judged))))
     height, width = rules.judged_shape
-    return Judgement(judged.image_ids, judged.classes, presence, areas, tuple(steps), height * width)
+    fused = fuse(judged.raw, rules)
+    return Judgement(judged.image_ids, judged.classes, fused, presence, areas, tuple(steps), height * width)
 
 
 def _measure(

@@ -34,7 +34,7 @@ def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice
     judgement = judge(judged, rules)
     classes, present = judged.classes, judgement.present
     stated = statements(judged.raw, rules)
-    presence = presence_curves(judgement.presence, judgement.present)
+    presence = presence_curves(judgement.fused, present)
     pixels = pixel_curves(judged, len(classes))
     tables = {
         "dice": dice_table(judgement, bootstrap, human),

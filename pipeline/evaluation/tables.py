@@ -69,10 +69,10 @@ def presence_table(judgement: Judgement, rules: Rules) -> pd.DataFrame:
     thresholds = np.array([rule.presence_threshold for rule in rules.rules])
     decided, present = judgement.presence >= thresholds, judgement.present
     rows = [
-        _presence_row(name, decided[:, index], present[:, index], judgement.presence[:, index])
+        _presence_row(name, decided[:, index], present[:, index], judgement.fused[:, index])
         for index, name in enumerate(judgement.classes)
     ]
-    rows.append(_presence_row("any", _any(decided), _any(present), judgement.presence.max(1)))
+    rows.append(_presence_row("any", _any(decided), _any(present), judgement.fused.max(1)))
     return pd.DataFrame(rows)
 
 

@@ -95,11 +95,17 @@ class RawPresences:
     strongest: npt.NDArray[np.floating]
 
 
-def presences(raw: RawPresences, rules: Rules) -> Presences:
-    """Raw presences → one calibrated number per picture and class: calibrate, fuse, force."""
+def fuse(raw: RawPresences, rules: Rules) -> Presences:
+    """Raw presences → one calibrated number per picture and class, which knows nothing of thresholds."""
     weight = rules.classifier_weight
     fused = weight * calibrate(raw.classifier, rules.classifier_calibrations)
     fused += (1 - weight) * calibrate(raw.strongest, rules.strongest_calibrations)
+    return fused
+
+
+def presences(raw: RawPresences, rules: Rules) -> Presences:
+    """Raw presences → what is held against the presence thresholds: fused, and forced where the rules say so."""
+    fused = fuse(raw, rules)
     if not rules.force_strongest:
         return fused
     thresholds = np.array([rule.presence_threshold for rule in rules.rules])
@@ -134,8 +140,8 @@ def judge_presence(raw: RawPresences, rules: Rules) -> Verdict:
     """Raw presences → what is said of each picture and class."""
     presence = presences(raw, rules)
     thresholds = np.array([rule.presence_threshold for rule in rules.rules])
-    unforced = presences(raw, rules.model_copy(update={"force_strongest": False}))
-    chance = unforced if rules.chance_calibrations is None else calibrate(unforced, rules.chance_calibrations)
+    fused = fuse(raw, rules)
+    chance = fused if rules.chance_calibrations is None else calibrate(fused, rules.chance_calibrations)
     return Verdict(chance, presence >= thresholds)
 
 

@@ -114,7 +114,7 @@ def test_the_headline_stands_beside_people_and_above_the_classes(html: str) -> N
     places = [html.index(text) for text in ('<p class="figure ours">', "<strong>0.584</strong>", '<ul class="cards"')]
     assert places == sorted(places)
     assert places[-1] < html.index("<table")
-    assert html.count("people 0.5") == 3, "and Flower's are above 0.7"
+    assert html.count("people, on real pictures, 0.5") == 3, "and Flower's are above 0.7"
 
 
 def test_where_nobody_measured_people_none_are_named(judged_run: tuple[Params, Artifacts]) -> None:

@@ -46,6 +46,16 @@ def test_what_is_measured_is_what_is_decided(judged: Judged, rules: Rules, power
     assert judge(judged, rules).dices == pytest.approx(np.array(expected))
 
 
+def test_curves_over_all_thresholds_know_nothing_of_the_one_that_was_tuned(judged: Judged, rules: Rules) -> None:
+    strict = tuple(rule.model_copy(update={"presence_threshold": 0.999}) for rule in rules.rules)
+    each = [rules.model_copy(update={"rules": strict, "force_strongest": force}) for force in (False, True)]
+    plain, forced = (measure(judged, one, BOOTSTRAP, None) for one in each)
+    assert forced.tables["presence"]["decided"].iloc[-1] > plain.tables["presence"]["decided"].iloc[-1]
+    pd.testing.assert_frame_equal(forced.curves["presence"], plain.curves["presence"])
+    of_scores = ["average_precision", "brier"]
+    pd.testing.assert_frame_equal(forced.tables["presence"][of_scores], plain.tables["presence"][of_scores])
+
+
 def test_steps_end_with_the_rule_itself(judged: Judged, rules: Rules) -> None:
     tables = measure(judged, rules, BOOTSTRAP, None).tables
     steps, ours = tables["steps"], tables["dice"][tables["dice"]["reference"] == OURS]

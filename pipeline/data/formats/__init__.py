@@ -1,4 +1,4 @@
-"""The data sets that can be read. A new one is one module here and one line in FORMATS."""
+"""The data sets that can be read. A new one is a module here, a line in FORMATS, and a name for `prepare.format`."""
 
 from pipeline.data.format import Format
 from pipeline.data.formats.clouds import CLOUDS

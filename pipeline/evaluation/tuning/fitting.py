@@ -13,7 +13,7 @@ from pipeline.evaluation.tuning.families import Grid
 from pipeline.evaluation.tuning.goals import Goal
 from pipeline.evaluation.tuning.plateau import Choice, choose
 from pipeline.evaluation.tuning.search import Problem
-from pipeline.masks.rule import NEVER, Calibration, Rule, Rules, presences
+from pipeline.masks.rule import NEVER, Calibration, Rule, Rules, fuse
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -47,7 +47,7 @@ def pose(evidence: Evidence, grid: Grid, fitted: Rules, weight: Floats, goals: S
     """
     if not grid.gated:
         return [Problem.open(weight) for _ in evidence.classes]
-    scores = presences(evidence.raw, fitted.model_copy(update={"force_strongest": False}))
+    scores = fuse(evidence.raw, fitted)
     each = zip(scores.T, evidence.present.T, goals, strict=True)
     return [Problem.gated(score, weight, present, goal) for score, present, goal in each]
 

@@ -10,7 +10,7 @@ from pipeline.evaluation.tuning.crossfit import CrossFitted, Trial
 from pipeline.evaluation.tuning.evidence import Evidence
 from pipeline.evaluation.tuning.plateau import PARTS, Choice, Surface
 from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.masks.rule import Rule, Rules, presences
+from pipeline.masks.rule import Rule, Rules, fuse
 
 Floats = npt.NDArray[np.float64]
 PRESENCE_STEPS = 101
@@ -93,7 +93,7 @@ def surface_table(evidence: Evidence, surfaces: Sequence[Surface]) -> pd.DataFra
 def presence_table(evidence: Evidence, rules: Rules, bootstrap: Bootstrap) -> pd.DataFrame:
     """Dice over presence thresholds, the rest of the rule as it is: class_name, presence_threshold, dice, low, high."""
     thresholds = np.linspace(0, 1, PRESENCE_STEPS)
-    scores = presences(evidence.raw, rules.model_copy(update={"force_strongest": False}))
+    scores = fuse(evidence.raw, rules)
     weights = bootstrap.weights(len(evidence))
     tables = []
     for index, (name, of_class) in enumerate(zip(evidence.classes, evidence.of_class, strict=True)):

@@ -30,8 +30,7 @@ from pipeline.evaluation.tuning.tables import (
     trial_table,
 )
 from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.masks.rule import Rules
-from pipeline.masks.rule import presences as fused_presences
+from pipeline.masks.rule import Rules, fuse
 from pipeline.masks.spans import AREA
 from pipeline.mendable import Mendable
 from pipeline.params import Tune
@@ -94,8 +93,7 @@ def tune(
 
 def _with_chances(rules: Rules, evidence: Evidence) -> Rules:
     """The fused presence of two calibrated numbers is not calibrated itself: it keeps too much to the middle."""
-    unforced = rules.model_copy(update={"force_strongest": False})
-    found = fit_calibrations(fused_presences(evidence.raw, unforced), evidence.present)
+    found = fit_calibrations(fuse(evidence.raw, rules), evidence.present)
     return rules.model_copy(update={"chance_calibrations": found})
 
 
