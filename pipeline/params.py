@@ -133,12 +133,20 @@ class Machine(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where that is faster")
 
 
+def _whole(strategy: str) -> str:
+    if strategy.startswith(("fsdp", "deepspeed", "model_parallel")):
+        raise ValueError(f"{strategy} scatters a network over its processes, which keep no whole one; say ddp")
+    return strategy
+
+
 class TrainingMachine(Machine):
     """Where and how a network learns."""
 
     devices: int | Literal["auto"] = Field("auto", description="processes on CPU, cards on GPU; auto on CPU is 1")
     nodes: int = Field(1, ge=1, description="machines that train together")
-    strategy: str = Field("auto", description="a strategy of Lightning: auto, ddp, ddp_spawn, fsdp, …")
+    strategy: Annotated[str, AfterValidator(_whole)] = Field(
+        "auto", description="a strategy of Lightning that leaves networks whole: auto, ddp, ddp_spawn, …"
+    )
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         "auto", description="loader processes; auto: none beside a CPU's network, which needs all cores, 8 beside a GPU"
     )

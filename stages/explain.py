@@ -14,6 +14,7 @@ from pipeline.evaluation.table_files import read_table
 from pipeline.inference.explain import Explainer
 from pipeline.inference.trained import first_members
 from pipeline.mendable import Mendable
+from pipeline.models.network_facts import refuse_other_data
 from pipeline.params import Explain, Params
 
 
@@ -33,6 +34,7 @@ def main(params: Explain, artifacts: Artifacts) -> None:
     keys: list[tuple[str, str]] = list(zip(errors["image_id"], errors["class_name"], strict=True))
     # Holdout pictures are new to all members, so those speak that see new pictures.
     classifiers = first_members(artifacts.train_classifier.members, rules.reading.classifiers)
+    refuse_other_data(classifiers, manifest.facts)
     draw_errors(keys, manifest, Explainer.open(classifiers, params.machine), artifacts)
     with writing(artifacts.explain.table) as unfinished:
         errors.assign(file=[heat_name(*key) for key in keys]).to_csv(unfinished, index=False)

@@ -25,7 +25,8 @@ from pipeline.params import Export, Params
 def main(params: Export, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rules = read_rules(artifacts.tune.rules)
-    members = members_read(artifacts.train_classifier.members, artifacts.train_segmenter.members, rules.reading)
+    folders = artifacts.train_classifier.members, artifacts.train_segmenter.members
+    members = members_read(*folders, manifest.facts, rules.reading)
     rows = manifest.rows("holdout")[: params.checked_pictures]
     images = np.asarray(Cache.open(artifacts.prepare.cache).images[rows])
 

@@ -41,6 +41,7 @@ def predict_split(
             model = open_two_stage(
                 artifacts.train_classifier.members,
                 artifacts.train_segmenter.members,
+                facts,
                 reading,
                 params.machine,
                 fold,

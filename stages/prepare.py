@@ -1,7 +1,7 @@
 """Prepare: any data set → manifest, splits, resized cache, findings about the data."""
 
 from pipeline.artifacts import Artifacts, writing
-from pipeline.data.assemble import add_splits, describe_images, make_facts, sound_rows, truth_rows
+from pipeline.data.assemble import add_splits, describe_images, make_facts, name_split, sound_rows, truth_rows
 from pipeline.data.cache import Cache
 from pipeline.data.duplicates import group_duplicates
 from pipeline.data.faults import recording
@@ -43,7 +43,8 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
         held_out=params.held_out,
         seed=params.seed,
     )
-    manifest = Manifest(facts, add_splits(images, splits))
+    images = add_splits(images, splits)
+    manifest = Manifest(name_split(facts, images), images)
 
     write_truth(truth_rows(kept), folder.truth)
     write_findings(folder.findings, manifest, Truth.load(folder.truth, facts), cache, groups, params.root)

@@ -37,7 +37,7 @@ def decided(manifest: Manifest, params: Submit, artifacts: Artifacts) -> Iterato
         return
     rules = read_rules(artifacts.tune.rules)
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
-    model = open_two_stage(*members, rules.reading, params.machine)
+    model = open_two_stage(*members, manifest.facts, rules.reading, params.machine)
     predictions = predict_rows(model, Cache.open(artifacts.prepare.cache), rows, params.batch_size)
     for row, prediction in tqdm(predictions, total=len(rows), desc="submit", unit="picture"):
         (masks,) = decide_predictions([prediction], rules)

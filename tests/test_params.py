@@ -62,6 +62,7 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
             "predict: {machine: {devices: 2}}",
             r"predict\.machine\.devices: unknown; known here: accelerator, precision$",
         ),
+        ("train_segmenter: {machine: {strategy: fsdp}}", r"fsdp scatters a network .*; say ddp"),
         ("predict: {flips: [none, none]}", r"predict\.flips: .*named twice"),
         ("tune: [", r"not readable as YAML"),
         ("evaluate: {seed: -1}", r"evaluate\.seed: .*greater than or equal to 0"),

@@ -1,5 +1,7 @@
 """Assembling a manifest: from pictures as they lie in the source to those that are kept, described and split."""
 
+import dataclasses
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
@@ -51,6 +53,13 @@ def add_splits(images: pd.DataFrame, splits: Splits) -> pd.DataFrame:
     images.insert(2, "split", [*splits.split.tolist(), *["unlabelled"] * unlabelled])
     images.insert(3, "fold", np.append(splits.fold, np.full(unlabelled, -1)))
     return images
+
+
+def name_split(facts: Facts, images: pd.DataFrame) -> Facts:
+    """The facts with a name for the split, so that networks are not judged on what they learned from."""
+    labelled = images.loc[images["split"] != "unlabelled", ["image_id", "split", "fold"]].sort_values("image_id")
+    digest = hashlib.sha256(labelled.to_csv(index=False).encode("utf-8", "surrogateescape")).hexdigest()
+    return dataclasses.replace(facts, split=digest[:16])
 
 
 def truth_rows(filled: Iterable[Filled]) -> Iterator[tuple[str, str, str]]:

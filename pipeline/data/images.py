@@ -19,6 +19,8 @@ SCALED = {1: 0, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCA
 """A JPEG can be decoded at a fraction of its size. Together with RGB these flags mean colour, whatever they say."""
 
 START_OF_SCAN, END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
+MOST_SCANS = 100
+"""A progressive JPEG has some ten. Each is a walk over the whole picture, and thousands fit into a small file."""
 FINER = 3
 """Times finer than asked for: then the filter of `fit_image` makes the pixels, and not the decoder, which keeps grain
 that the filter smooths. At 2.7 times the colours differ by 0.5 of 255 in place of 0.15, and masks by twice as much."""
@@ -74,6 +76,8 @@ def decode_image(content: bytes, near: Shape | None = None) -> Image:
     # Some decoders fill the missing part of a truncated JPEG with grey and say nothing.
     if is_jpeg and content.find(START_OF_SCAN, content.rfind(END_OF_JPEG) + 1) >= 0:
         raise ImageError("truncated", f"the JPEG breaks off after {len(content)} bytes, before its end marker")
+    if is_jpeg and content.count(START_OF_SCAN) > MOST_SCANS:
+        raise ImageError("unreadable", f"the JPEG holds more than {MOST_SCANS} scans, and a sound one some ten")
     scale = _scale((height, width), near) if is_jpeg and near else 1
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | SCALED[scale])

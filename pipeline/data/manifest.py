@@ -31,6 +31,8 @@ class Facts:
     """Those that are held out, each from members of its own; 0: one split."""
     nodata: bool = True
     """True: black regions are places that nobody saw (`find_visible`). False: black is part of the picture."""
+    split: str = ""
+    """Stands for which labelled picture is train, validation or holdout, and in which fold."""
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:

@@ -71,6 +71,16 @@ def decode_masks(one: Decided, format: Format) -> npt.NDArray[np.bool_]:  # noqa
     return np.stack([decode_rle(rle, format.judged_shape) for rle in one.rles])
 
 
+def possible_files(one: Decided, format: Format) -> dict[Output, list[str]]:  # noqa: A002
+    """Names that the files of this picture may have, whatever was found in it."""
+    image_id = image_id_of(one)
+    return {
+        "masks": [f"{image_id}_{name}.png" for name in format.classes],
+        "overlays": [f"{image_id}.jpg"],
+        "geojson": [f"{image_id}.geojson"],
+    }
+
+
 FOLDERS: dict[Output, Callable[[Decided, Format], Files]] = {
     "masks": encode_masks,
     "overlays": encode_overlay,

@@ -81,6 +81,8 @@ def predict_pictures(
     A run that was killed goes on where it stopped; one that has finished makes further outputs of what it did. With a
     cluster ("local", or the address of one) Ray shares the shards among workers.
     """
+    # Workers of a cluster have another working folder.
+    model, out = model.resolve(), out if "://" in out else str(Path(out).resolve())
     digest, format_name = fingerprint(model), read_model(model)["data"]["format"]
     plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, format_name, tuple(outputs))
     job, todo = Job(model, engine, batch_size, plan), plan.begin()

@@ -21,7 +21,7 @@ from pipeline.data.format import Format
 from pipeline.data.formats import FORMATS
 from pipeline.data.images import ImageError
 from pipeline.delivery.choices import Output
-from pipeline.delivery.outputs import FOLDERS
+from pipeline.delivery.outputs import FOLDERS, possible_files
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.places import make_folder, open_place, read_bytes
 from pipeline.delivery.told import image_id_of
@@ -107,8 +107,12 @@ def write_shard(plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
     """Returns how many pictures are in it."""
     rows = []
     left_out: set[Output] = set()
+    files, path = open_place(plan.path(shard))
+    done_again = files.exists(path)
     for one in decided:
         rows.append(one._asdict())
+        if done_again:
+            remove_files(plan, one)
         left_out |= write_files(plan, one, plan.outputs)
     _write(plan, shard, rows, [output for output in plan.outputs if output not in left_out])
     return len(rows)
@@ -130,6 +134,15 @@ def take_up(plan: Plan, shard: int) -> bool:
         made = [output for output in late if output not in left_out]
         _write(plan, shard, content["pictures"], [*content["outputs"], *made])
     return True
+
+
+def remove_files(plan: Plan, one: Decided) -> None:
+    """What an earlier run wrote of a picture: a mask that is empty now would stay beside a table without it."""
+    files, folder = open_place(plan.out)
+    for output, names in possible_files(one, plan.format).items():
+        for path in (f"{folder}/{output}/{name}" for name in names):
+            if files.exists(path):
+                files.rm_file(path)
 
 
 def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> set[Output]:

@@ -8,37 +8,32 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
+from pipeline.data.manifest import Facts, Manifest
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.torch_engine import TorchEngine
 from pipeline.inference.two_stage import TwoStage
 from pipeline.masks.rule import Reading
 from pipeline.mendable import Mendable
-from pipeline.models.network_facts import load_facts
+from pipeline.models.network_facts import load_facts, refuse_other_data
 from pipeline.params import Machine
 
 ALL_FOLDS = -1
 
 
 def open_two_stage(
-    classifiers: Path, segmenters: Path, reading: Reading, machine: Machine, fold: int = ALL_FOLDS
+    classifiers: Path, segmenters: Path, data: Facts, reading: Reading, machine: Machine, fold: int = ALL_FOLDS
 ) -> TwoStage:
     """The members that see new pictures; with a fold, those that never saw its pictures."""
-    paths = members_read(classifiers, segmenters, reading)
+    paths = members_read(classifiers, segmenters, data, reading)
     if fold != ALL_FOLDS:
         paths = members_of_fold(classifiers, fold), members_of_fold(segmenters, fold)
-    data = [load_facts(path).data for members in paths for path in members]
-    if any(facts != data[0] for facts in data):
-        raise Mendable(
-            f"the members in {classifiers} and {segmenters} were trained on different data sets; "
-            "rerun train_classifier and train_segmenter"
-        )
     classifier_engines, segmenter_engines = ([TorchEngine.open(path, machine) for path in members] for members in paths)
-    return TwoStage(data[0], classifier_engines, segmenter_engines, reading)
+    return TwoStage(data, classifier_engines, segmenter_engines, reading)
 
 
-def members_read(classifiers: Path, segmenters: Path, reading: Reading) -> tuple[list[Path], list[Path]]:
-    """Classifiers and segmenters that see new pictures."""
+def members_read(classifiers: Path, segmenters: Path, data: Facts, reading: Reading) -> tuple[list[Path], list[Path]]:
+    """Classifiers and segmenters that see new pictures; all that were trained learned from these data."""
+    refuse_other_data([*member_paths(classifiers), *member_paths(segmenters)], data)
     return first_members(classifiers, reading.classifiers), first_members(segmenters, reading.segmenters)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from pipeline.data.manifest import Manifest
 from pipeline.learning.augment import Augment
 from pipeline.learning.averaging import MovingAverage
-from pipeline.learning.keeping import History, KeepBest, SaveMidway
+from pipeline.learning.keeping import History, KeepBest, KeepWhole, SaveMidway
 from pipeline.learning.legs import Leg
 from pipeline.learning.loaders import Pictures, make_train_loader, make_validation_loader
 from pipeline.learning.members import Member, Rows, member_rows
@@ -149,6 +149,7 @@ def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Call
         max_epochs=params.epochs,
         gradient_clip_val=params.gradient_clip,
         callbacks=callbacks,
+        plugins=[KeepWhole()],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         log_every_n_steps=1,

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from tqdm import tqdm
@@ -39,6 +41,15 @@ class KeepBest(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best = state_dict["best"]
+
+
+class KeepWhole(TorchCheckpointIO):
+    """A run killed while it saves keeps what it had before. Lightning writes into the system's folder for temporary
+    files; from there to another disk a file is not moved but copied over the one that was good."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ARG002
+        with writing(Path(path)) as unfinished:
+            torch.save(checkpoint, unfinished)
 
 
 class SaveMidway(ModelCheckpoint):

@@ -18,7 +18,7 @@ from pipeline.learning.fit import fit_member
 from pipeline.learning.legs import Leg, list_legs
 from pipeline.learning.members import Member, list_members
 from pipeline.mendable import Mendable
-from pipeline.models.network_facts import load_facts
+from pipeline.models.network_facts import load_facts, refuse_other_data
 from pipeline.params import TrainClassifier, TrainSegmenter
 
 SEGMENTER = "segmenter"
@@ -36,6 +36,8 @@ def train_members(
     """
     manifest = Manifest.load(prepared.manifest, prepared.images)
     members = list_members(params.seeds, manifest.facts.folds)
+    if params.weights == SEGMENTER and segmenters is not None:
+        refuse_other_data(segmenters.glob("*.safetensors"), manifest.facts)
     weights = {member: find_weights(member, params.weights, segmenters) for member in members}
     run = _resume_folder(folder.resume, resume_key(params, manifest, prepared.cache, weights.values()))
     legs = {member: list_legs(params, run / member.name) for member in members}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -57,3 +58,17 @@ def load_facts(path: Path) -> NetworkFacts:
     if HEADER not in header:
         raise CheckpointError(f"{path}: no checkpoint of nephoscope; its header has {sorted(header) or 'nothing'}")
     return NetworkFacts.from_dict(json.loads(header[HEADER]))
+
+
+def refuse_other_data(checkpoints: Iterable[Path], data: Facts) -> None:
+    """Networks of another split learned from what they are judged on now; of another cache, from other pixels."""
+    for path in checkpoints:
+        learned = load_facts(path).data
+        if learned != data:
+            names = [
+                one.name for one in dataclasses.fields(Facts) if getattr(learned, one.name) != getattr(data, one.name)
+            ]
+            raise Mendable(
+                f"{path}: learned from other data than `prepare` has made since (it differs in {', '.join(names)}); "
+                "`dvc repro` trains anew"
+            )

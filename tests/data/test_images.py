@@ -74,6 +74,14 @@ def test_grey_and_progressive_pictures_are_read():
     assert decode_image(grey).shape == decode_image(progressive).shape == (16, 24, 3)
 
 
+def test_a_small_file_of_endless_scans_is_refused():
+    sound = cv2.imencode(".jpg", RED_LEFT, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    place = sound.rindex(b"\xff\xda")
+    with pytest.raises(ImageError, match="more than 100 scans") as refused:
+        decode_image(sound[:place] + 200 * sound[place:-2] + sound[-2:])
+    assert refused.value.reason == "unreadable"
+
+
 def test_bytes_behind_the_end_of_a_jpeg_do_no_harm():
     content = encode(RED_LEFT, ".jpg")
     np.testing.assert_array_equal(decode_image(content + bytes(40)), decode_image(content))

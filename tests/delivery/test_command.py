@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.images import read_image
 from pipeline.delivery import predicting
 from pipeline.delivery.pictures import Decided
-from pipeline.delivery.predicting import predict_pictures
+from pipeline.delivery.predicting import Job, predict_pictures
 from pipeline.delivery.shards import Plan
 
 
@@ -94,6 +94,22 @@ def test_a_cluster_predicts_the_same(finished: Artifacts, pictures: Path, tmp_pa
     assert result.returncode == 1  # two files are no pictures
     same = (tmp_path / name / "submission.csv" for name in ("here", "there"))
     assert len({path.read_text("utf-8") for path in same}) == 1
+
+
+def test_workers_elsewhere_are_told_whole_paths(
+    finished: Artifacts, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Job] = []
+
+    def do_elsewhere(job: Job, shards: Sequence[int], _: str) -> Iterator[int]:
+        asked.append(job)
+        yield from predicting.do_here(job, shards)
+
+    monkeypatch.setattr(predicting, "do_on_cluster", do_elsewhere)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished.export.model, "model")
+    predict_pictures([str(pictures)], Path("model"), "out", engine="onnx", cluster="ray://head:10001")
+    assert (asked[0].model, asked[0].plan.out) == (tmp_path / "model", str(tmp_path / "out"))
 
 
 def test_a_model_that_is_none_is_refused(pictures: Path, tmp_path: Path) -> None:

@@ -77,6 +77,15 @@ def test_a_shard_with_a_fault_is_done_again(tmp_path: Path) -> None:
     assert collect(one) == (5, 0)
 
 
+def test_a_shard_done_again_leaves_no_mask_of_before(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    one.begin()
+    broken = Decided("in/3.jpg", (), "the file is empty")
+    write_shard(one, 1, [decided("in/2.jpg", ("1 2", "", "", "7 1")), broken])
+    write_shard(one, 1, [decided("in/2.jpg", ("", "3 4", "", "")), decided("in/3.jpg", ("", "", "", ""))])
+    assert [path.name for path in (tmp_path / "masks").iterdir()] == ["2.jpg_Flower.png"]
+
+
 def test_a_shard_that_cannot_be_read_is_done_again(tmp_path: Path) -> None:
     one = plan(tmp_path)
     one.begin()

@@ -8,6 +8,7 @@ import torch
 
 from pipeline.data.manifest import Facts
 from pipeline.learning import fit, keeping
+from pipeline.learning.keeping import KeepWhole
 from pipeline.learning.stage import train_members
 from pipeline.learning.tasks import ClassifierTask
 from pipeline.mendable import Mendable
@@ -21,6 +22,19 @@ FACTS = NetworkFacts(
     data=Facts("clouds", ("a", "b"), (4, 6), (4, 6), (4, 6)), member="seed0", seed=0, fold=-1, epoch=-1,
     score=float("-inf"), settings={},
 )  # fmt: skip
+
+
+def test_a_save_that_breaks_off_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking_off(_: object, path: Path) -> None:
+        Path(path).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    path = tmp_path / "resume" / "last.ckpt"
+    KeepWhole().save_checkpoint({"epoch": 3}, path)
+    monkeypatch.setattr(torch, "save", breaking_off)
+    with pytest.raises(KeyboardInterrupt):
+        KeepWhole().save_checkpoint({"epoch": 4}, path)
+    assert KeepWhole().load_checkpoint(path, weights_only=True) == {"epoch": 3}
 
 
 def test_an_epoch_without_a_score_is_never_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import stages.predict
+import stages.prepare
 from pipeline.artifacts import Artifacts
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
@@ -59,24 +60,35 @@ def test_with_folds_rules_are_tuned_on_what_members_never_saw(folded_run: Artifa
     cache = Cache.open(artifacts.prepare.cache)
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
     for fold in (0, 1):
-        model = open_two_stage(*members, store.reading, Predict().machine, fold)
+        model = open_two_stage(*members, manifest.facts, store.reading, Predict().machine, fold)
         assert len(model.classifiers) == len(model.segmenters) == 1
         index = int(np.flatnonzero(manifest.images["fold"].to_numpy()[pool] == fold)[0])
         ((_, alone),) = predict_rows(model, cache, pool[index : index + 1], batch_size=1)
         assert alone.classifier == pytest.approx(store.raw.classifier[index], abs=1e-4)
 
 
+@pytest.mark.parametrize("other", [{"seed": 7}, {"cache_shape": (32, 48)}])
+def test_networks_of_another_split_or_cache_are_refused(own_run: Artifacts, other: dict[str, object]) -> None:
+    params = tiny_params(own_run.root).prepare
+    stages.prepare.main(params.model_copy(update=other), own_run)
+    with pytest.raises(
+        Mendable, match=r"seed0\.safetensors: learned from other data .*(split|cache_shape).* trains anew"
+    ):
+        stages.predict.main(Predict(), own_run)
+
+
 def test_of_many_members_a_few_can_see_new_pictures(folded_run: Artifacts) -> None:
-    rows = Manifest.load(folded_run.prepare.manifest, folded_run.prepare.images).rows("holdout")
+    manifest = Manifest.load(folded_run.prepare.manifest, folded_run.prepare.images)
+    rows = manifest.rows("holdout")
     cache, machine = Cache.open(folded_run.prepare.cache), Predict().machine
     members = folded_run.train_classifier.members, folded_run.train_segmenter.members
     everyone = ProbabilityStore.open(folded_run.predict.probabilities("validation")).raw.classifier
 
     stages.predict.main(Predict(classifiers=1, segmenters=2), folded_run)
     store = ProbabilityStore.open(folded_run.predict.probabilities("holdout"))
-    model = open_two_stage(*members, store.reading, machine)
+    model = open_two_stage(*members, manifest.facts, store.reading, machine)
     assert (len(model.classifiers), len(model.segmenters)) == (1, 2)
-    first = open_two_stage(*members, store.reading, machine, fold=0)
+    first = open_two_stage(*members, manifest.facts, store.reading, machine, fold=0)
     ((_, alone),) = predict_rows(first, cache, rows[:1], batch_size=1)
     assert store.raw.classifier[0] == pytest.approx(alone.classifier, abs=1e-4)
     # What rules are tuned on stays: every picture by the members that never saw it.

@@ -4,8 +4,11 @@ from http import HTTPStatus
 from pathlib import PureWindowsPath
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
+from pipeline.delivery.app.deciding import Move
 from pipeline.delivery.app.refusal import RefusalError
 
 MEGABYTE = 1_000_000
@@ -13,6 +16,12 @@ PATIENCE = 4
 """Times the bound that are read and thrown away, so that a browser hears the refusal and not a broken connection."""
 FORM_EXTRA = 10_000
 """Bytes that the form itself may take around its file."""
+MOVES_MEGABYTES = 0.1
+"""A rule a class: some hundred bytes each."""
+
+
+class Moved(BaseModel):
+    rules: list[Move]
 
 
 async def read_body(request: Request, megabytes: float) -> bytes:
@@ -48,6 +57,15 @@ async def read_file(request: Request, megabytes: float) -> tuple[str, bytes]:
             _checked(b"", files[0].size or 0, megabytes)
         content = await files[0].read()
         return files[0].filename or "", _checked(content, len(content), megabytes)
+
+
+async def read_moves(request: Request) -> list[Move]:
+    """Rules as JSON. FastAPI would read a body of any size before it looks at anything else."""
+    content = await read_body(request, MOVES_MEGABYTES)
+    try:
+        return Moved.model_validate_json(content).rules
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
 
 
 def to_image_id(name: str) -> str:

@@ -23,6 +23,7 @@ from pipeline.delivery.app.reading import (
 )
 from pipeline.delivery.app.shelf import unknown_picture
 from pipeline.evaluation.judged import Judged
+from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.table_files import read_table
 from pipeline.masks.geometry import Image, resize_image
 from pipeline.masks.rule import Rules
@@ -67,7 +68,7 @@ class Holdout:
         _require(artifacts)
         manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
         judged = Judged.open(artifacts, manifest, "holdout")
-        if (judged.classes, judged.reading) != (rules.classes, rules.reading):
+        if read_rules(artifacts.tune.rules) != rules:
             raise Mendable(f"{artifacts.root}: the exported model is of another run; `dvc repro export` makes it anew")
         curves = Curves.read(artifacts.evaluate, rules.classes)
         drawn = artifacts.synthesize.dataset

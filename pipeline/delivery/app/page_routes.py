@@ -5,7 +5,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 import numpy as np
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from pipeline.delivery.app.annotated import read_truth
 from pipeline.delivery.app.answers import (
@@ -17,7 +17,7 @@ from pipeline.delivery.app.answers import (
     ShownAnswer,
     tell_presences,
 )
-from pipeline.delivery.app.bodies import read_body, to_image_id
+from pipeline.delivery.app.bodies import read_body, read_moves, to_image_id
 from pipeline.delivery.app.curves import CurveAnswer
 from pipeline.delivery.app.deciding import Decision, Move
 from pipeline.delivery.app.desk import Desk
@@ -30,7 +30,7 @@ from pipeline.masks.colours import CLASS_COLOURS, to_hex
 from pipeline.masks.outlines import exact_path
 
 LONGEST_NAME = 200
-Moves = Annotated[list[Move], Body(embed=True, alias="rules")]
+Moves = Annotated[list[Move], Depends(read_moves)]
 
 
 def page_routes(desk: Desk) -> APIRouter:

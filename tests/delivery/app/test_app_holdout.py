@@ -1,5 +1,6 @@
 """A finished run in the app: what evaluation measured is what it shows, until a rule is moved."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipeline.delivery.app.holdout import _read_rows
 from pipeline.delivery.app.options import Bounds
 from pipeline.delivery.app.serving import open_desk
 from pipeline.delivery.choices import SHIPPED
+from pipeline.json_file import read_json, write_json
 from pipeline.mendable import Mendable
 from tests.delivery.app.asking import decide, every_pixel_from, tuned_moves
 
@@ -47,6 +49,15 @@ def test_tuned_rules_give_the_published_dice(client: httpx2.Client, judgements: 
         found = decide(client, f"run:{image_id}", tuned_moves(opened_run.rules))["classes"]
         assert [one["dice"] for one in found] == pytest.approx(rows["dice"].tolist())
         assert [one["score"] for one in found] == pytest.approx(rows["presence"].tolist())
+
+
+def test_a_model_of_other_rules_is_not_shown_with_the_run(exported_run: Artifacts, tmp_path: Path) -> None:
+    run = Artifacts(Path(shutil.copytree(exported_run.root, tmp_path / "artifacts")))
+    rules = read_json(run.tune.rules)
+    rules["rules"][0]["min_area"] += 1
+    write_json(run.tune.rules, rules)
+    with pytest.raises(Mendable, match="dvc repro export"):
+        open_desk(None, "torch", Bounds(), run=run.root)
 
 
 def test_a_moved_rule_moves_dice_and_the_point_on_the_curve(client: httpx2.Client, exported_run: Artifacts) -> None:

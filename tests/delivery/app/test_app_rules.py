@@ -161,6 +161,20 @@ def test_a_table_that_is_no_truth_is_refused(client: httpx2.Client, picture: Pat
     assert client.put(f"/api/pictures/{bring(client, picture)}/truth", content=content).status_code == 422
 
 
+def test_truth_of_too_many_lines_is_not_read(client: httpx2.Client, picture: Path) -> None:
+    content = b"Image_Label,EncodedPixels\n" + 100_000 * b"a\n"
+    answer = client.put(f"/api/pictures/{bring(client, picture)}/truth", content=content)
+    assert (answer.status_code, "100001 lines" in answer.json()["error"]) == (413, True)
+
+
+@pytest.mark.parametrize("path", ["masks", "download/csv"])
+@pytest.mark.parametrize("known", [True, False])
+def test_no_more_than_rules_take_is_read_as_rules(client: httpx2.Client, picture: Path, path: str, known: bool) -> None:
+    one = bring(client, picture) if known else "nobodys"
+    endless = (b'{"rules": [' + 10_000 * b" " for _ in range(50))  # in chunks: no Content-Length to tell it by
+    assert client.post(f"/api/pictures/{one}/{path}", content=endless).status_code == 413
+
+
 def test_a_submission_is_truth_too_though_it_is_written_smaller(client: httpx2.Client, picture: Path) -> None:
     own, moves = bring(client, picture), every_pixel_from(60)
     submission = client.post(f"/api/pictures/{own}/download/submission", json={"rules": moves}).content
