@@ -9,9 +9,12 @@ A record is a folder in docs/runs/: the small files of a run, as DVC's lock of i
 import argparse
 import csv
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from pipeline.json_file import read_json
 
@@ -38,6 +41,9 @@ KEPT = (
     "artifacts/evaluate/tables/sureness.csv",
     "artifacts/export/metrics.json",
 )
+LISTED = ("artifacts/tune/tables", "artifacts/evaluate/tables")
+"""Folders of which a lock knows one hash: that of a list of their files and hashes, which is kept beside the files."""
+CACHE = Path(".dvc/cache/files/md5")
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
 OURS = "nephoscope"
 REFERENCES = ("all masks empty", "whole image, every class", "perfect presence, whole image")
@@ -111,10 +117,19 @@ def render(readme: str) -> str:
     return "\n".join(lines)
 
 
+def locked_outs(lock: Path) -> Iterator[tuple[str, str]]:
+    """Every path that the run made, with its hash."""
+    for stage in yaml.safe_load(lock.read_text("utf-8"))["stages"].values():
+        yield from ((out["path"], out["md5"]) for out in stage["outs"])
+
+
 def record(name: str) -> None:
     for path in KEPT:
         copy(Path(path), RUNS / name / path)
     copy(Path("dvc.lock"), LOCKS[name])
+    hashes = dict(locked_outs(LOCKS[name]))
+    for folder in LISTED:
+        copy(CACHE / hashes[folder][:2] / hashes[folder][2:], RUNS / name / f"{folder}.json")
 
 
 def copy(source: Path, target: Path) -> None:

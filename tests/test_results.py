@@ -1,5 +1,6 @@
 """Every figure of README's table comes from a record, and every record from the run whose lock is beside it."""
 
+import json
 import re
 from hashlib import md5
 from pathlib import Path
@@ -20,10 +21,8 @@ def locked_stages(name: str) -> dict[str, Any]:
     return stages
 
 
-def kept_and_locked(name: str) -> dict[Path, str]:
-    """Files of a record that the lock knows one by one, with their hashes there."""
-    outs = {out["path"]: out["md5"] for stage in locked_stages(name).values() for out in stage["outs"]}
-    return {results.RUNS / name / path: outs[path] for path in results.KEPT if path in outs}
+def digest(path: Path) -> str:
+    return md5(path.read_bytes()).hexdigest()
 
 
 def test_the_table_of_readme_is_that_of_the_records() -> None:
@@ -32,10 +31,13 @@ def test_the_table_of_readme_is_that_of_the_records() -> None:
 
 
 @pytest.mark.parametrize("name", results.LOCKS)
-def test_a_record_is_of_the_locked_run(name: str) -> None:
-    hashes = kept_and_locked(name)
-    assert {"rules.json", "metrics.json", "history.csv"} <= {path.name for path in hashes}
-    assert {path: md5(path.read_bytes()).hexdigest() for path in hashes} == hashes
+def test_every_file_of_a_record_is_of_the_locked_run(name: str) -> None:
+    known, record = dict(results.locked_outs(results.LOCKS[name])), results.RUNS / name
+    for folder in results.LISTED:
+        listed = record / f"{folder}.json"
+        assert f"{digest(listed)}.dir" == known[folder]
+        known |= {f"{folder}/{one['relpath']}": one["md5"] for one in json.loads(listed.read_text("utf-8"))}
+    assert {path: digest(record / path) for path in results.KEPT} == {path: known[path] for path in results.KEPT}
 
 
 @pytest.mark.parametrize("name", results.LOCKS)

@@ -27,11 +27,8 @@ JPEG_QUALITY = 88
 
 def encode_masks(one: Decided, format: Format) -> Files:  # noqa: A002
     """<image_id>_<class_name>.png, white on black, one bit a pixel; none for an empty mask."""
-    files = {}
-    for name, mask in zip(format.classes, decode_masks(one, format), strict=True):
-        if mask.any():
-            files[f"{image_id_of(one)}_{name}.png"] = encode_mask(mask)
-    return files
+    each = zip(possible_files(one, format)["masks"], decode_masks(one, format), strict=True)
+    return {name: encode_mask(mask) for name, mask in each if mask.any()}
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -46,7 +43,8 @@ def encode_overlay(one: Decided, format: Format) -> Files:  # noqa: A002
     masks = decode_masks(one, format)
     drawn = write_names(draw_overlay(image, masks, find_visible(image, format.nodata)), masks, format.classes)
     _, encoded = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return {f"{image_id_of(one)}.jpg": encoded.tobytes()}
+    (name,) = possible_files(one, format)["overlays"]
+    return {name: encoded.tobytes()}
 
 
 def _read_again(address: str, format: Format) -> Image:  # noqa: A002
@@ -63,7 +61,8 @@ def encode_outlines(one: Decided, format: Format) -> Files:  # noqa: A002
     for figure in figures.values():
         del figure["rle"], figure["class_name"]
     collection = to_geojson(decode_masks(one, format), format.classes, image_id_of(one), figures)
-    return {f"{image_id_of(one)}.geojson": json.dumps(collection).encode()}
+    (name,) = possible_files(one, format)["geojson"]
+    return {name: json.dumps(collection).encode()}
 
 
 def decode_masks(one: Decided, format: Format) -> npt.NDArray[np.bool_]:  # noqa: A002

@@ -17,7 +17,7 @@ from pipeline.masks.rle import RleError, Runs, Shape, decode_rle, parse_runs
 
 LISTED = 3
 MOST_LINES = 100_000
-"""The competition's own file has 22,185. Every line costs a hundred times its bytes while it is read."""
+"""The competition's own file has 22,185. Every line costs hundreds of times its bytes while it is read."""
 
 
 def read_truth(content: bytes, data_format: Format, image_id: str) -> Masks:
