@@ -4,8 +4,8 @@ An honest score of rules includes every decision on the way to them. So the stru
 that is left out, from rules tuned without a further one: pairs of folds are left out, and a pair serves both its folds.
 
 The share of the classifier is the middle of its plateau. Pixel threshold, minimum area and presence threshold are the
-usual family; another one, following a picture's strongest pixels, and forcing its strongest class must be ahead by more
-than noise to take over.
+usual family; following a picture's strongest pixels, another family, and forcing a picture's strongest class must be
+ahead by more than noise to take over.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +32,7 @@ Held = frozenset[int]
 ALL_COUNT: Held = frozenset()
 FIXED_WEIGHTS = {"classifier": 1.0, "pixels": 0.0}
 SEARCHED_WEIGHTS = tuple(tenth / 10 for tenth in range(11))
-SEARCHED_FOLLOWING = (0.0, 0.5, 1.0)
+SEARCHED_FOLLOWING = (0.0, 0.5, 1.0, 2.0)
 FEWEST_PER_FOLD = 2
 
 
@@ -40,8 +40,8 @@ class Structure(NamedTuple):
     """What is decided for all classes together, before any threshold."""
 
     classifier_weight: float = 0.5
-    family: FamilyName = "presence"
     follow_strongest: float = 0.0
+    family: FamilyName = "presence"
     force_strongest: bool = False
 
 
@@ -154,8 +154,9 @@ class CrossFitting:
         forcing = (False, True) if settings.force_strongest == "searched" else (settings.force_strongest,)
         return {
             "classifier_weight": (weights, pick_middle),
-            "family": (families, partial(pick_unless_beaten, families.index(usual.family) if len(families) > 1 else 0)),
+            # Before the family: a seed threshold makes up for some of what following does, and for less.
             "follow_strongest": (following, partial(pick_unless_beaten, 0)),
+            "family": (families, partial(pick_unless_beaten, families.index(usual.family) if len(families) > 1 else 0)),
             "force_strongest": ((False,) if bound else forcing, partial(pick_unless_beaten, 0)),
         }
 

@@ -34,20 +34,22 @@ def test_what_is_told_is_what_judging_finds(tmp_path: Path) -> None:
         assert judge(judged, tuning.rules).dices == pytest.approx(tuning.tuned, abs=1e-12), (family, power)
 
 
-def test_thresholds_follow_pictures_where_that_is_ahead() -> None:
-    """Each picture of its own brightness, round the true pixels a rim of half of it: no one threshold suits all."""
+@pytest.mark.parametrize("power", [1, 2])
+def test_thresholds_follow_pictures_where_that_is_ahead(power: int) -> None:
+    """Each picture of its own brightness, edge and rim dimmer by its power: no one threshold suits all."""
     rng = np.random.default_rng(0)
-    truths, rims = np.zeros((2, 60, 1, 20, 20), bool)
-    truths[:, :, 5:15, 5:15] = rims[:, :, 3:17, 3:17] = True
+    truths, rims, cores = np.zeros((3, 60, 1, 20, 20), bool)
+    truths[:, :, 5:15, 5:15] = rims[:, :, 3:17, 3:17] = cores[:, :, 6:14, 6:14] = True
     brightness = rng.uniform(0.3, 1, (60, 1, 1, 1))
-    maps = brightness * np.where(truths, 0.95, np.where(rims, 0.5, 0.0))
+    outside = brightness**power * np.where(truths, 0.9, np.where(rims, 0.5, 0.0))
+    maps = np.where(cores, brightness * 0.95, outside)
     settings = SETTINGS.model_copy(update={"pixel_thresholds": tuple(range(20, 256, 20)), "family": "area"})
     fixed, searched = (
         tune(maps, truths, settings=settings.model_copy(update={"follow_strongest": power}))
         for power in (0.0, "searched")
     )
     assert fixed.cross_fitted.mean() < 0.95 < searched.cross_fitted.mean()
-    assert searched.rules.follow_strongest == 1
+    assert searched.rules.follow_strongest == power
     assert searched.tuned.mean() == 1
 
 
