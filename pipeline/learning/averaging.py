@@ -7,6 +7,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 class MovingAverage(WeightAveraging):
     """Weights and batch statistics alike.
@@ -17,7 +19,7 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        super().__init__(avg_fn=partial(average, decay=decay))
+        super().__init__(multi_avg_fn=partial(average, decay=decay))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         if self._average_model is not None:
@@ -30,9 +32,13 @@ class MovingAverage(WeightAveraging):
         super().on_validation_epoch_end(trainer, pl_module)
 
 
-def average(averaged: Tensor, current: Tensor, count: Tensor | int, *, decay: float) -> Tensor:
-    """The next average, after `count` earlier ones; counters (of batches) are taken over as they are."""
-    if not averaged.is_floating_point():
-        return current
-    now = min(decay, (1 + int(count)) / (10 + int(count)))
-    return torch.lerp(averaged, current, 1 - now)
+def average(averaged: Tensors, current: Tensors, count: Tensor | int, *, decay: float) -> None:
+    """The next averages, after `count` earlier ones, of tensors of one kind; counters (of batches) are taken over.
+
+    All at once: to read the count is to wait for the GPU.
+    """
+    if not averaged[0].is_floating_point():
+        torch._foreach_copy_(averaged, current)
+        return
+    steps = int(count)
+    torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))

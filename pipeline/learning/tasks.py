@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from pipeline.learning.depthwise import QuickDepthwise
@@ -41,12 +43,23 @@ class Task(LightningModule, Generic[Settings]):
         """Logits against the truth of the batch → loss."""
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        # Dropout as a function of the step alone: a run that goes on after a kill ends with the same weights.
+        # Dropout as a function of the step alone: on a CPU a run that goes on after a kill ends with the same weights.
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * self.trainer.world_size + self.global_rank)
         with QuickDepthwise():
             loss = self.compare(self.network(batch.images), batch)
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.images))
         return loss
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002 - Lightning passes it by name
+    ) -> None:
+        # In bf16 Lightning refuses to clip for fused optimisers, as fp16 would want it; bf16 scales no gradients.
+        if gradient_clip_val:
+            weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+            clip_grad_norm_(weights, gradient_clip_val)
 
     def on_validation_epoch_start(self) -> None:
         self.judge = self.judge_type()

@@ -13,7 +13,8 @@ MOST_WORKERS = 8
 
 def resolve_device(accelerator: Literal["auto", "cpu", "gpu"]) -> torch.device:
     if accelerator == "gpu" and not torch.cuda.is_available():
-        raise Mendable("machine.accelerator: gpu, but torch finds no GPU here; say auto or cpu")
+        built = f" that its driver lets CUDA {torch.version.cuda} use" if torch.version.cuda else ""
+        raise Mendable(f"machine.accelerator: gpu, but torch finds no GPU here{built}; say auto or cpu")
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 

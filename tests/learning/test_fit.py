@@ -235,6 +235,8 @@ def test_a_cycle_of_any_length_has_a_rate_for_every_step(steps: int, share: floa
         {"loss": {"weighted_bce": 1, "lovasz": 1}, "sampling": "balanced"},
         {"augmentation": {"rotation": 0.5, "grid_distortion": 0.5, "cutmix": 1.0}, "input_shape": [24, 40]},
         {"monitor": "pr_auc", "ema_decay": 0.9, "label_smoothing": 0.1, "gradient_clip": None},
+        {"machine": {"accelerator": "cpu", "precision": "bf16"}, "optimiser": {"name": "adamw"}},
+        {"machine": {"accelerator": "cpu", "precision": "bf16"}, "optimiser": {"name": "sgd"}},
     ],
 )
 def test_settings_go_together(tmp_path: Path, changes: dict[str, object]) -> None:
