@@ -52,6 +52,19 @@ def test_links_lead_to_files(path: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_headings(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text("utf-8"))
+    missing = [(file, anchor) for file, anchor in links if anchor not in anchors(path.parent / file if file else path)]
+    assert not missing
+
+
+def anchors(path: Path) -> set[str]:
+    """As GitHub makes them: lower case, hyphens for blanks, and no other signs."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_the_pictures_of_the_rule_are_current() -> None:
     for name, image in rule_pictures.draw_all().items():
         path = rule_pictures.FOLDER / name

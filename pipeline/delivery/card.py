@@ -10,7 +10,7 @@ from pipeline.data.manifest import SPLITS, Manifest
 from pipeline.delivery.rule_notes import rule_notes
 from pipeline.delivery.templates import UNKNOWN, open_templates
 from pipeline.evaluation.reliability import EVERY_CLASS
-from pipeline.evaluation.tables import OURS
+from pipeline.evaluation.tables import HUMAN, OURS
 from pipeline.masks.rule import NEVER, Rules
 from pipeline.models.network_facts import NetworkFacts
 
@@ -27,6 +27,8 @@ def write_card(
     """Facts of all members, the data, the rules, its terms and the tables of an evaluation → the card, as Markdown."""
     pooled = tables["brier"][tables["brier"]["class_name"] == EVERY_CLASS]
     marks = tables["sureness"][tables["sureness"]["class_name"] == EVERY_CLASS]
+    dices, labelled = tables["dice"], manifest.rows("train", "validation", "holdout")
+    beside = dices[(dices["class_name"] == "mean") & (dices["reference"] != OURS)]
     # The card is no page: what it quotes needs no escaping.
     return (
         open_templates(escape=False)
@@ -37,9 +39,9 @@ def write_card(
             counts={split: len(manifest.rows(split)) for split in SPLITS},
             members=[(one, _shown(one.settings)) for one in members],
             dices=tables["dice"][tables["dice"]["reference"] == OURS].to_dict("records"),
-            references=tables["dice"][
-                (tables["dice"]["class_name"] == "mean") & (tables["dice"]["reference"] != OURS)
-            ].to_dict("records"),
+            references=beside[~beside["reference"].isin(HUMAN)].to_dict("records"),
+            people=beside[beside["reference"].isin(HUMAN)].to_dict("records"),
+            all_bear_a_class=manifest.presence(labelled).any(axis=1).all(),
             presence={row["class_name"]: row for row in tables["presence"].to_dict("records")},
             briers=pooled.to_dict("records"),
             marks=marks.to_dict("records"),

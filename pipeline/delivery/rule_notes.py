@@ -1,6 +1,6 @@
 """What holds for the rules of all classes together, in words: for the report's table and the model card."""
 
-from pipeline.masks.rule import Rules
+from pipeline.masks.rule import FAINTEST, Rules
 
 
 def rule_notes(rules: Rules) -> str:
@@ -17,4 +17,5 @@ def _following_note(rules: Rules) -> list[str]:
     if not rules.follow_strongest:
         return []
     power = "" if rules.follow_strongest == 1 else f", to the power of {rules.follow_strongest:g}"
-    return [f"A picture's thresholds on pixels are these times the mean of its own strongest pixels{power}."]
+    strongest = f"the mean of its own strongest pixels there ({FAINTEST:g} at least){power}"
+    return [f"In every picture the pixel threshold of a class holds times {strongest}."]

@@ -15,6 +15,7 @@ Dices = npt.NDArray[np.float64]
 OURS = "nephoscope"
 HUMAN_UNION = "human union against human union, real pictures"
 HUMAN_SINGLE = "one human against another, real pictures"
+HUMAN = (HUMAN_UNION, HUMAN_SINGLE)
 
 
 def dice_table(judgement: Judgement, bootstrap: Bootstrap, human: HumanDice | None) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pipeline.data.formats.clouds import CLOUDS
 from pipeline.data.manifest import Facts, Manifest
 from pipeline.delivery.card import write_card
 from pipeline.evaluation.reliability import EVERY_CLASS
-from pipeline.evaluation.tables import OURS
+from pipeline.evaluation.tables import HUMAN_UNION, OURS
 from pipeline.masks.rule import NEVER, Calibration, Reading, Rule, Rules
 
 NAN = float("nan")
@@ -16,7 +16,11 @@ CLASSES = ("Fish", "Sugar")
 
 @pytest.fixture
 def card() -> str:
-    """Of a holdout of one picture, without Sugar and without an unsure decision."""
+    return card_of(area=0.3)
+
+
+def card_of(area: float) -> str:
+    """Of a holdout of one picture, so much of it Fish, without Sugar and without an unsure decision."""
     facts = Facts("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.judged_shape, (64, 96))
     dice = {
         "class_name": ["Fish", "Sugar"],
@@ -25,6 +29,7 @@ def card() -> str:
         "low": [0.4, NAN],
         "high": [0.6, NAN],
     }
+    means = {"class_name": "mean", "reference": ["all masks empty", HUMAN_UNION], "dice": [0.467, 0.584]}
     presence = {"class_name": ["Fish", "Sugar"], "precision": [0.8, NAN], "recall": [0.7, NAN]}
     brier = {"source": "the rule", "class_name": EVERY_CLASS, "brier": [NAN], "low": NAN, "high": NAN}
     sureness = {"class_name": EVERY_CLASS, "mark": ["sure", "unsure"], "share": [1.0, 0.0], "wrong_share": [0.25, NAN]}
@@ -38,12 +43,13 @@ def card() -> str:
         rules=tuple(Rule(presence_threshold=one, pixel_threshold=120, min_area=9) for one in (0.25, NEVER)),
     )
     tables = {
-        "dice": pd.DataFrame(dice),
+        "dice": pd.concat([pd.DataFrame(dice), pd.DataFrame(means)]),
         "presence": pd.DataFrame(presence).assign(average_precision=[0.9, NAN]),
         "brier": pd.DataFrame(brier).assign(calibration_error=NAN),
         "sureness": pd.DataFrame(sureness),
     }
-    images = pd.DataFrame({"image_id": ["a.jpg"], "split": ["holdout"], "fold": [-1]})
+    areas = {"area_Fish": [area], "area_Sugar": [0.0]}
+    images = pd.DataFrame({"image_id": ["a.jpg"], "split": ["holdout"], "fold": [-1]} | areas)
     return write_card([], Manifest(facts, images), rules, "", tables)
 
 
@@ -59,3 +65,16 @@ def test_what_is_unknown_is_no_number(card: str) -> None:
 def test_a_rule_that_never_says_yes_says_never(card: str) -> None:
     assert "| Fish | 0.250 | 120 | 9 |" in card
     assert "| Sugar | never | 120 | 9 |" in card
+
+
+def test_people_were_measured_on_other_pictures(card: str) -> None:
+    assert "on the same pictures, mean Dice of: all masks empty 0.467.\n" in card
+    assert (
+        "On other pictures, so that it can not be compared: human union against human union, real pictures 0.584."
+        in card
+    )
+
+
+def test_where_every_picture_shows_a_class_nothing_is_known_of_those_that_show_none(card: str) -> None:
+    assert "Every labelled picture shows at least one class; where pictures may show none" in card
+    assert "pictures may show none" not in card_of(area=0.0)
