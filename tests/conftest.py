@@ -23,12 +23,18 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+MADE_ONCE = {"finished": "a finished run", "judged_run": "a judged run", "opened": "a judged run"}
+"""Fixture → group of tests."""
+
+
 @pytest.hookimpl(tryfirst=True)  # xdist looks for groups by the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that read the finished run go to one worker, so that it is made once."""
+    """Tests that share something that takes seconds to make go to one worker, so that it is made once."""
     for item in items:
-        if "finished" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("finished"))
+        asked = getattr(item, "fixturenames", ())
+        shared = next((name for name in MADE_ONCE if name in asked), None)
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(MADE_ONCE[shared]))
 
 
 @pytest.fixture(scope="session")

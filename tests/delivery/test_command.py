@@ -36,7 +36,7 @@ def run_command(*arguments: object, command: str = "predict") -> subprocess.Comp
     return subprocess.run(whole, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("engine", ["auto", "torch", "onnx", "openvino"])
+@pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
 def test_the_command_predicts_what_submit_submitted(
     finished: Artifacts, pictures: Path, tmp_path: Path, engine: str
 ) -> None:

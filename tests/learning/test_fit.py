@@ -1,10 +1,9 @@
 """Networks that learn for real, on discs: what is kept, what goes on after a kill, what settings change."""
 
-import os
-import subprocess
-import sys
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,10 @@ from pipeline.artifacts import Artifacts
 from pipeline.data.manifest import Facts, Manifest
 from pipeline.json_file import read_json
 from pipeline.learning import fit
+from pipeline.learning.augment import Augment
+from pipeline.learning.fit import build_task
+from pipeline.learning.keeping import History
+from pipeline.learning.loaders import Pictures, make_train_loader
 from pipeline.learning.members import Member
 from pipeline.learning.optimisers import build_optimiser, build_schedule
 from pipeline.learning.stage import find_weights, resume_key, train_members
@@ -24,7 +27,7 @@ from pipeline.models.checkpoint import load_checkpoint
 from pipeline.models.segmenter import build_segmenter
 from pipeline.models.weights import read_bundled
 from pipeline.params import Optimiser, TrainClassifier, TrainSegmenter
-from tests.architecture import ROOT
+from tests.killing import die, exit_code_of
 from tests.learning.blobs import blobs_in
 
 QUICK = {"weights": "none", "batch_size": 8, "machine": {"accelerator": "cpu"}}
@@ -62,8 +65,8 @@ def test_a_segmenter_finds_the_discs(tmp_path: Path) -> None:
 
 
 def test_a_classifier_tells_the_discs(tmp_path: Path) -> None:
-    artifacts = blobs_in(tmp_path, count=160)
-    params = classifier(epochs=8, encoder="resnet10t", optimiser={"encoder_rate": 3e-3, "decoder_rate": 3e-3})
+    artifacts = blobs_in(tmp_path, count=96)
+    params = classifier(epochs=6, encoder="resnet10t", optimiser={"encoder_rate": 3e-3, "decoder_rate": 3e-3})
     train(params, artifacts)
     assert read_json(artifacts.train_classifier.metrics)["mean_score"] > 0.9
 
@@ -103,21 +106,17 @@ def test_training_stops_when_nothing_is_gained(tmp_path: Path) -> None:
     assert len(pd.read_csv(artifacts.train_classifier.history)) < 9
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from pipeline.learning import fit
-from pipeline.learning.keeping import History
-from tests.learning import test_fit
+def train_until_killed(params: TrainSegmenter, artifacts: Artifacts) -> None:
+    """Dies before it has told of the second epoch."""
+    tell = History._tell
 
-told = History._tell
-def die(self, epoch, metrics):
-    if epoch == 1:
-        os._exit(9)
-    told(self, epoch, metrics)
-History._tell = die
-test_fit.train(test_fit.segmenter(**eval(sys.argv[2])), test_fit.Artifacts(Path(sys.argv[1])))
-"""
+    def tell_or_die(self: History, epoch: int, metrics: Any) -> None:
+        if epoch == 1:
+            die()
+        tell(self, epoch, metrics)
+
+    History._tell = tell_or_die  # type: ignore[method-assign]
+    train(params, artifacts)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +130,7 @@ test_fit.train(test_fit.segmenter(**eval(sys.argv[2])), test_fit.Artifacts(Path(
 )
 def test_a_killed_run_ends_as_if_it_had_never_stopped(tmp_path: Path, changes: dict[str, object]) -> None:
     killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
-    command = [sys.executable, "-c", KILLED, str(killed.root), repr(changes)]
-    done = subprocess.run(command, cwd=ROOT, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    assert done.returncode == 9
+    assert exit_code_of(train_until_killed, segmenter(**changes), killed) == 9
     assert not killed.train_segmenter.members.exists()
     went_on, uninterrupted = (train(segmenter(**changes), run) for run in (killed, whole))
     histories = [pd.read_csv(run.train_segmenter.history) for run in (killed, whole)]
@@ -248,12 +245,23 @@ def test_settings_go_together(tmp_path: Path, changes: dict[str, object]) -> Non
 
 def test_two_processes_learn_together(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
-    machine = {"accelerator": "cpu", "devices": 2, "strategy": "ddp_spawn"}
+    machine = {"accelerator": "cpu", "devices": 2, "strategy": "ddp_fork"}
     path = train(segmenter(epochs=2, machine=machine), artifacts)
     history = pd.read_csv(artifacts.train_segmenter.history)
     assert history["epoch"].tolist() == [0, 1]
     _, facts = load_checkpoint(path)
     assert facts.score == pytest.approx(history["validation_dice"].max())
+
+
+def test_what_learns_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    """As strategies that spawn their processes do."""
+    params, folder = segmenter(), blobs_in(tmp_path).prepare
+    task = build_task(params, (32, 48), torch.tensor([0.5, 0.5]), seed=0, weights="none")
+    pictures = Pictures(folder.cache, np.ones((64, 2), bool), (32, 48), Augment(params.augmentation))
+    loader = make_train_loader(pictures, np.arange(64), params, seed=0)
+    there, served = pickle.loads(pickle.dumps((task, loader)))
+    assert same(there.state_dict(), task.state_dict())
+    assert next(iter(served)).images.shape == (8, 3, 32, 48)
 
 
 def test_a_classifier_begins_with_the_segmenter_of_its_fold(tmp_path: Path) -> None:

@@ -60,13 +60,20 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def test_half_the_bits_are_half_the_size_for_every_engine(own_run: Artifacts) -> None:
-    size = sum(path.stat().st_size for path in own_run.export.model.iterdir())
-    stages.export.main(Export(half=True), own_run)
-    assert sum(path.stat().st_size for path in own_run.export.model.iterdir()) < 0.55 * size
-    model, _ = open_portable(own_run.export.model, "onnx")
-    exact, _ = open_portable(own_run.export.model, "torch", EXACT)
-    assert compare(model, exact, np.asarray(Cache.open(own_run.prepare.cache).images[[0, 1, 2]])).pixels < 1e-3
+@pytest.fixture(scope="module")
+def halved(finished: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    """The finished run, exported in half the bits and under a licence. Only to be read."""
+    run = Artifacts(Path(shutil.copytree(finished.root, tmp_path_factory.mktemp("halved") / "artifacts")))
+    stages.export.main(Export(half=True, licence="Weights: MIT."), run)
+    return run
+
+
+def test_half_the_bits_are_half_the_size_for_every_engine(finished: Artifacts, halved: Artifacts) -> None:
+    size, whole_size = (sum(path.stat().st_size for path in run.export.model.iterdir()) for run in (halved, finished))
+    assert size < 0.55 * whole_size
+    model, _ = open_portable(halved.export.model, "onnx")
+    exact, _ = open_portable(halved.export.model, "torch", EXACT)
+    assert compare(model, exact, np.asarray(Cache.open(halved.prepare.cache).images[[0, 1, 2]])).pixels < 1e-3
 
 
 def test_a_folder_without_onnx_says_the_way_out(own_run: Artifacts) -> None:
@@ -114,11 +121,9 @@ def test_only_members_that_see_new_pictures_are_exported(own_run: Artifacts) -> 
     assert (len(model["classifiers"]), len(model["segmenters"])) == (1, 2)
 
 
-def test_half_the_bits_change_probabilities_by_little(own_run: Artifacts) -> None:
-    images = np.asarray(Cache.open(own_run.prepare.cache).images[[0, 1, 2]])
-    whole, _ = open_portable(own_run.export.model, "torch", EXACT)
-    stages.export.main(Export(half=True), own_run)
-    half, _ = open_portable(own_run.export.model, "torch", EXACT)
+def test_half_the_bits_change_probabilities_by_little(finished: Artifacts, halved: Artifacts) -> None:
+    images = np.asarray(Cache.open(finished.prepare.cache).images[[0, 1, 2]])
+    whole, half = (open_portable(run.export.model, "torch", EXACT)[0] for run in (finished, halved))
     assert 0 < compare(whole, half, images).pixels < 0.01
 
 
@@ -133,10 +138,9 @@ def test_the_card_tells_what_the_model_is_worth(finished: Artifacts) -> None:
         assert part in card
 
 
-def test_the_card_tells_its_licence_where_one_is_given(own_run: Artifacts) -> None:
-    assert "Licence" not in (own_run.export.model / "card.md").read_text("utf-8")
-    stages.export.main(Export(licence="Weights: MIT."), own_run)
-    assert (own_run.export.model / "card.md").read_text("utf-8").endswith("## Licence\n\nWeights: MIT.\n")
+def test_the_card_tells_its_licence_where_one_is_given(finished: Artifacts, halved: Artifacts) -> None:
+    assert "Licence" not in (finished.export.model / "card.md").read_text("utf-8")
+    assert (halved.export.model / "card.md").read_text("utf-8").endswith("## Licence\n\nWeights: MIT.\n")
 
 
 def test_agreement_with_torch_is_told(finished: Artifacts) -> None:

@@ -1,8 +1,6 @@
 """The stage as a whole: what it leaves behind, what it refuses, what it sets aside."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from pipeline.masks.geometry import from_planes, resize_mask
 from pipeline.params import Prepare
 from stages import prepare, synthesize
 from tests.data.tiny import cloud_rows, write_clouds, write_picture
+from tests.killing import die, exit_code_of
 from tests.stages.tiny import tiny_params
 
 CLOUDS = Path(os.environ.get("NEPHOSCOPE_CLOUDS", "../shared/clouds"))
@@ -61,22 +60,15 @@ def test_it_leaves_manifest_cache_truth_and_findings_behind(root, artifacts, cap
     assert capsys.readouterr().out.startswith("13 pictures: 8 train, 2 validation, 2 holdout, 1 unlabelled")
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from pipeline.artifacts import Artifacts
-from pipeline.params import Prepare
-from stages import prepare, synthesize
-prepare.write_findings = lambda *_: os._exit(9)
-prepare.main(Prepare(root=sys.argv[1], cache_shape=(20, 30)), Artifacts(Path(sys.argv[2])))
-"""
+def prepare_until_killed(settings: Prepare, artifacts: Artifacts) -> None:
+    prepare.write_findings = die
+    prepare.main(settings, artifacts)
 
 
 def test_a_killed_run_leaves_nothing_that_a_later_stage_would_trust(root, artifacts):
     settings = Prepare(root=root, cache_shape=(20, 30))
     prepare.main(settings, artifacts)
-    command = [sys.executable, "-c", KILLED, str(root), str(artifacts.root)]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 9
+    assert exit_code_of(prepare_until_killed, settings, artifacts) == 9
     assert not artifacts.prepare.manifest.exists()
     prepare.main(settings, artifacts)
     assert len(load(artifacts).images) == 13

@@ -102,8 +102,6 @@ def serve(desk: Desk, address: Address, bound: socket.socket, say: Callable[[str
     """Until it is stopped."""
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    if address.warning:
-        say(address.warning)
     make_server(desk, address, lambda: say(f"ready: http://{shown}:{port}")).run([bound])
 
 
@@ -127,5 +125,7 @@ def open_and_serve(
         sys.stderr.flush()
 
     bound = bind(address)  # first, for a port that is taken is known at once, and a model only after seconds
+    if address.warning:
+        say(address.warning)
     say("opening the model")
     serve(open_desk(model, engine, bounds, run, dataset), address, bound, say)
