@@ -29,7 +29,9 @@ that the filter smooths. At 2.7 times the colours differ by 0.5 of 255 in place 
 class ImageError(ValueError):
     """The picture cannot be read; `reason` says which kind of trouble it is."""
 
-    def __init__(self, reason: Literal["unreadable", "truncated", "oversized", "undersized"], message: str) -> None:
+    def __init__(
+        self, reason: Literal["unreadable", "truncated", "oversized", "undersized", "unseen"], message: str
+    ) -> None:
         super().__init__(message)
         self.reason = reason
 

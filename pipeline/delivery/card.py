@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.data.manifest import SPLITS, Manifest
 from pipeline.delivery.rule_notes import rule_notes
 from pipeline.delivery.templates import UNKNOWN, open_templates
-from pipeline.evaluation.reliability import EVERY_CLASS
+from pipeline.evaluation.reliability import CHANCE, EVERY_CLASS
 from pipeline.evaluation.tables import HUMAN, OURS
 from pipeline.masks.rule import NEVER, Rules
 from pipeline.models.network_facts import NetworkFacts
@@ -25,7 +25,7 @@ def write_card(
     tables: Mapping[str, pd.DataFrame],
 ) -> str:
     """Facts of all members, the data, the rules, its terms and the tables of an evaluation → the card, as Markdown."""
-    pooled = tables["brier"][tables["brier"]["class_name"] == EVERY_CLASS]
+    brier, pooled = tables["brier"], tables["brier"]["class_name"] == EVERY_CLASS
     marks = tables["sureness"][tables["sureness"]["class_name"] == EVERY_CLASS]
     dices, labelled = tables["dice"], manifest.rows("train", "validation", "holdout")
     beside = dices[(dices["class_name"] == "mean") & (dices["reference"] != OURS)]
@@ -43,7 +43,7 @@ def write_card(
             people=beside[beside["reference"].isin(HUMAN)].to_dict("records"),
             all_bear_a_class=manifest.presence(labelled).any(axis=1).all(),
             presence={row["class_name"]: row for row in tables["presence"].to_dict("records")},
-            briers=pooled.to_dict("records"),
+            briers=pd.concat([brier[pooled], brier[~pooled & (brier["source"] == CHANCE)]]).to_dict("records"),
             marks=marks.to_dict("records"),
             rules=list(zip(rules.classes, rules.rules, strict=True)),
             reading=rules.reading,

@@ -10,6 +10,7 @@ from typing import IO, Any
 import cv2
 import numpy as np
 
+from pipeline.delivery.pictures import Decided
 from pipeline.delivery.places import open_place
 from pipeline.delivery.shards import UNFINISHED, Plan, read_shards
 from pipeline.delivery.told import Told, image_id_of, tell
@@ -17,7 +18,7 @@ from pipeline.evaluation.reliability import UNSURE_MARK
 from pipeline.masks.rle import Shape, decode_rle, parse_runs
 
 FAULT_COLUMNS = ("image_id", "fault")
-SUMMARY_COLUMNS = ("image_id", "class_name", "presence", "present", "confidence", "mark", "area_share")
+SUMMARY_COLUMNS = ("image_id", "class_name", "presence", "present", "confidence", "mark", "area_share", "visible_share")
 Writer = Callable[[Sequence[Any]], object]
 
 
@@ -31,11 +32,12 @@ def collect(plan: Plan) -> tuple[int, int]:
         with whole_file(plan, "coco.json") as file:
             write_coco(plan, file)
     with table_writer(plan, "summary.csv", SUMMARY_COLUMNS) as row:
-        for image_id, told in read_told(plan):
-            mark = UNSURE_MARK if told.unsure else ""
-            figures = (f"{value:.4f}" for value in (told.presence, told.confidence, told.area_share))
-            presence, confidence, area_share = figures
-            row((image_id, told.class_name, presence, int(told.present), confidence, mark, area_share))
+        for one in read_readable(plan):
+            for told in tell(one, plan.format):
+                mark = UNSURE_MARK if told.unsure else ""
+                figures = (told.presence, told.confidence, told.area_share, one.visible_share)
+                presence, confidence, *shares = (f"{figure:.4f}" for figure in figures)
+                row((image_id_of(one), told.class_name, presence, int(told.present), confidence, mark, *shares))
     with table_writer(plan, "faults.csv", FAULT_COLUMNS) as row:
         counts: Counter[bool] = Counter()
         for one in read_shards(plan):
@@ -47,9 +49,12 @@ def collect(plan: Plan) -> tuple[int, int]:
 
 def read_told(plan: Plan) -> Iterator[tuple[str, Told]]:
     """image_id and what is told of a class, for all pictures that could be read."""
-    for one in read_shards(plan):
-        if not one.fault:
-            yield from ((image_id_of(one), told) for told in tell(one, plan.format))
+    for one in read_readable(plan):
+        yield from ((image_id_of(one), told) for told in tell(one, plan.format))
+
+
+def read_readable(plan: Plan) -> Iterator[Decided]:
+    return (one for one in read_shards(plan) if not one.fault)
 
 
 def write_coco(plan: Plan, file: IO[str]) -> None:
@@ -58,10 +63,9 @@ def write_coco(plan: Plan, file: IO[str]) -> None:
     A mask has the judged shape, whatever the size of the picture, and so has what is listed as its image.
     """
     shape, classes = plan.format.judged_shape, plan.format.classes
-    readable = (one for one in read_shards(plan) if not one.fault)
     images = (
         {"id": index, "file_name": image_id_of(one), "height": shape[0], "width": shape[1]}
-        for index, one in enumerate(readable, 1)
+        for index, one in enumerate(read_readable(plan), 1)
     )
     masks = ((index, told) for index, told in enumerate(read_told(plan)) if told[1].rle)
     annotations = (

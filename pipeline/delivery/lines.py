@@ -38,7 +38,8 @@ def write_pictures(pictures: Iterator[Decided], format: Format) -> None:  # noqa
         if one.fault:
             write_line("fault", image_id=image_id_of(one), fault=one.fault)
         else:
-            write_line("picture", image_id=image_id_of(one), classes=[asdict(told) for told in tell(one, format)])
+            classes = [asdict(told) for told in tell(one, format)]
+            write_line("picture", image_id=image_id_of(one), visible_share=round(one.visible_share, 4), classes=classes)
 
 
 def write_rows(event: str, table: Path) -> None:

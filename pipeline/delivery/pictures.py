@@ -37,6 +37,8 @@ class Decided(NamedTuple):
     """per class, that the decision whether it is there is right"""
     present: tuple[bool, ...] = ()
     """per class, whether it is there, as the rule decides"""
+    visible_share: float = 0.0
+    """of the picture, that somebody saw"""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,20 @@ class Reader:
 
     def __call__(self, address: str) -> tuple[Image, Mask] | str:
         """A local path or any address of fsspec → image and visible pixels, or what is wrong with it."""
-        shape = self.facts.cache_shape
         try:
-            image = fit_image(decode_image(read_bytes(address), near=shape), shape)
+            return read_content(read_bytes(address), self.facts)
         except (ImageError, OSError) as error:
             return str(error)
-        return image, find_visible(image, self.facts.nodata)
+
+
+def read_content(content: bytes, facts: Facts) -> tuple[Image, Mask]:
+    """The bytes of a JPEG or PNG → image and visible pixels at the shape of the cache; raises ImageError."""
+    image = fit_image(decode_image(content, near=facts.cache_shape), facts.cache_shape)
+    visible = find_visible(image, facts.nodata)
+    if not visible.any():
+        # An answer would say "absent", as if somebody had looked.
+        raise ImageError("unseen", "all of it is black, as where no satellite looked")
+    return image, visible
 
 
 def decide_pictures(
@@ -85,7 +95,7 @@ def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[P
     known = [one for one in predictions if not isinstance(one, str)]
     each = iter(_judge(known, rules) if known else ())
     return [
-        Decided(address, (), one) if isinstance(one, str) else _decided(address, *next(each))
+        Decided(address, (), one) if isinstance(one, str) else _decided(address, float(one.visible.mean()), *next(each))
         for address, one in zip(addresses, predictions, strict=True)
     ]
 
@@ -97,10 +107,12 @@ def _judge(predictions: Sequence[Prediction], rules: Rules) -> Iterator[tuple[np
         yield masks, Verdict(chance, present)
 
 
-def _decided(address: str, masks: npt.NDArray[np.bool_], verdict: Verdict) -> Decided:
+def _decided(address: str, visible_share: float, masks: npt.NDArray[np.bool_], verdict: Verdict) -> Decided:
     rles = tuple(map(encode_rle, masks))
-    figures = (tuple(values.tolist()) for values in (verdict.chance, verdict.confidence, verdict.present))
-    return Decided(address, rles, "", *figures)
+    chances, confidences, present = (
+        tuple(values.tolist()) for values in (verdict.chance, verdict.confidence, verdict.present)
+    )
+    return Decided(address, rles, "", chances, confidences, present, visible_share)
 
 
 def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from errno import ENAMETOOLONG
+from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -55,7 +56,7 @@ class Plan:
         return f"{self.out}/shards/{shard:06d}.json"
 
     def begin(self) -> list[int]:
-        """The shards that are still to be done. Results of other pictures or another model are refused."""
+        """The shards that are still to be done. Results of other pictures, another model or version are refused."""
         files, folder = open_place(self.out)
         if files.exists(f"{folder}/{EXPLAINED}"):
             raise Mendable(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
@@ -80,7 +81,9 @@ class Plan:
             raise Mendable(
                 f"{self.out} holds shards of {size} pictures; say --shard-size {size}, or choose another folder"
             )
-        raise Mendable(f"{self.out} holds results of other pictures or another model; choose another folder")
+        raise Mendable(
+            f"{self.out} holds results of other pictures, another model or another version; choose another folder"
+        )
 
     def _find_written(self) -> Iterator[int]:
         files, folder = open_place(self.out)
@@ -100,7 +103,12 @@ class Plan:
 
     def _describe(self) -> dict[str, object]:
         listed = hashlib.sha256("\n".join(self.addresses).encode("utf-8", "surrogateescape")).hexdigest()
-        return {"pictures": listed, "shard_size": self.shard_size, "model": self.fingerprint}
+        return {
+            "pictures": listed,
+            "shard_size": self.shard_size,
+            "model": self.fingerprint,
+            "nephoscope": version("nephoscope"),
+        }
 
 
 def write_shard(plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
@@ -170,12 +178,13 @@ def read_shards(plan: Plan) -> Iterator[Decided]:
 
 
 def read_shard(plan: Plan, shard: int) -> list[Decided]:
-    return [_decided(**row) for row in _read(plan, shard)["pictures"]]
+    return [_decided(row) for row in _read(plan, shard)["pictures"]]
 
 
-def _decided(address: str, fault: str, **figures: Any) -> Decided:
+def _decided(row: dict[str, Any]) -> Decided:
     """JSON knows no tuples."""
-    return Decided(address, fault=fault, **{name: tuple(values) for name, values in figures.items()})
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    return Decided(**fields)
 
 
 def _read(plan: Plan, shard: int) -> dict[str, Any]:

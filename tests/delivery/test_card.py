@@ -6,7 +6,7 @@ import pytest
 from pipeline.data.formats.clouds import CLOUDS
 from pipeline.data.manifest import Facts, Manifest
 from pipeline.delivery.card import write_card
-from pipeline.evaluation.reliability import EVERY_CLASS
+from pipeline.evaluation.reliability import CHANCE, EVERY_CLASS
 from pipeline.evaluation.tables import HUMAN_UNION, OURS
 from pipeline.masks.rule import NEVER, Calibration, Reading, Rule, Rules
 
@@ -31,7 +31,8 @@ def card_of(area: float) -> str:
     }
     means = {"class_name": "mean", "reference": ["all masks empty", HUMAN_UNION], "dice": [0.467, 0.584]}
     presence = {"class_name": ["Fish", "Sugar"], "precision": [0.8, NAN], "recall": [0.7, NAN]}
-    brier = {"source": "the rule", "class_name": EVERY_CLASS, "brier": [NAN], "low": NAN, "high": NAN}
+    brier = {"source": ["raw", CHANCE], "class_name": ["Fish", "Fish"], "brier": 0.2, "low": 0.1, "high": 0.3}
+    pooled = {"source": ["raw", CHANCE], "class_name": EVERY_CLASS, "brier": [NAN, NAN], "low": NAN, "high": NAN}
     sureness = {"class_name": EVERY_CLASS, "mark": ["sure", "unsure"], "share": [1.0, 0.0], "wrong_share": [0.25, NAN]}
     rules = Rules(
         classes=CLASSES,
@@ -45,7 +46,7 @@ def card_of(area: float) -> str:
     tables = {
         "dice": pd.concat([pd.DataFrame(dice), pd.DataFrame(means)]),
         "presence": pd.DataFrame(presence).assign(average_precision=[0.9, NAN]),
-        "brier": pd.DataFrame(brier).assign(calibration_error=NAN),
+        "brier": pd.concat([pd.DataFrame(brier), pd.DataFrame(pooled)]).assign(calibration_error=NAN),
         "sureness": pd.DataFrame(sureness),
     }
     areas = {"area_Fish": [area], "area_Sugar": [0.0]}
@@ -57,9 +58,14 @@ def test_what_is_unknown_is_no_number(card: str) -> None:
     assert "nan" not in card
     assert "| Fish | 0.500 | 0.400 to 0.600 | 0.800 | 0.700 | 0.900 |" in card
     assert "| Sugar | n/a | n/a | n/a | n/a | n/a |" in card
-    assert "| the rule | n/a | n/a | n/a |" in card
+    assert "| raw | all classes | n/a | n/a | n/a |" in card
     assert "- sure: 100 % of the decisions on presence, 25 % of them wrong." in card
     assert "- unsure: 0 % of the decisions on presence, n/a % of them wrong." in card
+
+
+def test_the_chance_that_is_told_is_judged_class_by_class(card: str) -> None:
+    assert f"| {CHANCE} | Fish | 0.2000 | 0.1000 to 0.3000 | n/a |" in card
+    assert "| raw | Fish |" not in card
 
 
 def test_a_rule_that_never_says_yes_says_never(card: str) -> None:

@@ -39,6 +39,12 @@ def in_16_bits(image: Image.Image) -> bytes:
     return encode(Image.fromarray(grey), "PNG")
 
 
+def half_unseen(image: Image.Image) -> bytes:
+    bright = np.maximum(np.asarray(image), 40)
+    bright[:, image.width // 2 :] = 0
+    return encode(Image.fromarray(bright), "PNG")
+
+
 ODD: dict[str, Callable[[Image.Image], bytes]] = {
     "alpha.png": lambda image: encode(image.convert("RGBA"), "PNG"),
     "cmyk.jpg": lambda image: encode(image.convert("CMYK"), "JPEG"),
@@ -48,6 +54,7 @@ ODD: dict[str, Callable[[Image.Image], bytes]] = {
     "sixteen.png": in_16_bits,
 }
 BROKEN: dict[str, tuple[Callable[[Image.Image], bytes], str]] = {
+    "black.png": (lambda image: encode(Image.new("RGB", image.size), "PNG"), "all of it is black"),
     "empty.jpg": (lambda _: b"", "the file is empty"),
     "huge.png": (lambda _: claim_shape(20_000, 20_000), "20000×20000 are more than 100000000 pixels"),
     "text.jpg": (lambda _: b"no picture at all", "neither a JPEG nor a PNG"),
@@ -69,14 +76,18 @@ def test_every_good_file_is_done_and_every_broken_one_is_named(
     folder.mkdir()
     for name, draw in ODD.items():
         (folder / name).write_bytes(draw(scene))
+    (folder / "half.png").write_bytes(half_unseen(scene))
     for name, (draw, _) in BROKEN.items():
         (folder / name).write_bytes(draw(scene))
     call = "from pipeline.delivery.cli import main; main()"
     arguments = ["predict", folder, "--model", finished.export.model, "--engine", "torch", "--out", tmp_path / "out"]
     done = subprocess.run([sys.executable, "-c", call, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
+    shares = pd.read_csv(tmp_path / "out/summary.csv").groupby("image_id")["visible_share"].first()
+    assert shares["half.png"] == pytest.approx(0.5, abs=0.02)
+    assert shares["palette.png"] > 0.8
     rows = pd.read_csv(tmp_path / "out/submission.csv")["Image_Label"]
-    assert rows.str.rsplit("_", n=1).str[0].unique().tolist() == sorted(ODD)
+    assert rows.str.rsplit("_", n=1).str[0].unique().tolist() == sorted([*ODD, "half.png"])
     faults = pd.read_csv(tmp_path / "out/faults.csv").set_index("image_id")["fault"]
     assert faults.index.tolist() == sorted(BROKEN)
     for name, (_, reason) in BROKEN.items():

@@ -14,6 +14,7 @@ from pycocotools.coco import COCO
 
 from pipeline.data.formats.clouds import CLOUDS
 from pipeline.data.manifest import Facts
+from pipeline.delivery import shards
 from pipeline.delivery.choices import Output
 from pipeline.delivery.collecting import collect, table_writer
 from pipeline.delivery.heat_folder import HeatFolder
@@ -36,7 +37,7 @@ def decide(plan: Plan, shard: int) -> list[Decided]:
 
 
 def decided(address: str, rles: tuple[str, ...]) -> Decided:
-    return Decided(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75), (True, True, False, True))
+    return Decided(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75), (True, True, False, True), 0.8)
 
 
 def test_the_last_shard_holds_what_is_left(tmp_path: Path) -> None:
@@ -115,6 +116,14 @@ def test_a_file_is_no_place_for_results(tmp_path: Path, place: str) -> None:
         HeatFolder.open(tmp_path / place, "model", {"a.jpg": "in/a.jpg"})
 
 
+def test_results_of_another_version_are_not_mixed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(tmp_path).begin()
+    assert plan(tmp_path).begin() == [0, 1, 2]
+    monkeypatch.setattr(shards, "version", lambda _: "0.0.1")
+    with pytest.raises(Mendable, match="or another version; choose another folder"):
+        plan(tmp_path).begin()
+
+
 @pytest.mark.parametrize("address", ["nowhere://bucket/pictures", "s3://bucket/pictures"])
 def test_a_place_that_cannot_be_reached_from_here_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
@@ -127,7 +136,7 @@ def test_a_place_that_cannot_be_reached_from_here_is_told(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"pictures": PICTURES[:4]}])
 def test_other_results_are_not_mixed_in(tmp_path: Path, other: dict[str, object]) -> None:
     plan(tmp_path).begin()
-    with pytest.raises(Mendable, match="holds results of other pictures or another model"):
+    with pytest.raises(Mendable, match="holds results of other pictures, another model or another version"):
         plan(tmp_path, **other).begin()  # type: ignore[arg-type]
 
 
@@ -144,7 +153,7 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "faults.csv").to_numpy().tolist() == [["2.jpg", "the file is empty"]]
     assert [one.address for one in read_shards(one)] == list(PICTURES)
     summary = pd.read_csv(tmp_path / "summary.csv", keep_default_na=False).set_index(["image_id", "class_name"])
-    assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 1, 0.9, "", round(2 / (350 * 525), 4)]
+    assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 1, 0.9, "", round(2 / (350 * 525), 4), 0.8]
     assert summary.loc[("0.jpg", "Flower"), "mark"] == "unsure"
     assert len(summary) == 16
 

@@ -36,6 +36,7 @@ class ClassShown(ClassPresence):
 class PredictionAnswer(BaseModel):
     image_id: str
     shape: Shape = Field(description="(height, width) of the masks")
+    visible_share: float = Field(description="share of the picture that somebody saw")
     model: str = Field(description="fingerprint of the model")
     classes: list[ClassPrediction]
 
@@ -92,4 +93,10 @@ def tell_presences(decision: Decision) -> list[dict[str, Any]]:
 def tell_prediction(image_id: str, decision: Decision, model: str) -> PredictionAnswer:
     each = zip(tell_presences(decision), decision.masks, strict=True)
     classes = [ClassPrediction(**fields, rle=encode_rle(mask)) for fields, mask in each]
-    return PredictionAnswer(image_id=image_id, shape=decision.rules.judged_shape, model=model, classes=classes)
+    return PredictionAnswer(
+        image_id=image_id,
+        shape=decision.rules.judged_shape,
+        visible_share=decision.prediction.visible.mean(),
+        model=model,
+        classes=classes,
+    )

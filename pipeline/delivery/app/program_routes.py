@@ -25,7 +25,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     411: {"model": ErrorAnswer, "description": "a form that does not say how long it is"},
     413: {"model": ErrorAnswer, "description": "too many bytes, or too many pixels"},
     415: {"model": ErrorAnswer, "description": "no picture that can be read"},
-    422: {"model": ErrorAnswer, "description": "an empty file, or a picture that breaks off"},
+    422: {
+        "model": ErrorAnswer,
+        "description": "an empty file, or a picture that breaks off, is too small or black all over",
+    },
     503: {"model": ErrorAnswer, "description": "too many pictures wait; Retry-After says for how long to"},
 }
 

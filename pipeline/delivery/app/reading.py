@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.image_header import read_shape
-from pipeline.data.images import decode_image, fit_image
-from pipeline.data.visible import find_visible
+from pipeline.data.images import decode_image
+from pipeline.delivery.pictures import read_content
 from pipeline.evaluation.store import Prediction
 from pipeline.inference.two_stage import TwoStage
 from pipeline.masks.geometry import Image, resize_image
@@ -44,9 +44,8 @@ def read_picture(model: TwoStage, content: bytes, image_id: str) -> Picture:
 
 def predict_content(model: TwoStage, content: bytes) -> tuple[Prediction, Image]:
     """As `nephoscope predict` reads a file: what the networks say, and the image they saw."""
-    facts = model.facts
-    image = fit_image(decode_image(content, near=facts.cache_shape), facts.cache_shape)
-    (prediction,) = model.predict(image[None], find_visible(image, facts.nodata)[None])
+    image, visible = read_content(content, model.facts)
+    (prediction,) = model.predict(image[None], visible[None])
     return prediction, image
 
 

@@ -16,6 +16,7 @@ STATUS = {
     "truncated": HTTPStatus.UNPROCESSABLE_ENTITY,
     "oversized": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "undersized": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unseen": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 

@@ -6,7 +6,9 @@ import threading
 import zlib
 from pathlib import Path
 
+import cv2
 import httpx2
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -30,6 +32,7 @@ def test_it_answers_what_the_command_writes(client: httpx2.Client, picture: Path
     assert classes["rle"].tolist() == submission["EncodedPixels"].tolist()
     for figure in ("presence", "confidence", "area_share"):
         assert classes[figure].round(4).tolist() == summary[figure].tolist()
+    assert [round(raw["visible_share"], 4)] == summary["visible_share"].unique().tolist()
     assert classes["unsure"].tolist() == (summary["mark"] == "unsure").tolist()
 
 
@@ -52,6 +55,10 @@ def test_the_description_holds_what_is_for_programs(client: httpx2.Client) -> No
     assert set(description["paths"]["/api/predict"]["post"]["responses"]) >= {"200", "413", "415", "422", "503"}
 
 
+def black_png() -> bytes:
+    return bytes(cv2.imencode(".png", np.zeros((70, 105, 3), np.uint8))[1].tobytes())
+
+
 def huge_png() -> bytes:
     """A small file that claims to be 20000×20000."""
     header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
@@ -65,6 +72,7 @@ def huge_png() -> bytes:
         (b"", 422, "the file is empty"),
         (b"no picture", 415, "neither a JPEG nor a PNG"),
         (b"\x89PNG\r\n\x1a\n", 415, "ends within its header"),
+        (black_png(), 422, "all of it is black"),
         (huge_png(), 413, "more than 100000000 pixels"),
         (b"\xff\xd8" + bytes(1_000_000), 413, "larger than 1 MB"),
         (b"\xff\xd8" + bytes(6_000_000), 413, "larger than 1 MB"),
