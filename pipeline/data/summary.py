@@ -19,4 +19,9 @@ def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], faults: list[Fa
     if faults:
         aside = found - len(manifest.images)
         lines.append(f"set aside: {aside} pictures with {len(faults)} faults, listed in faults.csv")
+    if not len(manifest.rows("holdout")):
+        # Nobody should train for hours to learn of it.
+        lines.append(
+            "no holdout: networks and rules can be made, but evaluate and what follows need prepare.holdout_share"
+        )
     return "\n".join(lines)

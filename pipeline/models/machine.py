@@ -13,7 +13,7 @@ MOST_WORKERS = 8
 
 def resolve_device(accelerator: Literal["auto", "cpu", "gpu"]) -> torch.device:
     if accelerator == "gpu" and not torch.cuda.is_available():
-        built = f" that its driver lets CUDA {torch.version.cuda} use" if torch.version.cuda else ""
+        built = f", or none with a driver for CUDA {torch.version.cuda}" if torch.version.cuda else ""
         raise Mendable(f"machine.accelerator: gpu, but torch finds no GPU here{built}; say auto or cpu")
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 

@@ -88,6 +88,12 @@ def test_near_duplicates_are_listed_and_counted(manifest):
     ]
 
 
+def test_a_missing_holdout_is_told_before_anybody_trains(manifest):
+    images = manifest.images[manifest.images["split"] != "holdout"]
+    told = summarise(Manifest(manifest.facts, images), np.arange(len(images)), [], found=4)
+    assert told.splitlines()[-1].startswith("no holdout: ")
+
+
 def test_truth_comes_back_as_masks_even_for_odd_names(manifest, tmp_path):
     write_truth([("nan", "Sugar", "1 10"), ("0012", "Fish", "11 10")], tmp_path / "truth.csv")
     truth = Truth.load(tmp_path / "truth.csv", manifest.facts)
