@@ -46,7 +46,7 @@ def predict(
     """Which patterns pictures show, and where.
 
     **Always written**: `summary.csv` (the chance that a class is there, how sure the decision is, its share of the
-    picture) and `faults.csv` (what is no picture, and why).
+    picture, how much was seen) and `faults.csv` (what is no picture, or shows nothing but black, and why).
 
     **By choice**, with `--write`: `submission` (RLE, as the competition wants it), `masks` (a PNG each),
     `overlays` (the picture with every class outlined), `geojson` (outlines, in pixels), `coco` (one file for all).
@@ -83,7 +83,7 @@ def predict(
         show_pictures(done.pictures(), done.plan.format)
         typer.echo(f"{out}/: {done.readable} pictures")
     if done.faulty:
-        typer.echo(f"{out}/faults.csv: {done.faulty} pictures could not be read", err=True)
+        typer.echo(f"{out}/faults.csv: {done.faulty} pictures were set aside", err=True)
         raise typer.Exit(1)
 
 
@@ -154,7 +154,7 @@ def explain(
     else:
         typer.echo(f"{out}/summary.csv: {explained} pictures")
     if faulty:
-        typer.echo(f"{out}/faults.csv: {faulty} pictures could not be read", err=True)
+        typer.echo(f"{out}/faults.csv: {faulty} pictures were set aside", err=True)
         raise typer.Exit(1)
 
 

@@ -10,6 +10,7 @@ from typing import IO, Any
 import cv2
 import numpy as np
 
+from pipeline.delivery.choices import Output
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.places import open_place
 from pipeline.delivery.shards import UNFINISHED, Plan, read_shards
@@ -23,12 +24,13 @@ Writer = Callable[[Sequence[Any]], object]
 
 
 def collect(plan: Plan) -> tuple[int, int]:
-    """Writes what the plan asks for; how many pictures were read, and how many were not."""
-    if "submission" in plan.outputs:
+    """Writes what the plan, or an earlier one of the same pictures, asks for; how many pictures were read, and how many
+    were not."""
+    if is_wanted(plan, "submission", "submission.csv"):
         with table_writer(plan, "submission.csv", plan.format.submission_columns) as row:
             for image_id, told in read_told(plan):
                 row(plan.format.submission_row(image_id, told.class_name, told.rle))
-    if "coco" in plan.outputs:
+    if is_wanted(plan, "coco", "coco.json"):
         with whole_file(plan, "coco.json") as file:
             write_coco(plan, file)
     with table_writer(plan, "summary.csv", SUMMARY_COLUMNS) as row:
@@ -45,6 +47,12 @@ def collect(plan: Plan) -> tuple[int, int]:
             if one.fault:
                 row((image_id_of(one), one.fault))
     return counts[False], counts[True]
+
+
+def is_wanted(plan: Plan, output: Output, name: str) -> bool:
+    """A table of an earlier run would contradict the others, where pictures were done again."""
+    files, folder = open_place(plan.out)
+    return output in plan.outputs or bool(files.exists(f"{folder}/{name}"))
 
 
 def read_told(plan: Plan) -> Iterator[tuple[str, Told]]:

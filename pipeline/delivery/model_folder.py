@@ -4,8 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from pipeline.data.formats import FORMATS
 from pipeline.data.manifest import Facts
 from pipeline.json_file import read_json
+from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
 
 ANSWERS = "answers.safetensors"
@@ -22,14 +24,24 @@ def read_model(folder: Path) -> Any:
         raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
     try:
         content = read_json(path)
-        Facts.from_dict(content["data"])
+        if Facts.from_dict(content["data"]).format not in FORMATS:
+            raise ValueError
         names = [RULES, *(f"{name}.safetensors" for kind in KINDS for name in content[kind])]
     except (ValueError, KeyError, TypeError):
         raise Mendable(f"{path} does not describe a model; {WHOLE}") from None
     for name in names:
         if not (folder / name).is_file():
             raise Mendable(f"{folder}: {name} is missing; {WHOLE}")
+    if read_rules(folder).classes != tuple(content["data"]["classes"]):
+        raise Mendable(f"{path} does not describe a model whose classes are those of {RULES}; {WHOLE}")
     return content
+
+
+def read_rules(folder: Path) -> Rules:
+    try:
+        return Rules.model_validate(read_json(folder / RULES))
+    except ValueError:
+        raise Mendable(f"{folder / RULES} holds no rules; {WHOLE}") from None
 
 
 def list_stems(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from pipeline.masks.geometry import Image
 from pipeline.masks.rle import Mask, encode_rle
 from pipeline.masks.rule import Rules, Verdict, judge_presence
 
+UNSEEN = "all of it is black, as where no satellite looked"
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -61,7 +62,7 @@ def read_content(content: bytes, facts: Facts) -> tuple[Image, Mask]:
     visible = find_visible(image, facts.nodata)
     if not visible.any():
         # An answer would say "absent", as if somebody had looked.
-        raise ImageError("unseen", "all of it is black, as where no satellite looked")
+        raise ImageError("unseen", UNSEEN)
     return image, visible
 
 

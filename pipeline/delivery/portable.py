@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from pipeline.data.manifest import Facts
 from pipeline.delivery.choices import Choice
-from pipeline.delivery.model_folder import ANSWERS, KINDS, RULES, WHOLE, fingerprint, list_stems, read_model
+from pipeline.delivery.model_folder import ANSWERS, KINDS, WHOLE, fingerprint, list_stems, read_model, read_rules
 from pipeline.inference.choosing import ENGINES
 from pipeline.inference.remembered import choose_engines, kept_here
 from pipeline.inference.two_stage import TwoStage
-from pipeline.json_file import read_json
 from pipeline.masks.rule import Rules
 from pipeline.mendable import Mendable
 from pipeline.params import Machine
@@ -31,10 +33,17 @@ def open_portable(
     if engine == "auto" and not (folder / ANSWERS).is_file():
         raise Mendable(f"{folder}: {ANSWERS} is missing; {WHOLE}, or choose an --engine")
     if engine == "auto":
-        answers = load_file(folder / ANSWERS)
+        answers = _load_answers(folder)
         names = choose_engines(kept_here(), fingerprint(folder), every, machine, answers)
     else:
         names = dict.fromkeys((stem.name for stem in every), engine)
-    rules = Rules.model_validate(read_json(folder / RULES))
+    rules = read_rules(folder)
     opened = {kind: [ENGINES[names[name]](folder / name, machine, streams) for name in content[kind]] for kind in KINDS}
     return TwoStage(Facts.from_dict(content["data"]), reading=rules.reading, **opened), rules
+
+
+def _load_answers(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
+    try:
+        return load_file(folder / ANSWERS)
+    except SafetensorError as error:
+        raise Mendable(f"{folder / ANSWERS} cannot be read ({error}); {WHOLE}, or choose an --engine") from None

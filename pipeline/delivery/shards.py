@@ -1,8 +1,8 @@
 """Prediction in shards: any number of pictures in flat memory; a run that was killed goes on where it stopped.
 
 A shard is some pictures in a row. Its file is written in one go, after the files of its pictures, so a shard is done or
-not begun; one with a fault is done again, for the file may be whole by then. `collecting` makes tables of the shards of
-a finished run.
+not begun; one with a file that could not be read is done again, for the file may be whole by then. `collecting` makes
+tables of the shards of a finished run.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from pipeline.data.formats import FORMATS
 from pipeline.data.images import ImageError
 from pipeline.delivery.choices import Output
 from pipeline.delivery.outputs import FOLDERS, possible_files
-from pipeline.delivery.pictures import Decided
+from pipeline.delivery.pictures import UNSEEN, Decided
 from pipeline.delivery.places import make_folder, open_place, read_bytes
 from pipeline.delivery.told import image_id_of
 from pipeline.mendable import Mendable
@@ -74,7 +74,7 @@ class Plan:
         except ValueError:
             raise Mendable(f"{self.out}/{PLAN} cannot be read; choose another folder, or delete this one") from None
         mine = self._describe()
-        if found == mine:
+        if found == mine or not self._list_shards():  # of which nothing was done, as by a model that is broken
             return
         if isinstance(found, dict) and mine == {**found, "shard_size": self.shard_size}:
             size = found.get("shard_size")
@@ -85,12 +85,15 @@ class Plan:
             f"{self.out} holds results of other pictures, another model or another version; choose another folder"
         )
 
-    def _find_written(self) -> Iterator[int]:
+    def _list_shards(self) -> list[PurePosixPath]:
         files, folder = open_place(self.out)
         try:
-            found = [PurePosixPath(path) for path in files.ls(f"{folder}/shards", detail=False, refresh=True)]
+            return [PurePosixPath(path) for path in files.ls(f"{folder}/shards", detail=False, refresh=True)]
         except FileNotFoundError:  # an object store has no empty folders
-            return
+            return []
+
+    def _find_written(self) -> Iterator[int]:
+        files, found = open_place(self.out)[0], self._list_shards()
         names = {path.name for path in found}
         for path in found:
             if path.name.startswith(UNFINISHED):  # left by a run that was killed
@@ -108,6 +111,7 @@ class Plan:
             "shard_size": self.shard_size,
             "model": self.fingerprint,
             "nephoscope": version("nephoscope"),
+            "figures": list(Decided._fields),  # in a clone the code may change, and the version not
         }
 
 
@@ -117,13 +121,22 @@ def write_shard(plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
     left_out: set[Output] = set()
     files, path = open_place(plan.path(shard))
     done_again = files.exists(path)
+    # What an earlier run was asked for is made again with the rest.
+    outputs = list(dict.fromkeys([*plan.outputs, *(_find_outputs(plan, shard) if done_again else ())]))
     for one in decided:
         rows.append(one._asdict())
         if done_again:
             remove_files(plan, one)
-        left_out |= write_files(plan, one, plan.outputs)
-    _write(plan, shard, rows, [output for output in plan.outputs if output not in left_out])
+        left_out |= write_files(plan, one, outputs)
+    _write(plan, shard, rows, [output for output in outputs if output not in left_out])
     return len(rows)
+
+
+def _find_outputs(plan: Plan, shard: int) -> list[Output]:
+    try:
+        return list(_read(plan, shard)["outputs"])
+    except ValueError:
+        return []
 
 
 def take_up(plan: Plan, shard: int) -> bool:
@@ -132,7 +145,7 @@ def take_up(plan: Plan, shard: int) -> bool:
         content = _read(plan, shard)
     except ValueError:  # no JSON: the machine went down over it
         return False
-    if any(row["fault"] for row in content["pictures"]):
+    if any(row["fault"] not in ("", UNSEEN) for row in content["pictures"]):
         return False
     late = [output for output in plan.outputs if output in FOLDERS and output not in content["outputs"]]
     if late:

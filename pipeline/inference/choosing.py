@@ -47,7 +47,7 @@ ENGINES: dict[EngineName, Callable[[Path, Machine, int], Engine]] = {
     "torch": _open_torch,
 }
 """Path of an exported member without its ending, the machine, and streams (calls that are computed side by side, each
-by its share of the cores) → its engine; the usually fastest first."""
+by a core of its own; a single one has all) → its engine; the usually fastest first."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class OnnxEngine:
         runtime = _require("onnxruntime")
         options = runtime.SessionOptions()
         if streams > 1:
-            options.intra_op_num_threads = max(1, count_cores() // streams)
+            options.intra_op_num_threads = 1
         with _telling_failures(path):
             self._session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         height, width = self._session.get_inputs()[0].shape[2:]
@@ -73,7 +73,9 @@ class OpenVinoEngine:
         with _telling_failures(path):
             shape = self._core.read_model(path).input(0).partial_shape
         self.input_shape: Shape = (shape[2].get_length(), shape[3].get_length())
-        self._settings: dict[str, object] = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": count_cores()}
+        # Not all cores of the machine, which may have other workers.
+        threads = streams if streams > 1 else count_cores()
+        self._settings: dict[str, object] = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
         if machine.precision != "auto":
             self._settings["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[machine.precision]
         self._requests: dict[int, SimpleQueue[Any]] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from pipeline.data.manifest import Facts
 from pipeline.masks.rle import Shape
@@ -53,8 +53,11 @@ class NetworkFacts:
 
 def load_facts(path: Path) -> NetworkFacts:
     """Only the header: quick, whatever the size of the network."""
-    with safe_open(path, framework="np") as file:
-        header = file.metadata() or {}
+    try:
+        with safe_open(path, framework="np") as file:
+            header = file.metadata() or {}
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); copy or make it anew") from None
     if HEADER not in header:
         raise CheckpointError(f"{path}: no checkpoint of nephoscope; its header has {sorted(header) or 'nothing'}")
     return NetworkFacts.from_dict(json.loads(header[HEADER]))

@@ -5,6 +5,8 @@ from inspect import signature
 from typing import Any
 
 import segmentation_models_pytorch as smp
+import timm
+from segmentation_models_pytorch.encoders import is_equivalent_to_timm_universal
 from torch import Tensor, nn
 
 from pipeline.mendable import Mendable
@@ -27,6 +29,8 @@ ARCHITECTURES: dict[Architecture, Any] = {
     "Segformer": smp.Segformer,
 }
 
+MOST_NAMES = 8
+"""That are suggested."""
 IMAGENET: Statistics = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 CENTRED: Statistics = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 STATISTICS: dict[str, Statistics] = {
@@ -72,14 +76,22 @@ def build_segmenter(
 
 
 def _build_body(architecture: Architecture, encoder: str, class_count: int, width: float, *, pretrained: bool) -> Any:
-    known = encoder.startswith("tu-") or encoder in smp.encoders.encoders
-    if not known and not encoder.startswith("timm-"):
-        close = [name for name in smp.encoders.encoders if encoder[:6] in name]
-        raise Mendable(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close or ['tu-<timm model>'])}")
+    _refuse_unknown(encoder)
     chosen = "imagenet" if pretrained and not encoder.startswith("tu-") else (True if pretrained else None)
     build = ARCHITECTURES[architecture]
     channels = _decoder_channels(build, width) if width != 1 else {}
     return build(encoder_name=encoder, encoder_weights=chosen, classes=class_count, **channels)
+
+
+def _refuse_unknown(encoder: str) -> None:
+    """Before it is built: some names would make timm look in folders and in the internet."""
+    of_timm = encoder.startswith("tu-") or is_equivalent_to_timm_universal(encoder)
+    name = encoder.removeprefix("tu-").removeprefix("timm-")
+    if timm.is_model(name) or timm.is_model(f"tf_{name}") if of_timm else encoder in smp.encoders.encoders:
+        return
+    close = [f"tu-{one}" for one in timm.list_models(f"{name[:6]}*")] if of_timm else []
+    close = close or [one for one in smp.encoders.encoders if encoder[:6] in one] or ["tu-<timm model>"]
+    raise Mendable(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close[:MOST_NAMES])}")
 
 
 def _decoder_channels(build: Any, width: float) -> dict[str, int | tuple[int, ...]]:

@@ -43,7 +43,7 @@ def test_the_command_predicts_what_submit_submitted(
     out = tmp_path / "out"
     result = run_command(pictures, "--model", finished.export.model, "--out", out, "--engine", engine)
     assert result.returncode == 1, result.stderr
-    assert "2 pictures could not be read" in result.stderr
+    assert "2 pictures were set aside" in result.stderr
     faults = pd.read_csv(out / "faults.csv").set_index("image_id")["fault"]
     assert faults["zz-empty.jpg"] == "the file is empty"
     assert "neither a JPEG nor a PNG" in faults["zz-text.png"]

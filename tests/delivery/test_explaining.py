@@ -36,7 +36,7 @@ def test_the_command_draws_what_can_be_read_and_tells_the_rest(
     given = ["explain", str(pictures), "--model", str(finished.export.model), "--out", str(out)]
     result = CliRunner().invoke(app, given)
     assert result.exit_code == 1, result.output
-    assert "2 pictures could not be read" in result.stderr
+    assert "2 pictures were set aside" in result.stderr
     *readable, broken, _ = sorted(path.name for path in pictures.iterdir())
     faults = pd.read_csv(out / "faults.csv").set_index("image_id")["fault"]
     assert "breaks off" in faults[broken]

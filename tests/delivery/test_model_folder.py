@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery.choices import SHIPPED
+from pipeline.delivery.choices import SHIPPED, Choice
 from pipeline.delivery.info import describe_model
 from pipeline.delivery.model_folder import fingerprint, read_model
 from pipeline.delivery.portable import open_portable
+from pipeline.json_file import read_json, write_json
 from pipeline.mendable import Mendable
 
 
@@ -44,6 +45,31 @@ def test_what_torch_answered_is_needed_to_choose_an_engine(folder: Path) -> None
     (folder / "answers.safetensors").unlink()
     with pytest.raises(Mendable, match=r"answers\.safetensors is missing; .*, or choose an --engine"):
         open_portable(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [
+        ("answers.safetensors", "auto"),
+        ("rules.json", "onnx"),
+        ("model.json", "onnx"),
+        ("segmenter-seed0-fold0.safetensors", "torch"),
+        ("segmenter-seed0-fold0.onnx", "onnx"),
+    ],
+)
+def test_a_file_that_breaks_off_is_told(folder: Path, name: str, engine: Choice) -> None:
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(Mendable, match=name):
+        open_portable(folder, engine)
+
+
+@pytest.mark.parametrize("change", [{"format": "cirrus"}, {"classes": ["Fish", "Flower", "Gravel"]}])
+def test_a_description_that_does_not_fit_is_told(folder: Path, change: dict[str, object]) -> None:
+    content = read_json(folder / "model.json")
+    write_json(folder / "model.json", {**content, "data": {**content["data"], **change}})
+    with pytest.raises(Mendable, match=r"model\.json does not describe a model"):
+        open_portable(folder, "torch")
 
 
 @pytest.mark.parametrize("content", ["{}", "", "[]", '{"data": {}, "classifiers": [], "segmenters": []}'])

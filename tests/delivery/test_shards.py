@@ -19,7 +19,7 @@ from pipeline.delivery.choices import Output
 from pipeline.delivery.collecting import collect, table_writer
 from pipeline.delivery.heat_folder import HeatFolder
 from pipeline.delivery.outputs import encode_overlay
-from pipeline.delivery.pictures import Decided, Reader
+from pipeline.delivery.pictures import UNSEEN, Decided, Reader
 from pipeline.delivery.predicting import find_pictures
 from pipeline.delivery.shards import UNFINISHED, Plan, read_shards, write_shard
 from pipeline.mendable import Mendable
@@ -103,6 +103,7 @@ def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_another_shard_size_is_named(tmp_path: Path) -> None:
     plan(tmp_path).begin()
+    write_shard(plan(tmp_path), 0, decide(plan(tmp_path), 0))
     with pytest.raises(Mendable, match="holds shards of 2 pictures; say --shard-size 2, or choose another folder"):
         Plan(PICTURES, 3, str(tmp_path), "model").begin()
 
@@ -116,9 +117,15 @@ def test_a_file_is_no_place_for_results(tmp_path: Path, place: str) -> None:
         HeatFolder.open(tmp_path / place, "model", {"a.jpg": "in/a.jpg"})
 
 
+def test_a_plan_of_which_nothing_was_done_stands_in_nobodys_way(tmp_path: Path) -> None:
+    plan(tmp_path, fingerprint="broken").begin()
+    assert plan(tmp_path).begin() == [0, 1, 2]
+
+
 def test_results_of_another_version_are_not_mixed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan(tmp_path).begin()
-    assert plan(tmp_path).begin() == [0, 1, 2]
+    write_shard(plan(tmp_path), 0, decide(plan(tmp_path), 0))
+    assert plan(tmp_path).begin() == [1, 2]
     monkeypatch.setattr(shards, "version", lambda _: "0.0.1")
     with pytest.raises(Mendable, match="or another version; choose another folder"):
         plan(tmp_path).begin()
@@ -136,6 +143,7 @@ def test_a_place_that_cannot_be_reached_from_here_is_told(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"pictures": PICTURES[:4]}])
 def test_other_results_are_not_mixed_in(tmp_path: Path, other: dict[str, object]) -> None:
     plan(tmp_path).begin()
+    write_shard(plan(tmp_path), 2, decide(plan(tmp_path), 2))
     with pytest.raises(Mendable, match="holds results of other pictures, another model or another version"):
         plan(tmp_path, **other).begin()  # type: ignore[arg-type]
 
@@ -206,6 +214,30 @@ def test_nothing_is_lost_when_every_run_asks_for_something_else(tmp_path: Path) 
     run(("masks", "geojson"), 3)
     assert len(list((tmp_path / "masks").iterdir())) == 2 * len(PICTURES)
     assert len(list((tmp_path / "geojson").iterdir())) == len(PICTURES)
+
+
+def test_nothing_is_lost_where_a_shard_with_a_fault_is_done_again_for_something_else(tmp_path: Path) -> None:
+    def run(outputs: tuple[Output, ...], faulty: bool) -> None:
+        one = Plan(PICTURES, 2, str(tmp_path), "model", outputs=outputs)
+        for shard in one.begin():
+            decided = decide(one, shard)
+            write_shard(one, shard, [Decided(decided[0].address, (), "broken"), *decided[1:]] if faulty else decided)
+        collect(one)
+
+    run(("submission", "masks"), faulty=True)
+    run(("geojson",), faulty=True)
+    assert len(list((tmp_path / "masks").iterdir())) == 2 * (len(PICTURES) - 3)
+    run(("coco",), faulty=False)
+    assert len(list((tmp_path / "masks").iterdir())) == 2 * len(PICTURES)
+    assert len(list((tmp_path / "geojson").iterdir())) == len(PICTURES)
+    assert len(pd.read_csv(tmp_path / "submission.csv")) == 4 * len(PICTURES)
+
+
+def test_a_black_picture_is_not_looked_at_again(tmp_path: Path) -> None:
+    one = plan(tmp_path)
+    one.begin()
+    write_shard(one, 0, [Decided("in/0.jpg", (), UNSEEN), *decide(one, 0)[1:]])
+    assert plan(tmp_path).begin() == [1, 2]
 
 
 @pytest.mark.parametrize("content", [None, b"no picture"])

@@ -173,3 +173,19 @@ def test_an_encoder_of_another_size_does_not_fit(tmp_path: Path) -> None:
     save_file(build_segmenter("Unet", "resnet18", 3).state_dict(), tmp_path / "segmenter.safetensors")
     with pytest.raises(WeightsError, match="does not fit the encoder"):
         build_classifier("tf_efficientnet_lite0", 2, (32, 48), weights=str(tmp_path / "segmenter.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "close"),
+    [
+        ("tu-efficientnet_bo", "tu-efficientnet_b0"),
+        ("timm-nonsense", "tu-<timm model>"),
+        ("tu-hf-hub:someone/else", "tu-<timm model>"),
+        ("tu-local-dir:/tmp/nowhere", "tu-<timm model>"),
+        ("timm-resnet18", "tu-<timm model>"),
+        ("resnet", "resnet18"),
+    ],
+)
+def test_an_encoder_that_nobody_knows_is_refused_before_anybody_is_asked(encoder: str, close: str) -> None:
+    with pytest.raises(Mendable, match=f"smp knows no encoder '{encoder}'; it knows .*{close}"):
+        build_segmenter("FPN", encoder, 2)
