@@ -1,14 +1,17 @@
 """Submit: unlabelled pictures, both networks and the rules in, the competition's file out."""
 
 from collections.abc import Iterator
+from heapq import merge
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline.artifacts import Artifacts
+from pipeline.artifacts import Artifacts, written
 from pipeline.cores import calm_allocator
 from pipeline.data.cache import Cache
+from pipeline.data.faults import read_unlabelled
 from pipeline.data.formats import FORMATS
 from pipeline.data.manifest import Manifest
 from pipeline.delivery.submission import write_submission
@@ -21,13 +24,17 @@ from pipeline.params import Params, Submit
 def main(params: Submit, artifacts: Artifacts) -> None:
     calm_allocator()
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    # The competition wants rows of every picture, also of those that could not be read.
+    set_aside = read_unlabelled(written(artifacts.prepare.faults, "prepare"))
+    empty = np.zeros((len(manifest.facts.classes), *manifest.facts.judged_shape), bool)
     count = write_submission(
         artifacts.submit.submission,
         FORMATS[manifest.facts.format],
-        decided(manifest, params, artifacts),
+        merge(decided(manifest, params, artifacts), ((one, empty) for one in set_aside), key=itemgetter(0)),
     )
     found = f"{count} pictures" if count else "no unlabelled pictures, so the header alone"
-    print(f"{artifacts.submit.submission}: {found}")
+    aside = f", {len(set_aside)} of them set aside by prepare, and empty here" if set_aside else ""
+    print(f"{artifacts.submit.submission}: {found}{aside}")
 
 
 def decided(manifest: Manifest, params: Submit, artifacts: Artifacts) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:

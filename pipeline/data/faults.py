@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from pipeline.artifacts import writing
+from pipeline.data.format import UNLABELLED_FOLDER
 from pipeline.mendable import Mendable
 
 FaultKind = Literal[
@@ -73,6 +74,13 @@ def recording(path: Path) -> Iterator[list[Fault]]:
         yield faults
     finally:
         write_faults(faults, path)
+
+
+def read_unlabelled(path: Path) -> list[str]:
+    """Of the pictures that were set aside, those without labels, sorted; of none of the others is a row expected."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    unlabelled = table.loc[table["file"].str.startswith(f"{UNLABELLED_FOLDER}/"), "image_id"]
+    return sorted(set(unlabelled) - {""})
 
 
 def write_faults(faults: list[Fault], path: Path) -> None:

@@ -33,6 +33,22 @@ def test_without_unlabelled_pictures_it_is_the_header_alone(tmp_path: Path, caps
     assert "no unlabelled pictures" in capsys.readouterr().out
 
 
+def test_a_picture_that_could_not_be_read_has_empty_rows(
+    finished: Artifacts, own_run: Artifacts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("0-broken.jpg", "zz-broken.jpg"):
+        (own_run.synthesize.dataset / "test_images" / name).write_text("no picture")
+    params = tiny_params(own_run.root)
+    stages.prepare.main(params.prepare.model_copy(update={"faults": "set_aside"}), own_run)
+    stages.submit.main(Submit(), own_run)
+    table, before = (pd.read_csv(run.submit.submission, keep_default_na=False) for run in (own_run, finished))
+    broken = table["Image_Label"].str.contains("broken")
+    assert broken.tolist() == [True] * 4 + [False] * len(before) + [True] * 4
+    assert set(table.loc[broken, "EncodedPixels"]) == {""}
+    assert table.loc[~broken, "Image_Label"].tolist() == before["Image_Label"].tolist()
+    assert "5 pictures, 2 of them set aside by prepare, and empty here" in capsys.readouterr().out
+
+
 def test_steel_goes_through_every_stage(tmp_path: Path) -> None:
     params, artifacts = tiny_params(tmp_path, "severstal"), Artifacts(tmp_path)
     run_until_trained(params, artifacts)
