@@ -30,7 +30,8 @@ def serving(*options: str, until: str = "ready") -> Iterator[tuple[subprocess.Po
         try:
             yield process, said
         finally:
-            process.send_signal(signal.SIGINT)
+            # One that is still loading libraries may lose an interruption, and serve for ever.
+            process.send_signal(signal.SIGINT if until == "ready" else signal.SIGKILL)
             process.wait(60)
 
 
