@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from pipeline.artifacts import Artifacts
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # and its small networks gain nothing from threads, which only wait for each other where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# It starts many processes: where neither pip nor Python keeps bytecode, each would compile torch and all it brings anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # What it makes of models is kept out of the user's own place, in one that the workers of a run share.
 if "NEPHOSCOPE_CACHE" not in os.environ:
