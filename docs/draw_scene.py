@@ -1,4 +1,4 @@
-"""Draw the README's picture from the finished default run: `python docs/draw_scene.py [image_id]`.
+"""Draw the README's picture from the finished default run: `python -m docs.draw_scene [image_id]`.
 
 A scene, what its annotators boxed, and what was decided. Without an image_id it is a holdout scene of two
 classes and of middling Dice among those, so that it is easy to read and flatters nobody.

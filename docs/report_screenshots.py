@@ -1,4 +1,4 @@
-"""Draws docs/images/report-*.png from the report of a finished run: `python docs/report_screenshots.py`.
+"""Draws docs/images/report-*.png from the report of a finished run: `python -m docs.report_screenshots`.
 
 Needs playwright and Chromium.
 """

@@ -1,4 +1,4 @@
-"""Take the documentation's pictures of the finished default run: `python docs/screenshots.py [artifacts]`.
+"""Take the documentation's pictures of the finished default run: `python -m docs.screenshots [artifacts]`.
 
 They show drawn scenes only, and need Chromium.
 """
@@ -11,9 +11,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from draw_scene import choose
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from docs.draw_scene import choose
 from pipeline.artifacts import Artifacts
 from pipeline.delivery.app.background import running
 from pipeline.delivery.app.options import Bounds

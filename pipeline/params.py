@@ -176,7 +176,11 @@ class Training(Section):
         (0,), min_length=1, description="one member is trained per seed (and per fold)"
     )
     encoder: str = Field("tf_efficientnet_lite0", description="an encoder's name, as timm or smp spell it")
-    weights: str = Field("bundled", description="bundled, hub, none, or a path to a safetensors file")
+    weights: str = Field(
+        "bundled",
+        description="bundled, hub, none, or a path to a safetensors file (which DVC does not watch: where it changes "
+        "under its name, say `dvc repro --force` with the stage)",
+    )
     input_shape: PositiveShape | None = Field(
         None, description="(height, width) the network sees; null is the cache's shape"
     )
@@ -190,7 +194,9 @@ class Training(Section):
     finish: Finish = Finish()
     augmentation: Augmentation = Augmentation()
     sampling: Literal["shuffled", "balanced"] = Field(
-        "shuffled", description="balanced: rare presence patterns are drawn as often as common ones"
+        "shuffled",
+        description="balanced: rare presence patterns are drawn as often as common ones, one of a single picture over "
+        "and over",
     )
     frozen_epochs: int = Field(0, ge=0, description="epochs with the encoder frozen")
     unfreeze_steps: int = Field(1, ge=1, description="steps, an epoch each, that unfreeze the encoder, deepest first")
@@ -224,7 +230,9 @@ class TrainSegmenter(Training):
         {"bce": 0.75, "dice": 0.25}, min_length=1, description=LOSS
     )
     pictures: Literal["all", "positives"] = Field(
-        "all", description="positives: a class learns only from pictures that show it, and the gate does the rest"
+        "all",
+        description="positives: a class learns only from pictures that show it, and the gate does the rest; monitor "
+        "sees all pictures all the same",
     )
     monitor: Literal["dice", "pr_auc", "loss"] = Field("dice", description="what chooses the epoch, on validation")
 
@@ -305,6 +313,12 @@ class Tune(Section):
     bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind the intervals of Dice")
     confidence: float = Field(0.95, gt=0, lt=1, description="of every interval")
     seed: int = Field(0, ge=0, description="of folds and resamples")
+
+    @model_validator(mode="after")
+    def _goals_are_bounds(self) -> Self:
+        if self.force_strongest is True and (self.goal != "dice" or self.min_precision or self.min_recall):
+            raise ValueError("force_strongest: true, but a class forced present breaks what a goal bounds; say false")
+        return self
 
     @field_validator("pixel_thresholds", "min_areas", "seed_thresholds", "core_thresholds", "core_areas")
     @classmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artifacts import Artifacts, writing
+from pipeline.artifacts import Artifacts, writing, written
 from pipeline.data.cache import Cache
 from pipeline.data.manifest import Manifest
 from pipeline.delivery.page import Page, render
@@ -29,12 +29,12 @@ from pipeline.evaluation.rules_file import read_rules
 from pipeline.evaluation.table_files import read_tables
 from pipeline.evaluation.uncertainty import Bootstrap
 from pipeline.masks.rule import Rules
-from pipeline.mendable import Mendable
 from pipeline.params import Params
 
 
 def main(params: Params, artifacts: Artifacts) -> None:
-    require(artifacts)
+    for stage, path in needed(artifacts):
+        written(path, stage)
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rules = read_rules(artifacts.tune.rules)
     judged = Judged.open(artifacts, manifest, "holdout")
@@ -94,14 +94,8 @@ def report_labels(rules: Rules, manifest: Manifest, count: int, artifacts: Artif
         unfinished.write_text(render_labels(doubts, len(table), labels, listed, rules.judged_shape), "utf-8")
 
 
-def require(artifacts: Artifacts) -> None:
-    """Everything that the page cannot do without; findings and checkpoints it can."""
-    for stage, path in needed(artifacts):
-        if not path.exists():
-            raise Mendable(f"{path} is missing; `dvc repro {stage}` makes it")
-
-
 def needed(artifacts: Artifacts) -> Iterator[tuple[str, Path]]:
+    """Everything that the page cannot do without; findings and checkpoints it can."""
     prepare, evaluate = artifacts.prepare, artifacts.evaluate
     yield from (("prepare", path) for path in (prepare.manifest, prepare.images, prepare.truth, prepare.cache))
     yield "train_classifier", artifacts.train_classifier.history

@@ -13,7 +13,7 @@ from pipeline.artifacts import Artifacts
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # and its small networks gain nothing from threads, which only wait for each other where tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# It starts many processes: where neither pip nor Python keeps bytecode, each would compile torch and all it brings anew.
+# It starts many processes: where neither pip nor Python keeps bytecode, each would compile torch and more anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

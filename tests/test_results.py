@@ -51,5 +51,12 @@ def test_a_locked_run_is_of_the_settings_told(name: str) -> None:
 def test_readme_tells_of_the_shipped_model_what_its_card_does() -> None:
     rows = [line.split(" | ") for line in results.README.read_text("utf-8").splitlines()]
     (ours,) = [row for row in rows if row[0] == f"| **{results.OURS}**"]
+    card = (SHIPPED / "card.md").read_text("utf-8")
     dice, low, high = re.findall(r"0\.\d{3}", ours[results.SHIPPED_COLUMN])
-    assert f"| mean | {dice} | {low} to {high} |" in (SHIPPED / "card.md").read_text("utf-8")
+    assert f"| mean | {dice} | {low} to {high} |" in card
+    told = {row[0]: re.findall(r"0\.\d{3}", row[results.SHIPPED_COLUMN]) for row in rows if len(row) == len(ours)}
+    classes = re.findall(r"^\| (?:Fish|Flower|Gravel|Sugar) \| (0\.\d{3}) .*\| (0\.\d{3}) \|$", card, re.MULTILINE)
+    assert told["| Fish, Flower, Gravel, Sugar"] == [dice for dice, _ in classes]
+    assert told["| average precision of presence"] == [precision for _, precision in classes]
+    for reference in results.REFERENCES:
+        assert f"{reference} {told[f'| {reference}'][0]}" in card

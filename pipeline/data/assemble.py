@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.data.faults import DataFaults, Fault, faulty_images
+from pipeline.data.faults import DataFaults, Fault, faulty_images, unlabelled_faults
 from pipeline.data.fill import Filled
 from pipeline.data.format import LABELLED_FOLDER, Format
 from pipeline.data.manifest import Facts
@@ -32,7 +32,9 @@ def make_facts(data_format: Format, cache_shape: Shape, held_out: int) -> Facts:
 
 def sound_rows(source: Source, faults: list[Fault], choice: Literal["refuse", "set_aside"]) -> npt.NDArray[np.int64]:
     """Rows of the source's pictures that are kept; raises DataFaults where the faults are to be refused."""
-    sound = ~source.pictures["image_id"].isin(faulty_images(faults, choice))
+    faulty = source.pictures["image_id"].isin(faulty_images(faults, choice))
+    # A row of the CSV asks for a labelled picture: the unlabelled one of that name is as sound as before.
+    sound = ~faulty | ~source.pictures["labelled"] & ~source.pictures["image_id"].isin(unlabelled_faults(faults))
     if not (sound & source.pictures["labelled"]).any():
         faults.append(Fault("no_pictures", LABELLED_FOLDER, None, "every picture in it has a fault"))
         raise DataFaults(faults)

@@ -66,6 +66,11 @@ def faulty_images(faults: list[Fault], choice: Literal["refuse", "set_aside"]) -
     return {fault.image_id for fault in faults if fault.image_id is not None}
 
 
+def unlabelled_faults(faults: list[Fault]) -> set[str]:
+    """Those of them that are pictures without labels."""
+    return {str(fault.image_id) for fault in faults if fault.file.startswith(f"{UNLABELLED_FOLDER}/")}
+
+
 @contextmanager
 def recording(path: Path) -> Iterator[list[Fault]]:
     """Lend a list for faults; it is written as a table at the end, also when the data set was refused."""

@@ -5,6 +5,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.data.image_header import JPEG_START, HeaderError, read_shape
 from pipeline.masks.geometry import Image
@@ -24,6 +25,11 @@ MOST_SCANS = 100
 FINER = 3
 """Times finer than asked for: then the filter of `fit_image` makes the pixels, and not the decoder, which keeps grain
 that the filter smooths. At 2.7 times the colours differ by 0.5 of 255 in place of 0.15, and masks by twice as much."""
+
+
+GREY, GREY_TOLERANCE = 128, 4
+"""What a JPEG decoder fills in where the data ran out."""
+GREY_SHARE = 0.01
 
 
 class ImageError(ValueError):
@@ -87,7 +93,16 @@ def decode_image(content: bytes, near: Shape | None = None) -> Image:
         raise ImageError("unreadable", f"cannot be decoded: {error.err}") from None
     if image is None:
         raise ImageError("unreadable", "cannot be decoded: its content is damaged")
+    if _ends_in_grey(image):
+        message = "the lowest rows are one flat grey: the JPEG was damaged, and a decoder filled in what was lost"
+        raise ImageError("truncated", message)
     return np.asarray(image, np.uint8)
+
+
+def _ends_in_grey(image: npt.NDArray[np.generic]) -> bool:
+    """Also found where a damaged JPEG was decoded and written anew, so that the file itself is whole."""
+    last = image[-max(2, round(GREY_SHARE * len(image))) :].reshape(-1, 3).astype(np.int64)
+    return bool(np.abs(last - GREY).max() <= GREY_TOLERANCE and np.ptp(last, axis=0).max() <= 1)
 
 
 def _scale(shape: Shape, near: Shape) -> int:

@@ -1,7 +1,6 @@
 """The manifest: what a data set is (facts) and which pictures it has (one row each, in the order of the cache)."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.artifacts import writing, written
+from pipeline.json_file import read_json, write_json
 from pipeline.masks.rle import Shape
 
 Split = Literal["train", "validation", "holdout", "unlabelled"]
@@ -68,12 +68,11 @@ class Manifest:
     def save(self, facts_path: Path, images_path: Path) -> None:
         with writing(images_path) as unfinished:
             self.images.to_csv(unfinished, index=False)
-        with writing(facts_path) as unfinished:
-            unfinished.write_text(json.dumps(self.facts.to_dict(), indent=2) + "\n", "utf-8")
+        write_json(facts_path, self.facts.to_dict())
 
     @classmethod
     def load(cls, facts_path: Path, images_path: Path) -> Self:
-        facts = Facts.from_dict(json.loads(written(facts_path, "prepare").read_text("utf-8")))
+        facts = Facts.from_dict(read_json(written(facts_path, "prepare")))
         # Ids such as "0012345" or "nan" are text, whatever they look like.
         images = pd.read_csv(images_path, dtype={"image_id": str, "file": str}, keep_default_na=False)
         return cls(facts, images)

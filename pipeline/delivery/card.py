@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from pipeline.data.manifest import SPLITS, Manifest
-from pipeline.delivery.rule_notes import rule_notes
+from pipeline.delivery.page_tables import setting_text, show_rules
 from pipeline.delivery.templates import UNKNOWN, open_templates
 from pipeline.evaluation.reliability import CHANCE, EVERY_CLASS
 from pipeline.evaluation.tables import HUMAN, OURS
-from pipeline.masks.rule import NEVER, Rules
+from pipeline.masks.rule import Rules
 from pipeline.models.network_facts import NetworkFacts
 
 SHOWN_SETTINGS = ("weights", "epochs", "finish", "batch_size", "loss", "label_smoothing", "ema_decay", "pictures")
@@ -45,11 +45,10 @@ def write_card(
             presence={row["class_name"]: row for row in tables["presence"].to_dict("records")},
             briers=pd.concat([brier[pooled], brier[~pooled & (brier["source"] == CHANCE)]]).to_dict("records"),
             marks=marks.to_dict("records"),
-            rules=list(zip(rules.classes, rules.rules, strict=True)),
+            rule_table=show_rules(rules),
             reading=rules.reading,
-            rule_notes=rule_notes(rules),
             licence=licence,
-            never=NEVER,
+            setting_text=setting_text,
             figure=_figure,
             interval=_interval,
         )

@@ -5,7 +5,7 @@ A command imports what it needs when it is called, so that help is there at once
 
 import sys
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -143,12 +143,20 @@ def explain(
     """
     from pipeline.delivery.explaining import explain_pictures
     from pipeline.delivery.lines import write_line, write_progress, write_rows
+    from pipeline.delivery.predicting import find_pictures
     from pipeline.delivery.terminal import show_progress
 
     progress = write_progress if as_json else partial(show_progress, doing="explain")
     explained, faulty = explain_pictures(pictures, model, out, class_name or (), progress=progress)
     if as_json:
-        write_rows("heat_map", out / "summary.csv")
+        # The folder may hold heat maps of other pictures and classes, too; names that are no UTF-8 are escaped.
+        names = (PurePosixPath(address).name for address in find_pictures(pictures))
+        asked = {name.encode("utf-8", "backslashreplace").decode() for name in names}
+        write_rows(
+            "heat_map",
+            out / "summary.csv",
+            lambda row: row["image_id"] in asked and row["class_name"] in (class_name or [row["class_name"]]),
+        )
         write_rows("fault", out / "faults.csv")
         write_line("done", out=str(out), readable=explained, faulty=faulty)
     else:

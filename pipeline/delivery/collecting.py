@@ -14,6 +14,7 @@ from pipeline.delivery.choices import Output
 from pipeline.delivery.pictures import Decided
 from pipeline.delivery.places import open_place
 from pipeline.delivery.shards import UNFINISHED, Plan, read_shards
+from pipeline.delivery.submission import submission_rows
 from pipeline.delivery.told import Told, image_id_of, tell
 from pipeline.evaluation.reliability import UNSURE_MARK
 from pipeline.masks.rle import Shape, decode_rle, parse_runs
@@ -28,8 +29,9 @@ def collect(plan: Plan) -> tuple[int, int]:
     were not."""
     if is_wanted(plan, "submission", "submission.csv"):
         with table_writer(plan, "submission.csv", plan.format.submission_columns) as row:
-            for image_id, told in read_told(plan):
-                row(plan.format.submission_row(image_id, told.class_name, told.rle))
+            for one in read_readable(plan):
+                for cells in submission_rows(plan.format, image_id_of(one), one.rles):
+                    row(cells)
     if is_wanted(plan, "coco", "coco.json"):
         with whole_file(plan, "coco.json") as file:
             write_coco(plan, file)

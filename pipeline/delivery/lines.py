@@ -42,8 +42,8 @@ def write_pictures(pictures: Iterator[Decided], format: Format) -> None:  # noqa
             write_line("picture", image_id=image_id_of(one), visible_share=round(one.visible_share, 4), classes=classes)
 
 
-def write_rows(event: str, table: Path) -> None:
-    """A line a row of a CSV."""
+def write_rows(event: str, table: Path, wanted: Callable[[dict[str, str]], bool] = lambda _: True) -> None:
+    """A line for every row of a CSV that is wanted."""
     with table.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+        for row in filter(wanted, csv.DictReader(file)):
             write_line(event, **{key: float(value) if key == "presence" else value for key, value in row.items()})

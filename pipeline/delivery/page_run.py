@@ -5,21 +5,19 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel
 
 from pipeline.artifacts import TrainFolder
 from pipeline.delivery.page_drawing import Drawing
-from pipeline.delivery.page_tables import Cell, Table, to_cell
+from pipeline.delivery.page_tables import Cell, Table, setting_text, to_cell
 from pipeline.evaluation.figures import draw_history
 from pipeline.evaluation.table_files import read_table
 from pipeline.models.network_facts import NetworkFacts, load_facts
 from pipeline.params import Params
 
 NO_FOLD = -1
-LONGEST = 6  # values of a setting
 MEMBER_COLUMNS = ("member", "seed", "fold", "encoder", "architecture", "input_shape", "epoch", "score")
 PACKAGES = (
     "nephoscope", "torch", "torchvision", "lightning", "timm", "segmentation-models-pytorch", "albumentations",
@@ -63,20 +61,8 @@ def _flat(section: BaseModel, prefix: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for key, value in section:
         nested = isinstance(value, BaseModel)
-        rows += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", _text(value))]
+        rows += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", setting_text(value))]
     return rows
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {one}" for key, one in value.items())
-    if isinstance(value, tuple) and len(value) > LONGEST:
-        return f"{', '.join(map(str, value[:3]))}, …, {value[-1]} ({len(value)} values)"
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "yes", False: "no"}[value]
-    return str(value)
 
 
 def show_versions() -> Table:

@@ -13,6 +13,7 @@ from pipeline.evaluation.tables import OURS
 from pipeline.masks.rule import NEVER, Rules
 
 HEADINGS = {"class_name": "class", "f1": "F1", "brier": "Brier", "std": "deviation"}
+LONGEST = 6  # values of a setting
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,19 @@ def to_cell(value: Any, column: str = "") -> Cell:
     if isinstance(value, float):
         return Cell(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}")
     return Cell(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+
+
+def setting_text(value: Any) -> str:
+    """A setting as people write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items())
+    if isinstance(value, list | tuple) and len(value) > LONGEST:
+        return f"{', '.join(map(str, value[:3]))}, …, {value[-1]} ({len(value)} values)"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return str(value)
 
 
 def dice_cell(dice: float, low: float, high: float) -> Cell:

@@ -51,8 +51,12 @@ class Reader:
     def __call__(self, address: str) -> tuple[Image, Mask] | str:
         """A local path or any address of fsspec → image and visible pixels, or what is wrong with it."""
         try:
-            return read_content(read_bytes(address), self.facts)
-        except (ImageError, OSError) as error:
+            content = read_bytes(address)
+        except Exception as error:  # every protocol has errors of its own
+            return str(error) or type(error).__name__
+        try:
+            return read_content(content, self.facts)
+        except ImageError as error:
             return str(error)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from glob import escape
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
+from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
 from pipeline.cores import calm_allocator, count_cores
 from pipeline.data.images import ENDINGS
@@ -112,15 +114,27 @@ def find_pictures(given: Sequence[str]) -> list[str]:
 
 def _expand(given: str) -> list[str]:
     files, path = open_place(given)
-    if files.isdir(path):
-        found = [one for one in _visible(files.ls(path, detail=True)) if PurePosixPath(one).suffix.lower() in ENDINGS]
-    elif files.exists(path):  # a file's own name may hold what means a pattern elsewhere
-        found = [path]
-    else:
-        found = _visible(files.glob(path, detail=True).values()) if any(mark in path for mark in "*?[") else []
+    try:
+        found = _list(files, path)
+    except Exception as error:  # every protocol has errors of its own
+        raise Mendable(f"{given}: cannot be looked at: {error or type(error).__name__}") from error
     if not found:
         raise Mendable(f"{given}: no picture there; expected a JPEG or PNG, a folder of them, or a pattern")
     return [files.unstrip_protocol(one) if "://" in given else one for one in found]
+
+
+def _list(files: Any, path: str) -> list[str]:
+    if files.isdir(path):
+        return [one for one in _visible(files.ls(path, detail=True)) if PurePosixPath(one).suffix.lower() in ENDINGS]
+    if files.exists(path):  # a file's own name may hold what means a pattern elsewhere
+        return [path]
+    if not any(mark in path for mark in "*?["):
+        return []
+    # A relative pattern was made absolute, and the working folder's own name is none.
+    here = make_path_posix("")
+    if isinstance(files, LocalFileSystem) and path.startswith(here):
+        path = escape(here) + path.removeprefix(here)
+    return _visible(files.glob(path, detail=True).values())
 
 
 def _visible(listed: Iterable[dict[str, Any]]) -> list[str]:

@@ -74,7 +74,8 @@ class Plan:
         except ValueError:
             raise Mendable(f"{self.out}/{PLAN} cannot be read; choose another folder, or delete this one") from None
         mine = self._describe()
-        if found == mine or not self._list_shards():  # of which nothing was done, as by a model that is broken
+        places = ("shards", *FOLDERS)
+        if found == mine or not any(map(self._list, places)):  # of which nothing was done, as by a model that is broken
             return
         if isinstance(found, dict) and mine == {**found, "shard_size": self.shard_size}:
             size = found.get("shard_size")
@@ -85,15 +86,15 @@ class Plan:
             f"{self.out} holds results of other pictures, another model or another version; choose another folder"
         )
 
-    def _list_shards(self) -> list[PurePosixPath]:
+    def _list(self, place: str) -> list[PurePosixPath]:
         files, folder = open_place(self.out)
         try:
-            return [PurePosixPath(path) for path in files.ls(f"{folder}/shards", detail=False, refresh=True)]
+            return [PurePosixPath(path) for path in files.ls(f"{folder}/{place}", detail=False, refresh=True)]
         except FileNotFoundError:  # an object store has no empty folders
             return []
 
     def _find_written(self) -> Iterator[int]:
-        files, found = open_place(self.out)[0], self._list_shards()
+        files, found = open_place(self.out)[0], self._list("shards")
         names = {path.name for path in found}
         for path in found:
             if path.name.startswith(UNFINISHED):  # left by a run that was killed

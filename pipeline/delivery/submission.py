@@ -1,7 +1,7 @@
 """The competition's file: one row per picture and class, pictures sorted, RLE at the judged shape; read back."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,15 @@ def write_submission(path: Path, format_: Format, images: Iterable[tuple[str, Ma
             writer.writerow(format_.submission_columns)
             for image_id, masks in images:
                 image_ids.append(image_id)
-                for class_name, mask in zip(format_.classes, masks, strict=True):
-                    writer.writerow(format_.submission_row(image_id, class_name, encode_rle(mask)))
+                writer.writerows(submission_rows(format_, image_id, map(encode_rle, masks)))
         check_submission(unfinished, format_, image_ids, format_.judged_shape)
     return len(image_ids)
+
+
+def submission_rows(format_: Format, image_id: str, rles: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """A picture's rows, from an RLE per class."""
+    for class_name, rle in zip(format_.classes, rles, strict=True):
+        yield format_.submission_row(image_id, class_name, rle)
 
 
 def check_submission(path: Path, format_: Format, image_ids: Sequence[str], shape: Shape) -> None:

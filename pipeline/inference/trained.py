@@ -1,5 +1,6 @@
 """Trained members on disk → a TwoStage, for a whole data set or for the pictures that a fold held out."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -45,11 +46,16 @@ def members_of_fold(folder: Path, fold: int) -> list[Path]:
 
 
 def member_paths(folder: Path) -> list[Path]:
-    """The checkpoints of a folder in a fixed order."""
-    members = sorted(folder.glob("*.safetensors"))
+    """The checkpoints of a folder, by seed and fold."""
+    members = sorted(folder.glob("*.safetensors"), key=_numbers)
     if not members:
         raise Mendable(f"{folder}: no trained member; run the training stages first")
     return members
+
+
+def _numbers(path: Path) -> tuple[list[int], str]:
+    """Seed 2 stands before seed 10."""
+    return [int(digits) for digits in re.findall(r"\d+", path.stem)], path.name
 
 
 def first_members(folder: Path, wanted: int | None) -> list[Path]:

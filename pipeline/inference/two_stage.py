@@ -78,7 +78,7 @@ def fit_images(images: Images, shape: Shape) -> Images:
 
 
 def decide_predictions(predictions: Sequence[Prediction], rules: Rules) -> list[npt.NDArray[np.bool_]]:
-    """Predictions → the masks (C×H×W) of each picture, by the same two functions that tuned and measured the rules."""
+    """Predictions → the masks (C×H×W) of each picture, by the same two functions that measured the rules."""
     each = zip(presences(raw_presences(predictions), rules), predictions, strict=True)
     return [decide_masks(presence, one.strongest, one.levels, one.visible, rules) for presence, one in each]
 

@@ -1,6 +1,7 @@
 """The rule between the networks and the mask: `presences` and `decide`, the only ones there are.
 
-Tuning, evaluation, submission and prediction all call these two, so what is measured is what is delivered.
+Evaluation, submission, prediction and the app all call these two, so what is measured is what is delivered. Tuning
+finds the Dice of what they would decide without drawing a mask; tests hold the two to the same figure.
 """
 
 from dataclasses import dataclass

@@ -19,8 +19,8 @@ def card() -> str:
     return card_of(area=0.3)
 
 
-def card_of(area: float) -> str:
-    """Of a holdout of one picture, so much of it Fish, without Sugar and without an unsure decision."""
+def card_of(area: float, **parts: int) -> str:
+    """Of a holdout of one picture, so much of it Fish, no Sugar, no unsure decision; rules have these parts, too."""
     facts = Facts("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.judged_shape, (64, 96))
     dice = {
         "class_name": ["Fish", "Sugar"],
@@ -41,7 +41,7 @@ def card_of(area: float) -> str:
         classifier_weight=0.5,
         classifier_calibrations=(Calibration(),) * 2,
         strongest_calibrations=(Calibration(),) * 2,
-        rules=tuple(Rule(presence_threshold=one, pixel_threshold=120, min_area=9) for one in (0.25, NEVER)),
+        rules=tuple(Rule(presence_threshold=one, pixel_threshold=120, min_area=9, **parts) for one in (0.25, NEVER)),
     )
     tables = {
         "dice": pd.concat([pd.DataFrame(dice), pd.DataFrame(means)]),
@@ -69,8 +69,15 @@ def test_the_chance_that_is_told_is_judged_class_by_class(card: str) -> None:
 
 
 def test_a_rule_that_never_says_yes_says_never(card: str) -> None:
-    assert "| Fish | 0.250 | 120 | 9 |" in card
-    assert "| Sugar | never | 120 | 9 |" in card
+    assert "| Fish | ≥ 0.250 | 0.471 (level 120) | 9 |" in card
+    assert "| Sugar | never | 0.471 (level 120) | 9 |" in card
+
+
+def test_every_part_of_a_rule_is_told() -> None:
+    card = card_of(0.3, seed_threshold=140, core_threshold=160, core_area=50)
+    columns = "presence threshold | pixel threshold | minimum area | seed threshold | core threshold | core area"
+    assert f"| class | {columns} |" in card
+    assert "| Fish | ≥ 0.250 | 0.471 (level 120) | 9 | 0.549 (level 140) | 0.627 (level 160) | 50 |" in card
 
 
 def test_people_were_measured_on_other_pictures(card: str) -> None:

@@ -59,9 +59,17 @@ BROKEN: dict[str, tuple[Callable[[Image.Image], bytes], str]] = {
     "huge.png": (lambda _: claim_shape(20_000, 20_000), "20000×20000 are more than 100000000 pixels"),
     "text.jpg": (lambda _: b"no picture at all", "neither a JPEG nor a PNG"),
     "tiny.png": (lambda _: encode(Image.new("RGB", (1, 1)), "PNG"), "1×1 pixels; a side has at least 8"),
+    "grey-end.png": (lambda image: encode(grey_below(image), "PNG"), "the lowest rows are one flat grey"),
     "truncated.jpg": (lambda image: encode(image, "JPEG")[:-900], "before its end marker"),
     "truncated.png": (lambda image: encode(image, "PNG")[:-900], "damaged"),
 }
+
+
+def grey_below(image: Image.Image) -> Image.Image:
+    """As a decoder leaves a damaged JPEG, written anew."""
+    image = image.copy()
+    image.paste((128, 128, 128), (0, image.height // 2, image.width, image.height))
+    return image
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,11 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -146,6 +148,21 @@ def test_other_results_are_not_mixed_in(tmp_path: Path, other: dict[str, object]
     write_shard(plan(tmp_path), 2, decide(plan(tmp_path), 2))
     with pytest.raises(Mendable, match="holds results of other pictures, another model or another version"):
         plan(tmp_path, **other).begin()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"pictures": PICTURES[:4]}])
+def test_masks_of_a_shard_that_broke_off_are_not_mixed_in(tmp_path: Path, other: dict[str, object]) -> None:
+    def breaking_off() -> Iterator[Decided]:
+        yield decide(one, 0)[0]
+        raise KeyboardInterrupt
+
+    one = plan(tmp_path)
+    one.begin()
+    with pytest.raises(KeyboardInterrupt):
+        write_shard(one, 0, breaking_off())
+    with pytest.raises(Mendable, match="holds results of other pictures, another model or another version"):
+        plan(tmp_path, **other).begin()  # type: ignore[arg-type]
+    assert plan(tmp_path).begin() == [0, 1, 2]
 
 
 def test_shards_become_one_table(tmp_path: Path) -> None:
@@ -336,6 +353,33 @@ def test_hidden_files_and_folders_are_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     for given, names in ((".", ["a.jpg"]), ("*.jpg", ["a.jpg"]), ("**", ["a.jpg", "b.jpg"]), ("._a.jpg", ["._a.jpg"])):
         assert [Path(one).name for one in find_pictures([str(tmp_path / given)])] == names
+
+
+def test_the_working_folder_is_no_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run[1]" / "pictures").mkdir(parents=True)
+    (tmp_path / "run[1]" / "pictures" / "a.jpg").touch()
+    monkeypatch.chdir(tmp_path / "run[1]")
+    for given in ("pictures/*.jpg", "./pictures/?.jpg"):
+        assert [Path(one).name for one in find_pictures([given])] == ["a.jpg"]
+
+
+class Unreachable(MemoryFileSystem):
+    """A place whose errors are none of the system's."""
+
+    protocol = "unreachable"
+
+    def info(self, path: str, **_: object) -> dict[str, object]:
+        raise RuntimeError(f"{path}: 503, message='Service Unavailable'")
+
+    def cat_file(self, path: str, *_: object, **__: object) -> bytes:
+        raise RuntimeError(f"{path}: 503, message='Service Unavailable'")
+
+
+def test_a_place_with_errors_of_its_own_is_told_and_a_picture_there_set_aside() -> None:
+    fsspec.register_implementation("unreachable", Unreachable, clobber=True)
+    with pytest.raises(Mendable, match=r"unreachable://in/\*\.jpg: cannot be looked at: .*503"):
+        find_pictures(["unreachable://in/*.jpg"])
+    assert "503, message='Service Unavailable'" in str(Reader(FACTS)("unreachable://in/a.jpg"))
 
 
 def test_a_local_name_is_no_chain_of_addresses(tmp_path: Path) -> None:

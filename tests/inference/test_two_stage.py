@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.data.manifest import Facts, Manifest
-from pipeline.inference.trained import batches, unseen_groups
+from pipeline.inference.trained import batches, first_members, unseen_groups
 from pipeline.inference.two_stage import FLIPS, TwoStage, decide_predictions
 from pipeline.masks.rle import Shape
 from pipeline.masks.rule import Calibration, Reading, Rule, Rules
@@ -106,3 +108,9 @@ def test_a_picture_is_judged_by_the_members_that_never_saw_it() -> None:
     manifest = Manifest(FACTS, images)
     groups = unseen_groups(manifest, np.array([0, 1, 2, 3]))
     assert {fold: rows.tolist() for fold, rows in groups.items()} == {-1: [3], 0: [1], 1: [0, 2]}
+
+
+def test_the_first_members_are_those_of_the_lowest_seeds_and_folds(tmp_path: Path) -> None:
+    for name in ("seed10-fold0", "seed2-fold10", "seed2-fold9"):
+        (tmp_path / f"{name}.safetensors").touch()
+    assert [path.stem for path in first_members(tmp_path, 2)] == ["seed2-fold9", "seed2-fold10"]

@@ -136,6 +136,17 @@ def test_faulty_pictures_are_set_aside_and_listed(root, artifacts, capsys):
     assert "set aside: 2 pictures with 2 faults" in capsys.readouterr().out
 
 
+def test_a_picture_moved_to_the_unlabelled_ones_stays_one_of_them(root, artifacts):
+    moved = min((root / "train_images").iterdir())
+    moved.rename(root / "test_images" / moved.name)
+    prepare.main(Prepare(root=root, cache_shape=(20, 30), faults="set_aside"), artifacts)
+    manifest = load(artifacts)
+    (row,) = manifest.images.index[manifest.images["image_id"] == moved.name]
+    assert manifest.images.loc[row, "split"] == "unlabelled"
+    assert manifest.images.loc[row, "file"] == f"test_images/{moved.name}"
+    assert not manifest.presence(np.array([row])).any()
+
+
 def test_pictures_that_are_set_aside_are_counted_as_they_lie_there(root, artifacts, capsys):
     with (root / "train.csv").open("a") as file:
         file.write("\n".join([*cloud_rows("lost.jpg"), *cloud_rows("gone.jpg")]) + "\n")

@@ -68,5 +68,5 @@ def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
 def test_what_is_missing_is_named_with_the_command_that_makes_it(own_run: Artifacts, stage: str, path: str) -> None:
     missing: Path = own_run.root / path
     missing.rename(missing.with_name("elsewhere"))
-    with pytest.raises(Mendable, match=rf"{path} is missing; `dvc repro {stage}`"):
+    with pytest.raises(Mendable, match=rf"{path} is missing; `python -m stages\.{stage}` writes it"):
         stages.report.main(small(own_run), own_run)

@@ -23,6 +23,8 @@ class CurveAnswer(BaseModel):
     precision: list[float]
     average_precision: float | None
     tuned: Point | None
+    follows: bool = False
+    """Thresholds follow each picture: no point of the curve is theirs."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ class ShownCurve:
         index = reached_at(self.threshold, threshold)
         return None if index is None else Point(recall=self.recall[index], precision=self.precision[index])
 
-    def answer(self, tuned: Point | None) -> CurveAnswer:
+    def answer(self, tuned: Point | None, *, follows: bool = False) -> CurveAnswer:
         average = None if np.isnan(self.average_precision) else self.average_precision
         recall, precision = self.recall.tolist(), self.precision.tolist()
-        return CurveAnswer(recall=recall, precision=precision, average_precision=average, tuned=tuned)
+        return CurveAnswer(recall=recall, precision=precision, average_precision=average, tuned=tuned, follows=follows)
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class Curves:
     presence: tuple[ShownCurve, ...]
 
     def answer(self, tuned: Rules) -> dict[str, list[CurveAnswer]]:
-        indices = range(len(tuned.classes))
+        indices, follows = range(len(tuned.classes)), tuned.follow_strongest > 0
         return {
-            "pixels": [self.pixels[index].answer(self.pixel_point(index, tuned)) for index in indices],
+            "pixels": [self.pixels[index].answer(self.pixel_point(index, tuned), follows=follows) for index in indices],
             "presence": [self.presence[index].answer(self.presence_point(index, tuned)) for index in indices],
         }
 

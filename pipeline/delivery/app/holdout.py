@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel
 
-from pipeline.artifacts import Artifacts
+from pipeline.artifacts import Artifacts, written
 from pipeline.data.cache import Cache
 from pipeline.data.images import ImageError, read_image
 from pipeline.data.manifest import Manifest
@@ -134,5 +134,4 @@ def _require(artifacts: Artifacts) -> None:
     }
     for stage, paths in needed.items():
         for path in paths:
-            if not path.exists():
-                raise Mendable(f"{path} is missing; `dvc repro {stage}` makes it")
+            written(path, stage)

@@ -41,6 +41,8 @@ def open_desk(
     """The model (by default the shipped one, or the run's own), and the holdout of the run."""
     if model and run:
         raise Mendable("--run shows what its own model says; leave --model out, or --run")
+    if dataset and not run:
+        raise Mendable("--dataset has the sharp pictures of a run; say --run, too, or leave it out")
     if dataset and not dataset.is_dir():
         raise Mendable(f"--dataset {dataset}: no such folder; name the run's prepare.root, or leave it out")
     artifacts = Artifacts(run) if run else None

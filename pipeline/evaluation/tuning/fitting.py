@@ -85,7 +85,7 @@ def _finish(
     gated = thresholds > 0
     # A class that is not there to be shown, and one of which the best is to show nothing.
     worthless = np.array([choice.best.presence_threshold == NEVER for choice in choices])
-    never = gated & (~seen | worthless)
+    never = ~seen | (gated & worthless)
     free = missed & gated & ~never & [goal is None for goal in goals]
     # Calibrated thresholds mean the same in every class, so each may learn from the others.
     thresholds[free] += borrow * (thresholds[free].mean() - thresholds[free]) if free.any() else 0

@@ -118,6 +118,16 @@ def test_curves_come_with_the_tuned_point(client: httpx2.Client, opened_run: Des
     assert [curve["tuned"] for curve in curves["presence"]] == [one["presence_point"] for one in decided]
 
 
+def test_thresholds_that_follow_each_picture_have_no_point_on_a_curve(opened_run: Desk) -> None:
+    assert opened_run.holdout is not None
+    curves = opened_run.holdout.curves
+    for power in (0.0, 1.0):
+        answer = curves.answer(opened_run.rules.model_copy(update={"follow_strongest": power}))
+        assert [one.follows for one in answer["pixels"]] == [power > 0] * len(opened_run.rules.classes)
+        assert [one.tuned is None for one in answer["pixels"]] == [power > 0] * len(opened_run.rules.classes)
+        assert not any(one.follows for one in answer["presence"])
+
+
 def test_without_the_data_set_the_cache_is_shown(opened_run: Desk, exported_run: Artifacts, tmp_path: Path) -> None:
     elsewhere = open_desk(None, "torch", Bounds(), run=exported_run.root, dataset=tmp_path)
     assert elsewhere.holdout is not None
@@ -146,6 +156,11 @@ def test_a_curve_of_a_class_without_positives_is_unknown() -> None:
 def test_a_run_brings_its_own_model(exported_run: Artifacts) -> None:
     with pytest.raises(Mendable, match="leave --model out"):
         open_desk(SHIPPED, "torch", Bounds(), run=exported_run.root)
+
+
+def test_a_data_set_is_of_a_run(tmp_path: Path) -> None:
+    with pytest.raises(Mendable, match="--dataset has the sharp pictures of a run; say --run, too"):
+        open_desk(None, "auto", Bounds(), None, tmp_path)
 
 
 def test_a_data_set_that_is_not_there_is_told(tmp_path: Path) -> None:

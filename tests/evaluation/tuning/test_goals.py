@@ -77,6 +77,12 @@ def noisy_pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return maps, truths, presences
 
 
+@pytest.mark.parametrize("goal", [{"goal": "f_beta"}, {"min_recall": {"every": 0.9}}, {"min_precision": {"Fish": 0.9}}])
+def test_no_class_is_forced_over_a_bound(goal: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="force_strongest: true, but a class forced present breaks"):
+        Tune.model_validate({"force_strongest": True, **goal})
+
+
 def test_the_tuned_rule_keeps_its_bounds() -> None:
     maps, truths, scores = noisy_pictures()
     tuning = tune(maps, truths, scores, settings=SETTINGS.model_copy(update={"min_recall": {"every": 0.95}}))

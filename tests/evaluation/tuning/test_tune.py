@@ -129,10 +129,11 @@ def test_few_pictures_have_no_cross_fitted_score() -> None:
     assert isinstance(tuning.tables["trials"], pd.DataFrame)
 
 
-def test_a_class_without_positives_and_one_without_negatives() -> None:
+@pytest.mark.parametrize("family", ["pixel", "area", "presence"])
+def test_a_class_without_positives_and_one_without_negatives(family: str) -> None:
     judged = draw_pictures(2, count=20, classes=2)
     judged.truths[:, 0], judged.truths[:, 1] = False, True
-    settings = SETTINGS.model_copy(update={"family": "presence"})
+    settings = SETTINGS.model_copy(update={"family": family})
     tuning = tune(judged.maps, judged.truths, judged.raw.classifier, settings=settings)
     assert tuning.tuned[:, 0].mean() == 1
     assert tuning.rules.rules[0].presence_threshold > 1

@@ -138,13 +138,20 @@ async function open(id) {
 
 async function take(files) {
   const tables = files.filter((file) => file.name.toLowerCase().endsWith(".csv"));
-  for (const file of files.filter((each) => !tables.includes(each))) await add(file);
+  const refused = [];
+  for (const file of files.filter((each) => !tables.includes(each))) refused.push(...(await add(file)));
+  // A picture that is taken after one that is not takes back its complaint.
+  if (refused.length && files.length > 1) complain(refused.join("\n"));
   for (const table of tables) await compare(table);
 }
 
+/** What is to be said against the file; nothing, where it is taken. */
 async function add(file) {
-  if (file.size > setup.max_megabytes * MEGABYTE) return complain(`${file.name} is larger than ${setup.max_megabytes} MB, the most allowed.`);
-  if (!file.size) return complain(`${file.name} is empty.`);
+  const wrong = file.size > setup.max_megabytes * MEGABYTE ? `is larger than ${setup.max_megabytes} MB, the most allowed.` : file.size ? "" : "is empty.";
+  if (wrong) {
+    complain(`${file.name} ${wrong}`);
+    return [`${file.name} ${wrong}`];
+  }
   const before = shown;
   shown = answer = null;
   opening += 1;
@@ -159,6 +166,7 @@ async function add(file) {
     pictures = (await askJson("/api/state")).pictures;
     calm();
     await open(added.id);
+    return [];
   } catch (error) {
     if (before) await open(before.id);
     else {
@@ -166,6 +174,7 @@ async function add(file) {
       busy(false);
     }
     complain(`${file.name}: ${error.message}`, error.unreachable ? () => add(file) : null);
+    return [`${file.name}: ${error.message}`];
   } finally {
     progress(null);
   }

@@ -49,7 +49,8 @@ class Chart {
     const point = answer[this.key];
     const title = `${this.title} ${this.at(rule)}`;
     place(this.dot, point);
-    const told = point ? `precision ${score(point.precision)}, recall ${score(point.recall)}` : "nothing is predicted";
+    const nowhere = this.curve.follows ? "the threshold follows each picture, and so has no one point here" : "nothing is predicted";
+    const told = point ? `precision ${score(point.precision)}, recall ${score(point.recall)}` : nowhere;
     const average = `average precision ${score(this.curve.average_precision)}`;
     this.label.replaceChildren(make("b", {}, title), make("span", {}, told), make("small", {}, average));
     this.image.setAttribute("aria-label", `${title}: ${told}; ${average}`);
