@@ -275,6 +275,17 @@ def test_a_wrong_file_is_told_and_nothing_breaks(
     wait_until_read(page)
 
 
+def test_a_refused_file_is_told_though_the_next_one_is_taken(visit: Opener, picture: Path, tmp_path: Path) -> None:
+    page = visit(expected="415")
+    (tmp_path / "none.jpg").write_bytes(b"no picture at all")
+    (tmp_path / "empty.jpg").touch()
+    page.set_input_files("#files", [tmp_path / "none.jpg", tmp_path / "empty.jpg", picture])
+    expect(page.locator("#name")).to_have_text(picture.name)
+    wait_until_read(page)
+    expect(page.get_by_role("alert")).to_contain_text("none.jpg: ")
+    expect(page.get_by_role("alert")).to_contain_text("empty.jpg is empty.")
+
+
 def test_a_browser_hears_why_a_huge_file_is_refused(visit: Opener) -> None:
     page = visit(expected="413")
     send = (
