@@ -53,12 +53,12 @@ def test_heat_maps_and_pages_are_told_in_lines(finished: Artifacts, tmp_path: Pa
     assert begin == {"event": "progress", "done": 0, "total": 2}
     assert (heat_map["event"], heat_map["file"]) == ("heat_map", f"{first.name}_Fish.jpg")
     assert isinstance(heat_map["presence"], float)
-    other = ASK.invoke(app, [*asked, "--class-name", "Sugar", "--out", str(tmp_path / "out")])
-    told = [line["file"] for line in lines(other.stdout) if line["event"] == "heat_map"]
-    assert told == [f"{first.name}_Sugar.jpg"]
     assert fault == {"event": "fault", "image_id": "zz.jpg", "fault": "the file is empty"}
     assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "faulty": 1}
     assert done.exit_code == 1
+    other = ASK.invoke(app, [*asked, "--class-name", "Sugar", "--out", str(tmp_path / "out")])
+    told = [line["file"] for line in lines(other.stdout) if line["event"] == "heat_map"]
+    assert told == [f"{first.name}_Sugar.jpg"]
     told = ASK.invoke(app, ["report", str(finished.root), "--no-show", "--json"])
     assert lines(told.stdout) == [{"event": "report", "page": str(finished.report.page)}]
 
