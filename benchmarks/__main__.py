@@ -15,7 +15,7 @@ import torch
 
 from benchmarks import app, decode, engines, masks, prediction, training, tuning
 from benchmarks.table import Table, describe_machine
-from pipeline.artifacts import Artifacts
+from nephoscope.artifacts import Artifacts
 
 TABLE = Path(__file__).parent / "results"
 

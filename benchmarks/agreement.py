@@ -22,13 +22,14 @@ from tqdm import tqdm
 
 from benchmarks.opinions import Opinions, find_files
 from benchmarks.robustness import open_judged
-from pipeline.artifacts import Artifacts
-from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
-from pipeline.evaluation.contradictions import find_contradictions, sort_by_surprise
-from pipeline.evaluation.rules_file import read_rules
-from pipeline.evaluation.tuning.evidence import Evidence, gather
-from pipeline.masks.rule import Rules, judge_presence
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.evaluation.label_issues import find_contradictions, sort_by_surprise
+from nephoscope.rules.file import read_rules
+from nephoscope.rules.presence import judge_presence
+from nephoscope.rules.rules import Rules
+from nephoscope.tuning.evidence import Evidence, gather
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

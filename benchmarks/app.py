@@ -18,10 +18,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.decode import draw_pictures
 from benchmarks.table import OURS, Row, medians, print_rows, rows_against
-from pipeline.delivery.app.background import running
-from pipeline.delivery.app.options import Bounds
-from pipeline.delivery.app.serving import open_desk
-from pipeline.delivery.choices import Choice
+from nephoscope.app.options import Bounds
+from nephoscope.app.server import open_desk, running
+from nephoscope.settings.choices import Choice
 
 PICTURE = "1400×2100 JPEG"
 TARGET, SLIDER_MS, UPLOAD_MS = "the target", 100, 1000

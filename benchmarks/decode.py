@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image as PilImage
 
 from benchmarks.table import OURS, Row, medians, one_thread, print_rows, rows_against
-from pipeline.data.formats import FORMATS
-from pipeline.data.images import fit_image, read_image, read_resized
-from pipeline.data.synthetic import write_dataset
-from pipeline.masks.rle import Shape
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.images import fit_image, read_image, read_resized
+from nephoscope.data.synthetic import write_dataset
+from nephoscope.masks.rle import Shape
 
 SEEN = (192, 288)
 QUALITY = 75

@@ -16,19 +16,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from benchmarks.table import Row, medians, print_rows
-from pipeline.artifacts import Artifacts
-from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
-from pipeline.data.truth import Truth
-from pipeline.delivery.choices import Choice
-from pipeline.delivery.exporting import EXACT
-from pipeline.delivery.portable import open_portable
-from pipeline.inference.choosing import draw_probe
-from pipeline.inference.engines import Engine
-from pipeline.inference.two_stage import decide_predictions
-from pipeline.masks.dice import dice
-from pipeline.models.checkpoint import load_checkpoint
-from pipeline.params import Machine
+from nephoscope.artifacts import Artifacts
+from nephoscope.bundle.export import EXACT
+from nephoscope.bundle.load import open_portable
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.data.truth import Truth
+from nephoscope.inference.engine_choice import draw_probe
+from nephoscope.inference.engines import Engine
+from nephoscope.inference.ensemble import decide_predictions
+from nephoscope.masks.dice import dice
+from nephoscope.models.checkpoint import load_checkpoint
+from nephoscope.settings.choices import Choice
+from nephoscope.settings.section import Machine
 
 CHOICES: tuple[Choice, ...] = ("torch", "onnx", "openvino")
 PLAIN = "torch as it comes"

@@ -25,17 +25,17 @@ import pandas as pd
 import yaml
 from sklearn.metrics import average_precision_score
 
-from pipeline.artifacts import Artifacts
-from pipeline.data.manifest import Manifest
-from pipeline.evaluation.judged import Judged
-from pipeline.evaluation.store import Prediction, ProbabilityStore, writing_store
-from pipeline.evaluation.tuning.tune import tune
-from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.json_file import read_json, write_json
-from pipeline.learning.stage import SEGMENTER
-from pipeline.masks.rule import fuse
-from pipeline.mendable import Mendable
-from pipeline.params import Params
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.intervals import Bootstrap
+from nephoscope.evaluation.labelled import Judged
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
+from nephoscope.files import read_json, write_json
+from nephoscope.rules.presence import fuse
+from nephoscope.settings.params import Params
+from nephoscope.training.train import SEGMENTER
+from nephoscope.tuning.tune import tune
 from stages import train_classifier, train_segmenter
 from stages.predict import predict_split
 

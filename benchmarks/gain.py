@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.robustness import open_judged, tune_all, with_rules
-from pipeline.artifacts import Artifacts
-from pipeline.evaluation.tuning.evidence import Evidence, gather
-from pipeline.evaluation.tuning.families import FAMILIES
-from pipeline.evaluation.tuning.fitting import fit_presence
-from pipeline.evaluation.tuning.tune import tune
-from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.masks.rule import Rule, Rules
-from pipeline.params import Tune
+from nephoscope.artifacts import Artifacts
+from nephoscope.evaluation.intervals import Bootstrap
+from nephoscope.rules.rules import Rule, Rules
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.evidence import Evidence, gather
+from nephoscope.tuning.families import FAMILIES
+from nephoscope.tuning.fitting import fit_presence
+from nephoscope.tuning.tune import tune
 
 THRESHOLDS = [round(255 * percent / 100) for percent in range(25, 75, 5)]
 AREAS = [0, 500, 1000, 2000, 3000, 4000, 5000, 6000, 7500, 9000, 10500, 12000, 14000, 16000, 18000, 20000, 25000, 30000]

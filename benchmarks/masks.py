@@ -16,8 +16,9 @@ from pycocotools import mask as coco
 from scipy import ndimage
 
 from benchmarks.table import OURS, Row, medians, one_thread, print_rows, rows_against
-from pipeline.masks.rle import Shape, decode_rle, encode_rle
-from pipeline.masks.rule import Rule, decide
+from nephoscope.masks.rle import Shape, decode_rle, encode_rle
+from nephoscope.rules.decide import decide
+from nephoscope.rules.rules import Rule
 
 SHAPES = ((350, 525), (1400, 2100))
 RULE = Rule(presence_threshold=0.5, pixel_threshold=150, min_area=500)

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.data.cache import Cache
-from pipeline.masks.geometry import from_planes
-from pipeline.masks.rle import Shape
-from pipeline.mendable import Mendable
+from nephoscope.data.cache import Cache
+from nephoscope.errors import Mendable
+from nephoscope.masks.geometry import from_planes
+from nephoscope.masks.rle import Shape
 
 COLUMNS = ["file", "x1", "y1", "x2", "y2", "label"]
 COARSE = 6

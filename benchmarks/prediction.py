@@ -27,18 +27,20 @@ from benchmarks.decode import draw_pictures, read_plainly
 from benchmarks.engines import mean_dice
 from benchmarks.masks import loop_decide, loop_encode
 from benchmarks.table import Row, alone, peak_gib, print_rows, timed
-from pipeline.cores import calm_allocator, count_cores
-from pipeline.data.formats import FORMATS
-from pipeline.data.visible import find_visible
-from pipeline.delivery.exporting import EXACT
-from pipeline.delivery.pictures import Reader, decide_batch, decide_pictures, predict_batch
-from pipeline.delivery.portable import open_portable
-from pipeline.delivery.predicting import predict_pictures
-from pipeline.inference.two_stage import FLIPS, TwoStage
-from pipeline.masks.geometry import resize_mask
-from pipeline.masks.rle import decode_rle
-from pipeline.masks.rule import Flip, RawPresences, Rule, Rules, presences, rules_of_picture, strongest_mean
-from pipeline.models.checkpoint import load_checkpoint
+from nephoscope.batch.pictures import Reader, decide_batch, decide_pictures, predict_batch
+from nephoscope.batch.predict import predict_pictures
+from nephoscope.bundle.export import EXACT
+from nephoscope.bundle.load import open_portable
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.visible import find_visible
+from nephoscope.hardware import calm_allocator, count_cores
+from nephoscope.inference.ensemble import FLIPS, TwoStage
+from nephoscope.masks.geometry import resize_mask
+from nephoscope.masks.rle import decode_rle
+from nephoscope.models.checkpoint import load_checkpoint
+from nephoscope.rules.decide import rules_of_picture
+from nephoscope.rules.presence import RawPresences, presences, strongest_mean
+from nephoscope.rules.rules import Flip, Rule, Rules
 
 DRAWN, JUDGED = FORMATS["clouds"].rle_shape, FORMATS["clouds"].judged_shape
 BATCH = 4

@@ -14,15 +14,15 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from pipeline.artifacts import Artifacts
-from pipeline.data.manifest import Manifest
-from pipeline.evaluation.judged import Judged, JudgedSplit
-from pipeline.evaluation.tuning.evidence import Evidence, gather
-from pipeline.evaluation.tuning.families import FAMILIES, Grid
-from pipeline.evaluation.tuning.fitting import Fit, fit_presence, fit_rules
-from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.masks.rule import Rule, Rules
-from pipeline.params import Tune
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.manifest import Manifest
+from nephoscope.evaluation.intervals import Bootstrap
+from nephoscope.evaluation.labelled import Judged, JudgedSplit
+from nephoscope.rules.rules import Rule, Rules
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.evidence import Evidence, gather
+from nephoscope.tuning.families import FAMILIES, Grid
+from nephoscope.tuning.fitting import Fit, fit_presence, fit_rules
 
 Dices = npt.NDArray[np.float64]
 OPTIMUM, MEDIAN, OURS = "plain optimum", "median of bootstrap optima", "middle of the plateau"

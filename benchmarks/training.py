@@ -24,18 +24,19 @@ from lightning.pytorch import Callback
 
 from benchmarks.decode import draw_pictures, read_plainly
 from benchmarks.table import Row, alone, print_rows
-from pipeline.artifacts import Artifacts
-from pipeline.cores import calm_allocator
-from pipeline.data.formats import FORMATS
-from pipeline.data.manifest import Manifest
-from pipeline.learning.augment import Augment
-from pipeline.learning.fit import build_task, build_trainer, quiet
-from pipeline.learning.loaders import Pictures, make_train_loader
-from pipeline.learning.optimisers import build_optimiser
-from pipeline.learning.sampling import Draw
-from pipeline.learning.tasks import ClassifierTask, SegmenterTask
-from pipeline.masks.rle import Shape
-from pipeline.params import Prepare, TrainClassifier, Training, TrainingMachine, TrainSegmenter
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.manifest import Manifest
+from nephoscope.hardware import calm_allocator
+from nephoscope.masks.rle import Shape
+from nephoscope.settings.data import Prepare
+from nephoscope.settings.training import TrainClassifier, Training, TrainingMachine, TrainSegmenter
+from nephoscope.training.augmentation import Augment
+from nephoscope.training.fit import build_task, build_trainer, quiet
+from nephoscope.training.loaders import Pictures, make_train_loader
+from nephoscope.training.optimisers import build_optimiser
+from nephoscope.training.sampling import Draw
+from nephoscope.training.tasks import ClassifierTask, SegmenterTask
 from stages import prepare
 
 SHAPE: Shape = (192, 288)

@@ -22,19 +22,20 @@ from tqdm import tqdm
 
 from benchmarks.robustness import open_judged, tune_all
 from benchmarks.table import Row, alone, peak_gib
-from pipeline.artifacts import Artifacts
-from pipeline.data.truth import Truth
-from pipeline.evaluation.judged import Judged, JudgedImage
-from pipeline.evaluation.store import Prediction, ProbabilityStore, writing_store
-from pipeline.evaluation.tuning.evidence import gather
-from pipeline.evaluation.tuning.families import FAMILIES
-from pipeline.evaluation.tuning.gains import gains_of_cell
-from pipeline.evaluation.tuning.tune import tune
-from pipeline.masks.dice import dice
-from pipeline.masks.rle import Shape, encode_rle
-from pipeline.masks.rule import Reading, strongest_mean
-from pipeline.masks.spans import find_spans
-from pipeline.params import Tune
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.truth import Truth
+from nephoscope.evaluation.labelled import Judged, JudgedImage
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
+from nephoscope.masks.dice import dice
+from nephoscope.masks.rle import Shape, encode_rle
+from nephoscope.masks.spans import find_spans
+from nephoscope.rules.presence import strongest_mean
+from nephoscope.rules.rules import Reading
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.evidence import gather
+from nephoscope.tuning.families import FAMILIES
+from nephoscope.tuning.gains import gains_of_cell
+from nephoscope.tuning.tune import tune
 
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
 SAMPLED_CELLS = 40

@@ -11,14 +11,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipeline.artifacts import Artifacts
-from pipeline.data.images import read_resized
-from pipeline.data.manifest import Manifest
-from pipeline.data.overlay import draw_overlay
-from pipeline.evaluation.judged import Judged
-from pipeline.evaluation.rules_file import read_rules
-from pipeline.masks.colours import CLASS_COLOURS
-from pipeline.masks.rule import decide_masks, presences
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.images import read_resized
+from nephoscope.data.manifest import Manifest
+from nephoscope.evaluation.labelled import Judged
+from nephoscope.figures.colours import CLASS_COLOURS
+from nephoscope.figures.overlays import draw_overlay
+from nephoscope.rules.decide import decide_masks
+from nephoscope.rules.file import read_rules
+from nephoscope.rules.presence import presences
 
 TARGET = Path("docs/images/scene.jpg")
 GAP = 12

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.params import Params
+from nephoscope.settings.params import Params
 
 TARGET = Path(__file__).with_name("parameters.md")
 SHARED = {

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.json_file import read_json
+from nephoscope.files import read_json
 
 RUNS = Path(__file__).with_name("runs")
 README = Path(__file__).parents[1] / "README.md"

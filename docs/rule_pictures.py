@@ -10,14 +10,16 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pipeline.data.overlay import draw_overlay
-from pipeline.data.synthetic.clouds import draw_clouds_scene
-from pipeline.data.synthetic.dataset import scene_rng
-from pipeline.data.synthetic.scene import Scene
-from pipeline.masks.colours import CLASS_COLOURS, to_hex
-from pipeline.masks.geometry import Image, gallery_shape, resize_image
-from pipeline.masks.rle import Mask
-from pipeline.masks.rule import Calibration, Levels, RawPresences, Reading, Rule, Rules, calibrate, decide, presences
+from nephoscope.data.synthetic.clouds import draw_clouds_scene
+from nephoscope.data.synthetic.dataset import scene_rng
+from nephoscope.data.synthetic.scene import Scene
+from nephoscope.figures.colours import CLASS_COLOURS, to_hex
+from nephoscope.figures.overlays import draw_overlay
+from nephoscope.masks.geometry import Image, gallery_shape, resize_image
+from nephoscope.masks.rle import Mask
+from nephoscope.rules.decide import decide
+from nephoscope.rules.presence import RawPresences, calibrate, presences
+from nephoscope.rules.rules import Calibration, Levels, Reading, Rule, Rules
 
 FOLDER = Path(__file__).parent / "images"
 SHAPE = (350, 525)

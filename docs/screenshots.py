@@ -14,10 +14,9 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.draw_scene import choose
-from pipeline.artifacts import Artifacts
-from pipeline.delivery.app.background import running
-from pipeline.delivery.app.options import Bounds
-from pipeline.delivery.app.serving import open_desk
+from nephoscope.app.options import Bounds
+from nephoscope.app.server import open_desk, running
+from nephoscope.artifacts import Artifacts
 
 IMAGES = Path(__file__).parent / "images"
 QUALITY = 80  # of JPEG: under 300 kB each

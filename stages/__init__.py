@@ -3,7 +3,7 @@
 import sys
 from types import TracebackType
 
-from pipeline.mendable import Mendable
+from nephoscope.errors import Mendable
 
 
 def _end_with_the_message(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

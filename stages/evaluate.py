@@ -1,15 +1,16 @@
 """Evaluate: probabilities and truth of holdout and the rules in, Dice tables and PR curves with intervals out."""
 
-from pipeline.artifacts import Artifacts, writing
-from pipeline.data.formats import FORMATS
-from pipeline.data.manifest import Manifest
-from pipeline.evaluation.judged import Judged
-from pipeline.evaluation.measured import measure
-from pipeline.evaluation.plots_page import plots_page
-from pipeline.evaluation.rules_file import read_rules
-from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.json_file import write_json
-from pipeline.params import Evaluate, Params
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.manifest import Manifest
+from nephoscope.evaluation.evaluate import measure
+from nephoscope.evaluation.intervals import Bootstrap
+from nephoscope.evaluation.labelled import Judged
+from nephoscope.figures.dvc_plots import plots_page
+from nephoscope.files import write_json, writing
+from nephoscope.rules.file import read_rules
+from nephoscope.settings.params import Params
+from nephoscope.settings.tuning import Evaluate
 
 
 def main(params: Evaluate, artifacts: Artifacts) -> None:

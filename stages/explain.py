@@ -3,19 +3,21 @@
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.artifacts import Artifacts, writing, written
-from pipeline.cores import calm_allocator
-from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
-from pipeline.evaluation.heat import heat_name, write_heat
-from pipeline.evaluation.presence_errors import find_worst_errors
-from pipeline.evaluation.rules_file import read_rules
-from pipeline.evaluation.table_files import read_table
-from pipeline.inference.explain import Explainer
-from pipeline.inference.trained import first_members
-from pipeline.mendable import Mendable
-from pipeline.models.network_facts import refuse_other_data
-from pipeline.params import Explain, Params
+from nephoscope.artifacts import Artifacts, written
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.error_types import find_worst_errors
+from nephoscope.evaluation.tables import read_table
+from nephoscope.figures.overlays import heat_name, write_heat
+from nephoscope.files import writing
+from nephoscope.hardware import calm_allocator
+from nephoscope.inference.grad_cam import Explainer
+from nephoscope.inference.trained import first_members
+from nephoscope.models.metadata import refuse_other_data
+from nephoscope.rules.file import read_rules
+from nephoscope.settings.inference import Explain
+from nephoscope.settings.params import Params
 
 
 def main(params: Explain, artifacts: Artifacts) -> None:

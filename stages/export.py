@@ -6,20 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.artifacts import Artifacts, writing, written
-from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
-from pipeline.delivery.card import write_card
-from pipeline.delivery.exporting import EXACT, compare, export_model
-from pipeline.delivery.portable import open_portable
-from pipeline.evaluation.rules_file import read_rules
-from pipeline.evaluation.table_files import read_tables
-from pipeline.inference.trained import members_read
-from pipeline.json_file import write_json
-from pipeline.masks.rule import Rules
-from pipeline.mendable import Mendable
-from pipeline.models.network_facts import load_facts
-from pipeline.params import Export, Params
+from nephoscope.artifacts import Artifacts, written
+from nephoscope.bundle.card import write_card
+from nephoscope.bundle.export import EXACT, compare, export_model
+from nephoscope.bundle.load import open_portable
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.tables import read_tables
+from nephoscope.files import write_json, writing
+from nephoscope.inference.trained import members_read
+from nephoscope.models.metadata import load_facts
+from nephoscope.rules.file import read_rules
+from nephoscope.rules.rules import Rules
+from nephoscope.settings.inference import Export
+from nephoscope.settings.params import Params
 
 
 def main(params: Export, artifacts: Artifacts) -> None:

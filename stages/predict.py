@@ -4,14 +4,15 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline.artifacts import Artifacts
-from pipeline.cores import calm_allocator
-from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
-from pipeline.evaluation.store import writing_store
-from pipeline.inference.trained import open_two_stage, predict_rows, unseen_groups
-from pipeline.masks.rule import Reading
-from pipeline.params import Params, Predict
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.evaluation.store import writing_store
+from nephoscope.hardware import calm_allocator
+from nephoscope.inference.trained import open_two_stage, predict_rows, unseen_groups
+from nephoscope.rules.rules import Reading
+from nephoscope.settings.inference import Predict
+from nephoscope.settings.params import Params
 
 
 def main(params: Predict, artifacts: Artifacts) -> None:

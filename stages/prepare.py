@@ -1,19 +1,19 @@
 """Prepare: any data set → manifest, splits, resized cache, findings about the data."""
 
-from pipeline.artifacts import Artifacts, writing
-from pipeline.data.assemble import add_splits, describe_images, make_facts, name_split, sound_rows, truth_rows
-from pipeline.data.cache import Cache
-from pipeline.data.duplicates import group_duplicates
-from pipeline.data.faults import recording
-from pipeline.data.fill import fill_cache
-from pipeline.data.findings_files import write_findings
-from pipeline.data.formats import FORMATS
-from pipeline.data.manifest import Manifest
-from pipeline.data.source import read_source
-from pipeline.data.splits import split_images
-from pipeline.data.summary import summarise
-from pipeline.data.truth import Truth, write_truth
-from pipeline.params import Params, Prepare
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.assemble import add_splits, describe_images, make_facts, name_split, sound_rows, truth_rows
+from nephoscope.data.cache import Cache, fill_cache
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.manifest import Manifest
+from nephoscope.data.problems import recording
+from nephoscope.data.profile import summarise
+from nephoscope.data.source import read_source
+from nephoscope.data.splits import group_duplicates, split_images
+from nephoscope.data.truth import Truth, write_truth
+from nephoscope.figures.data_profile import write_findings
+from nephoscope.files import writing
+from nephoscope.settings.data import Prepare
+from nephoscope.settings.params import Params
 
 
 def main(params: Prepare, artifacts: Artifacts) -> None:

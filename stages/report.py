@@ -8,28 +8,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artifacts import Artifacts, writing, written
-from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
-from pipeline.delivery.page import Page, render
-from pipeline.delivery.page_comparison import show_comparison
-from pipeline.delivery.page_findings import show_faults, show_findings
-from pipeline.delivery.page_gallery import Gallery
-from pipeline.delivery.page_heat import show_heat_maps
-from pipeline.delivery.page_labels import render_labels, show_doubts
-from pipeline.delivery.page_results import show_results
-from pipeline.delivery.page_run import show_settings, show_splits, show_training, show_versions
-from pipeline.delivery.page_tables import Table
-from pipeline.delivery.page_tuning import show_tuning
-from pipeline.evaluation.contradictions import find_contradictions, sort_by_surprise
-from pipeline.evaluation.judged import JUDGED_SPLITS, Judged
-from pipeline.evaluation.judgement import judge
-from pipeline.evaluation.kinds import count_kinds
-from pipeline.evaluation.rules_file import read_rules
-from pipeline.evaluation.table_files import read_tables
-from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.masks.rule import Rules
-from pipeline.params import Params
+from nephoscope.artifacts import Artifacts, written
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.evaluation.error_types import count_kinds
+from nephoscope.evaluation.intervals import Bootstrap
+from nephoscope.evaluation.label_issues import find_contradictions, sort_by_surprise
+from nephoscope.evaluation.labelled import JUDGED_SPLITS, Judged
+from nephoscope.evaluation.scores import judge
+from nephoscope.evaluation.tables import read_tables
+from nephoscope.figures.tables import Table
+from nephoscope.files import writing
+from nephoscope.report.comparison import show_comparison
+from nephoscope.report.data_profile import show_faults, show_findings
+from nephoscope.report.gallery import Gallery
+from nephoscope.report.heat_maps import show_heat_maps
+from nephoscope.report.label_issues import render_labels, show_doubts
+from nephoscope.report.render import Page, render
+from nephoscope.report.results import show_results
+from nephoscope.report.run import show_settings, show_splits, show_training, show_versions
+from nephoscope.report.tuning import show_tuning
+from nephoscope.rules.file import read_rules
+from nephoscope.rules.rules import Rules
+from nephoscope.settings.params import Params
 
 
 def main(params: Params, artifacts: Artifacts) -> None:

@@ -8,17 +8,18 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from pipeline.artifacts import Artifacts, written
-from pipeline.cores import calm_allocator
-from pipeline.data.cache import Cache
-from pipeline.data.faults import read_unlabelled
-from pipeline.data.formats import FORMATS
-from pipeline.data.manifest import Manifest
-from pipeline.delivery.submission import write_submission
-from pipeline.evaluation.rules_file import read_rules
-from pipeline.inference.trained import open_two_stage, predict_rows
-from pipeline.inference.two_stage import decide_predictions
-from pipeline.params import Params, Submit
+from nephoscope.artifacts import Artifacts, written
+from nephoscope.batch.submission import write_submission
+from nephoscope.data.cache import Cache
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.manifest import Manifest
+from nephoscope.data.problems import read_unlabelled
+from nephoscope.hardware import calm_allocator
+from nephoscope.inference.ensemble import decide_predictions
+from nephoscope.inference.trained import open_two_stage, predict_rows
+from nephoscope.rules.file import read_rules
+from nephoscope.settings.inference import Submit
+from nephoscope.settings.params import Params
 
 
 def main(params: Submit, artifacts: Artifacts) -> None:

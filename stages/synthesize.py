@@ -1,8 +1,9 @@
 """Synthesize: nothing in, the embedded default data set out."""
 
-from pipeline.artifacts import Artifacts
-from pipeline.data.synthetic import write_dataset
-from pipeline.params import Params, Synthesize
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.synthetic import write_dataset
+from nephoscope.settings.data import Synthesize
+from nephoscope.settings.params import Params
 
 
 def main(params: Synthesize, artifacts: Artifacts) -> None:

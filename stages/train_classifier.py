@@ -1,9 +1,10 @@
 """Train classifier: manifest, cache and the segmenters it may begin with in, one checkpoint per member out."""
 
-from pipeline.artifacts import Artifacts
-from pipeline.cores import calm_allocator
-from pipeline.learning.stage import train_members
-from pipeline.params import Params, TrainClassifier
+from nephoscope.artifacts import Artifacts
+from nephoscope.hardware import calm_allocator
+from nephoscope.settings.params import Params
+from nephoscope.settings.training import TrainClassifier
+from nephoscope.training.train import train_members
 
 
 def main(params: TrainClassifier, artifacts: Artifacts) -> None:

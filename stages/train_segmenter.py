@@ -1,9 +1,10 @@
 """Train segmenter: manifest and cache in, one checkpoint per member out."""
 
-from pipeline.artifacts import Artifacts
-from pipeline.cores import calm_allocator
-from pipeline.learning.stage import train_members
-from pipeline.params import Params, TrainSegmenter
+from nephoscope.artifacts import Artifacts
+from nephoscope.hardware import calm_allocator
+from nephoscope.settings.params import Params
+from nephoscope.settings.training import TrainSegmenter
+from nephoscope.training.train import train_members
 
 
 def main(params: TrainSegmenter, artifacts: Artifacts) -> None:

@@ -1,12 +1,13 @@
 """Tune: probabilities and truth of validation in, one rule per class out, and how sure it is."""
 
-from pipeline.artifacts import Artifacts
-from pipeline.data.manifest import Manifest
-from pipeline.evaluation.judged import Judged
-from pipeline.evaluation.table_files import write_tables
-from pipeline.evaluation.tuning.tune import tune
-from pipeline.json_file import write_json
-from pipeline.params import Params, Tune
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.manifest import Manifest
+from nephoscope.evaluation.labelled import Judged
+from nephoscope.evaluation.tables import write_tables
+from nephoscope.files import write_json
+from nephoscope.settings.params import Params
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.tune import tune
 
 
 def main(params: Tune, artifacts: Artifacts) -> None:

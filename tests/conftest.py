@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from pipeline.artifacts import Artifacts
+from nephoscope.artifacts import Artifacts
+from nephoscope.settings.params import Params
 
 # Before anything imports them. A test run calls nobody,
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -44,7 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     """A finished run of the whole pipeline. Only to be read: tests that write take `own_run`."""
-    from tests.stages.tiny import run_after_training, run_until_trained, tiny_params  # imports torch: not for all
+    from tests.builders.pipeline_run import (  # imports torch: not for all
+        run_after_training,
+        run_until_trained,
+        tiny_params,
+    )
 
     root = tmp_path_factory.mktemp("finished")
     params, artifacts = tiny_params(root), Artifacts(root)
@@ -57,3 +62,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 def own_run(finished: Artifacts, tmp_path: Path) -> Artifacts:
     """A copy of the finished run, to be changed at will."""
     return Artifacts(Path(shutil.copytree(finished.root, tmp_path / "artifacts")))
+
+
+@pytest.fixture(scope="session")
+def judged_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Artifacts]:
+    """Everything that `report` reads. Only to be read: a test that changes it takes a copy."""
+    from tests.builders.labelled_run import judged_params, write_judged_run
+
+    artifacts = Artifacts(tmp_path_factory.mktemp("judged"))
+    params = judged_params(artifacts.root)
+    write_judged_run(params, artifacts)
+    return params, artifacts

@@ -8,12 +8,12 @@ import pytest
 
 from benchmarks.agreement import Rates, ceilings, contradicted_by_votes, dice_at, expected_precision, shown_by_votes
 from benchmarks.opinions import Opinions, find_files
-from pipeline.data.cache import Cache
-from pipeline.evaluation.judged_arrays import judge_arrays
-from pipeline.evaluation.tuning.evidence import gather
-from pipeline.masks.geometry import to_planes
-from pipeline.masks.rule import Calibration, Reading, Rule, Rules
-from pipeline.mendable import Mendable
+from nephoscope.data.cache import Cache
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.labelled import judge_arrays
+from nephoscope.masks.geometry import to_planes
+from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
+from nephoscope.tuning.evidence import gather
 
 CLASSES = ("Fish", "Sugar")
 SHAPE = (96, 144)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.artifacts import Artifacts, StageFolder
-from pipeline.params import Params
-from tests.architecture import FLOORS, ROOT, STAGES, closure, floor, imports, module_files
+from nephoscope.artifacts import Artifacts, StageFolder
+from nephoscope.settings.params import Params
+from tests.builders.source_tree import ROOMS, ROOT, STAGES, closure, height, imports, module_files, room
 
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 MODULES = sorted(module_files())
@@ -17,31 +17,20 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "core", "common", "misc
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_its_own_floor_or_one_below(module: str) -> None:
-    above = {name for name in imports(module) if name in module_files() and floor(name) > floor(module)}
+def test_a_module_imports_its_own_room_or_one_below(module: str) -> None:
+    above = {name for name in imports(module) if name in module_files() and height(name) > height(module)}
     assert not above, f"{module} reaches up to {sorted(above)}"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_import_goes_in_a_circle(module: str) -> None:
-    loaded = {name for direct in imports(module) if direct != module for name in _reached(direct)}
+    loaded = {name for direct in imports(module) if direct != module for name in closure(direct)}
     assert module not in loaded, f"{module} imports itself by way of others"
 
 
-def _reached(module: str) -> set[str]:
-    """Like a closure, but without the packages around the modules: a package may list its modules."""
-    own, seen, todo = module_files(), set(), [module]
-    while todo:
-        name = todo.pop()
-        if name in own and name not in seen:
-            seen.add(name)
-            todo += imports(name)
-    return seen
-
-
-@pytest.mark.parametrize("module", [name for name in MODULES if floor(name) < FLOORS.index("models") + 1])
+@pytest.mark.parametrize("module", [name for name in MODULES if height(name) < ROOMS.index("models") + 1])
 def test_nothing_below_the_torch_line_imports_torch(module: str) -> None:
-    if module == "pipeline.data.images":
+    if module == "nephoscope.data.images":
         return  # asks torch for one kernel, when it is called; see the next test
     heavy = {"torch", "timm", "lightning", "torchmetrics", "segmentation_models_pytorch", "torchvision"}
     assert not {name.split(".")[0] for name in imports(module)} & heavy
@@ -79,26 +68,16 @@ def _path(out: str | dict[str, object]) -> str:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_deps_cover_what_a_stage_imports(stage: str) -> None:
-    files = module_files()
-    needed = {files[name].relative_to(ROOT).as_posix() for name in closure(f"stages.{stage}")}
-    # An empty or merely descriptive __init__ decides nothing: editing a docstring must not retrain.
-    needed = {path for path in needed if not path.endswith("__init__.py") or _has_code(ROOT / path)}
-    listed = {dep for dep in DVC[stage]["deps"] if dep.endswith(".py")}
+def test_deps_are_the_rooms_that_a_stage_uses(stage: str) -> None:
+    """The ground (paths, messages, atomic writing) decides no figure, and of the settings a stage has its own group."""
+    rooms = {room(name) for name in closure(f"stages.{stage}")} - {"", "settings"}
+    settings = imports(f"stages.{stage}") & {name for name in MODULES if room(name) == "settings"}
+    needed = {f"stages/{stage}.py"} | {f"pipeline/nephoscope/{name}" for name in rooms}
+    listed = {dep for dep in DVC[stage]["deps"] if dep.startswith(("pipeline/", "stages/")) and "/settings/" not in dep}
     assert listed == needed, f"missing: {sorted(needed - listed)}; no longer imported: {sorted(listed - needed)}"
-
-
-def test_a_changed_template_reruns_the_stage_that_fills_it() -> None:
-    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.jinja")}
-    listed = {stage: {dep for dep in DVC[stage]["deps"] if dep.endswith(".jinja")} for stage in STAGES}
-    assert set().union(*listed.values()) == templates
-    assert listed["export"] == {"pipeline/delivery/card.md.jinja"}
-
-
-def _has_code(path: Path) -> bool:
-    import ast
-
-    return any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text("utf-8")).body)
+    assert settings
+    own = type(getattr(Params(), stage)).__module__.replace(".", "/")
+    assert [dep for dep in DVC[stage]["deps"] if "/settings/" in dep] == [f"pipeline/{own}.py"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -149,4 +128,4 @@ def test_a_stage_file_ends_in_two_lines_that_run_it(stage: str) -> None:
 def test_one_module_counts_the_cores() -> None:
     """A process may be given fewer than the machine has; who asks the machine starts too many threads."""
     asking = [name for name, path in module_files().items() if "cpu_count" in path.read_text("utf-8")]
-    assert asking == ["pipeline.cores"]
+    assert asking == ["nephoscope.hardware"]

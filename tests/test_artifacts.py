@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import writing
-from pipeline.json_file import read_json, write_json
+from nephoscope.files import read_json, write_json, writing
 
 
 def break_off(path: Path, *, folder: bool) -> None:
@@ -44,7 +43,7 @@ def test_a_finished_folder_takes_the_place_of_the_old(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from pipeline.artifacts import writing
+from nephoscope.files import writing
 with writing(Path(sys.argv[1])) as unfinished:
     unfinished.write_text("half")
     os._exit(9)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from docs import parameters, rule_pictures
-from pipeline.artifacts import Artifacts
-from pipeline.data.images import read_image
-from tests.architecture import ROOT
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.images import read_image
+from tests.builders.source_tree import ROOT
 
 FORMATS = (ROOT / "docs/formats.md").read_text("utf-8")
 WITHOUT_ENCODER = FORMATS.replace("encoder_rate, ", "")

@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from docs.run_commands import Block, read_blocks
-from pipeline.delivery.cli import app
-from tests.architecture import ROOT
+from nephoscope.cli.commands import app
+from tests.builders.source_tree import ROOT
 
 PAGES = ["README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))]
 BLOCKS = [block for page in PAGES for block in read_blocks(page, (ROOT / page).read_text("utf-8"))]

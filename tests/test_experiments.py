@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from benchmarks.experiments import average_stores, feeds
-from pipeline.evaluation.store import Prediction, ProbabilityStore, writing_store
-from pipeline.mendable import Mendable
-from pipeline.params import Params
-from tests.evaluation.scenes import READING
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
+from nephoscope.settings.params import Params
+from tests.builders.labelled_scenes import READING
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import vl_convert
 import yaml
 
-from tests.architecture import ROOT
+from tests.builders.source_tree import ROOT
 
 TEMPLATES = ROOT / ".dvc" / "plots"
 PLOTS = [next(iter(one.values())) for one in yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["plots"]]

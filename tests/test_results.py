@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from docs import results
-from pipeline.delivery.choices import SHIPPED
-from tests.architecture import ROOT
+from nephoscope.artifacts import SHIPPED
+from tests.builders.source_tree import ROOT
 
 SETTINGS = {"embedded": ROOT / "params.yaml", "clouds-cpu-quick": ROOT / "recipes/clouds-cpu-quick.yaml"}
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.data.duplicates import group_duplicates, group_hashes, hash_image
+from nephoscope.data.splits import group_duplicates, group_hashes, hash_image
 
 
 def draw_cloud(seed, shape=(96, 144)):

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from pipeline.data.cache import Cache
-from pipeline.data.fill import fill_cache
-from pipeline.data.formats import FORMATS
-from pipeline.data.images import read_resized
-from pipeline.data.source import read_source
-from pipeline.masks.geometry import from_planes
-from pipeline.masks.rle import decode_rle, encode_rle
-from tests.data.tiny import cloud_rows, write_clouds, write_picture
+from nephoscope.data.cache import Cache, fill_cache
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.images import read_resized
+from nephoscope.data.source import read_source
+from nephoscope.masks.geometry import from_planes
+from nephoscope.masks.rle import decode_rle, encode_rle
+from tests.builders.datasets import cloud_rows, write_clouds, write_picture
 
 LEFT_HALF = f"1 {1400 * 1050}"
 SHAPE = (8, 12)

@@ -9,9 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 
-from pipeline.data.image_header import HeaderError, read_shape
-from pipeline.data.images import ImageError, decode_image, fit_image, read_image, read_resized
-from pipeline.masks.rle import Shape
+from nephoscope.data.images import (
+    HeaderError,
+    ImageError,
+    decode_image,
+    fit_image,
+    read_image,
+    read_resized,
+    read_shape,
+)
+from nephoscope.masks.rle import Shape
 
 RED_LEFT = np.zeros((16, 24, 3), np.uint8)
 RED_LEFT[:, :12] = (250, 0, 0)

@@ -6,9 +6,8 @@ import zipfile
 
 import pytest
 
-from pipeline.data.csv_file import CsvError, read_csv_file
-from pipeline.data.formats import FORMATS
-from pipeline.data.labels import read_labels
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.labels import CsvError, read_csv_file, read_labels
 
 JOINED = "ImageId_ClassId,EncodedPixels\na.jpg_1,1 2\na.jpg_2,\na.jpg_3,\na.jpg_4,9 1\n"
 SPLIT = "ImageId,ClassId,EncodedPixels\na.jpg,1,1 2\na.jpg,4,9 1\n"

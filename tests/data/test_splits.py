@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.splits import SplitError, split_images
+from nephoscope.data.splits import SplitError, split_images
 
 
 def split(ids, presence, groups=None, *, validation=0.2, holdout=0.2, folds=0, held_out=None, seed=0):

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.formats import FORMATS
-from pipeline.data.synthetic import dataset, write_dataset
-from pipeline.data.synthetic.dataset import image_id_of
-from pipeline.masks.rle import decode_rle
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.synthetic import dataset, write_dataset
+from nephoscope.data.synthetic.dataset import image_id_of
+from nephoscope.masks.rle import decode_rle
 
 SHAPE = (70, 105)
 

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from pipeline.data.synthetic import SCENES
-from pipeline.data.synthetic.annotators import annotate, union_of
-from pipeline.data.synthetic.dataset import scene_rng
-from pipeline.data.synthetic.fields import band_noise, power_noise, warp
-from pipeline.data.synthetic.layout import draw_presence, draw_regions
-from pipeline.data.synthetic.patterns import PATTERNS
-from pipeline.data.synthetic.steel import DEFECTS, draw_defects
-from pipeline.masks.dice import dice
+from nephoscope.data.synthetic import SCENES
+from nephoscope.data.synthetic.annotators import annotate, draw_presence, draw_regions, union_of
+from nephoscope.data.synthetic.dataset import scene_rng
+from nephoscope.data.synthetic.fields import band_noise, power_noise, warp
+from nephoscope.data.synthetic.patterns import PATTERNS
+from nephoscope.data.synthetic.steel import DEFECTS, draw_defects
+from nephoscope.masks.dice import dice
 
 EMPTY_SHARES = (0.4985, 0.5735, 0.4700, 0.3236)  # of Fish, Flower, Gravel, Sugar in the competition
 SEEN = np.ones((70, 105), bool)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.data.visible import find_visible
+from nephoscope.data.visible import find_visible
 
 SHAPE = (96, 144)
 

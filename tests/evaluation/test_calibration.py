@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.calibration import fit_calibrations
-from pipeline.evaluation.tuning.tune import tune
-from pipeline.masks.rule import Calibration, calibrate, judge_presence, logit
-from pipeline.params import Tune
-from tests.evaluation.tuning.pictures import draw_pictures
+from nephoscope.evaluation.calibration import fit_calibrations
+from nephoscope.rules.presence import calibrate, judge_presence, logit
+from nephoscope.rules.rules import Calibration
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.tune import tune
+from tests.builders.tuning_pictures import draw_pictures
 
 
 def draw_scores(distortion: Calibration) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.evaluation.comparison import compare_runs
-from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.mendable import Mendable
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.intervals import Bootstrap, compare_runs
 
 BOOTSTRAP = Bootstrap(resamples=400)
 

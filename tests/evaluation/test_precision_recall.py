@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from pipeline.evaluation.judged import JudgedImage
-from pipeline.evaluation.precision_recall import mean_precision, pixel_curves, presence_curve, presence_curves
+from nephoscope.evaluation.labelled import JudgedImage
+from nephoscope.evaluation.precision_recall import mean_precision, pixel_curves, presence_curve, presence_curves
 
 
 class Pixels(NamedTuple):

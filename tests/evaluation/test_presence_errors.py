@@ -1,7 +1,7 @@
 import pandas as pd
 
-from pipeline.evaluation.presence_errors import find_worst_errors
-from pipeline.masks.rule import Calibration, Reading, Rule, Rules
+from nephoscope.evaluation.error_types import find_worst_errors
+from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
 
 
 def rules(*thresholds: float) -> Rules:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.reliability import (
+from nephoscope.evaluation.calibration import (  # fmt: skip
     CHANCE,
     EVERY_CLASS,
     Stated,
@@ -9,9 +9,10 @@ from pipeline.evaluation.reliability import (
     reliability_table,
     statements,
     sureness_table,
-)  # fmt: skip
-from pipeline.evaluation.uncertainty import Bootstrap
-from pipeline.masks.rule import Calibration, RawPresences, Reading, Rule, Rules, Verdict, judge_presence
+)
+from nephoscope.evaluation.intervals import Bootstrap
+from nephoscope.rules.presence import RawPresences, Verdict, judge_presence
+from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
 
 
 def rules(chance: tuple[Calibration, ...] | None = None, *, force: bool = False) -> Rules:

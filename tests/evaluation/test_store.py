@@ -5,9 +5,9 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from pipeline.evaluation.store import Prediction, ProbabilityStore, writing_store
-from pipeline.mendable import Mendable
-from tests.evaluation.scenes import READING
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
+from tests.builders.labelled_scenes import READING
 
 
 def prediction(seed: int) -> Prediction:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import Artifacts
+from nephoscope.artifacts import Artifacts
 
 ANSWERS = """
 import sys
 from pathlib import Path
 import numpy as np
-from pipeline.inference.choosing import ENGINES, draw_probe
-from pipeline.params import Machine
+from nephoscope.inference.engine_choice import ENGINES, draw_probe
+from nephoscope.settings.section import Machine
 
 for network in ("classifier-seed0", "segmenter-seed0"):
     engine = ENGINES[sys.argv[1]](Path(sys.argv[2]) / network, Machine(precision="fp32"), 2)
@@ -38,8 +38,8 @@ import builtins
 import sys
 from pathlib import Path
 from threading import Barrier, Event, Thread
-from pipeline.inference.choosing import ENGINES, draw_probe
-from pipeline.params import Machine
+from nephoscope.inference.engine_choice import ENGINES, draw_probe
+from nephoscope.settings.section import Machine
 
 engine = ENGINES["openvino"](Path(sys.argv[1]) / "classifier-seed0", Machine(), 2)
 picture = draw_probe(engine.input_shape)[:1]
@@ -71,9 +71,9 @@ def test_the_first_pictures_of_a_process_may_come_from_two_threads(finished: Art
 OPENING = """
 import sys
 from pathlib import Path
-from pipeline.inference.choosing import ENGINES
-from pipeline.mendable import Mendable
-from pipeline.params import Machine
+from nephoscope.inference.engine_choice import ENGINES
+from nephoscope.errors import Mendable
+from nephoscope.settings.section import Machine
 
 try:
     ENGINES[sys.argv[1]](Path(sys.argv[2]), Machine(), 1)

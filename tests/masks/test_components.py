@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.masks.components import filter_components, keep_components, label_components
+from nephoscope.masks.components import filter_components, keep_components, label_components
 
 
 @given(st.integers(0, 2**16), st.integers(1, 40), st.integers(1, 40), st.sampled_from([0, 0.1, 0.3, 0.6, 0.95, 1]))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.masks.geometry import from_planes, gallery_shape, resize_image, resize_mask, to_levels, to_planes
+from nephoscope.masks.geometry import from_planes, gallery_shape, resize_image, resize_mask, to_levels, to_planes
 
 
 def test_a_pixel_is_set_where_half_of_its_area_was() -> None:

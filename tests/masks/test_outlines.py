@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from matplotlib.path import Path
 
-from pipeline.masks.outlines import find_polygons, light_path
+from nephoscope.masks.outlines import find_polygons, light_path
 
 
 def block(height: int, width: int, *places: tuple[slice, slice]) -> np.ndarray:

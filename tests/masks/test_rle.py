@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
-from pipeline.masks.rle import RleError, decode_rle, encode_rle
+from nephoscope.masks.rle import RleError, decode_rle, encode_rle
 
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.masks.runs import SLACK, write_runs
+from nephoscope.masks.rle import SLACK, write_runs
 
 NUMBERS = st.one_of(
     st.integers(1, 10**15), st.sampled_from([10**power + more for power in range(16) for more in (-1, 0, 1)][1:])

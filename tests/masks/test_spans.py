@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from pipeline.masks.components import label_components
-from pipeline.masks.spans import AREA, FIRST, LAST, OVERLAP, PEAK, Spans, find_spans
+from nephoscope.masks.components import label_components
+from nephoscope.masks.spans import AREA, FIRST, LAST, OVERLAP, PEAK, Spans, find_spans
 
 Component = tuple[int, int, int]
 """Peak, area, overlap."""

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from pipeline.models.folding import fold_decoder
-from pipeline.models.segmenter import build_segmenter
+from nephoscope.models.folding import fold_decoder
+from nephoscope.models.segmenter import build_segmenter
 
 
 def trained_a_little(architecture: str) -> torch.nn.Module:

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.mendable import Mendable
-from pipeline.models.losses import LOSSES, LossSettings, build_loss, refuse_region_losses
+from nephoscope.errors import Mendable
+from nephoscope.models.losses import LOSSES, LossSettings, build_loss, refuse_region_losses
 
 SETTINGS = LossSettings(torch.tensor([0.2, 0.5]))
 

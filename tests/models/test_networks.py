@@ -4,13 +4,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipeline.data.manifest import Facts
-from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import load_checkpoint, save_checkpoint
-from pipeline.models.classifier import Classifier, build_classifier
-from pipeline.models.network_facts import CheckpointError, NetworkFacts
-from pipeline.models.segmenter import build_segmenter
-from pipeline.models.weights import WeightsError, read_bundled
+from nephoscope.data.manifest import Facts
+from nephoscope.errors import Mendable
+from nephoscope.models.checkpoint import load_checkpoint, save_checkpoint
+from nephoscope.models.classifier import Classifier, build_classifier
+from nephoscope.models.metadata import CheckpointError, NetworkFacts
+from nephoscope.models.segmenter import build_segmenter
+from nephoscope.models.weights import WeightsError, read_bundled
 
 FACTS = Facts("clouds", ("a", "b"), (8, 12), (8, 12), (32, 48))
 

@@ -1,8 +1,8 @@
 import pandas as pd
 
-from pipeline.artifacts import Artifacts
-from pipeline.data.manifest import Manifest
-from pipeline.json_file import read_json
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.manifest import Manifest
+from nephoscope.files import read_json
 
 
 def test_figures_are_measured_on_holdout_alone(finished: Artifacts) -> None:

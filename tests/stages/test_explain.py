@@ -2,11 +2,11 @@ import pandas as pd
 import pytest
 
 import stages.explain
-from pipeline.artifacts import Artifacts
-from pipeline.data.images import read_image
-from pipeline.data.manifest import Manifest
-from pipeline.mendable import Mendable
-from pipeline.params import Explain
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.images import read_image
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.settings.inference import Explain
 
 
 def test_each_error_has_a_heat_map_and_each_heat_map_an_error(own_run: Artifacts) -> None:

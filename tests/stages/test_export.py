@@ -9,17 +9,17 @@ import pandas as pd
 import pytest
 
 import stages.export
-from pipeline.artifacts import Artifacts
-from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
-from pipeline.delivery.exporting import EXACT, compare
-from pipeline.delivery.portable import open_portable
-from pipeline.evaluation.store import ProbabilityStore
-from pipeline.evaluation.tables import OURS
-from pipeline.inference.two_stage import decide_predictions
-from pipeline.json_file import read_json, write_json
-from pipeline.mendable import Mendable
-from pipeline.params import Export
+from nephoscope.artifacts import Artifacts
+from nephoscope.bundle.export import EXACT, compare
+from nephoscope.bundle.load import open_portable
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.store import ProbabilityStore
+from nephoscope.evaluation.tables import OURS
+from nephoscope.files import read_json, write_json
+from nephoscope.inference.ensemble import decide_predictions
+from nephoscope.settings.inference import Export
 
 
 def test_the_folder_alone_predicts_what_the_pipeline_predicted(finished: Artifacts) -> None:
@@ -87,7 +87,7 @@ SECOND_TIME = """
 import sys
 from pathlib import Path
 import numpy as np
-from pipeline.delivery.portable import open_portable
+from nephoscope.bundle.load import open_portable
 
 model, _ = open_portable(Path(sys.argv[1]))
 height, width = model.facts.cache_shape

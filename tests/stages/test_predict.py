@@ -5,15 +5,15 @@ import pytest
 
 import stages.predict
 import stages.prepare
-from pipeline.artifacts import Artifacts
-from pipeline.data.cache import Cache
-from pipeline.data.manifest import Manifest
-from pipeline.evaluation.store import ProbabilityStore
-from pipeline.inference.trained import open_two_stage, predict_rows
-from pipeline.masks.rule import strongest_mean
-from pipeline.mendable import Mendable
-from pipeline.params import Predict
-from tests.stages.tiny import run_until_trained, tiny_params
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.store import ProbabilityStore
+from nephoscope.inference.trained import open_two_stage, predict_rows
+from nephoscope.rules.presence import strongest_mean
+from nephoscope.settings.inference import Predict
+from tests.builders.pipeline_run import run_until_trained, tiny_params
 
 
 def test_every_picture_of_both_splits_is_in_its_store(finished: Artifacts) -> None:

@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts import Artifacts
-from pipeline.data.cache import Cache
-from pipeline.data.faults import DataFaults
-from pipeline.data.manifest import Manifest
-from pipeline.data.truth import Truth
-from pipeline.learning.members import list_members, member_rows
-from pipeline.masks.geometry import from_planes, resize_mask
-from pipeline.params import Prepare
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
+from nephoscope.data.problems import DataFaults
+from nephoscope.data.truth import Truth
+from nephoscope.masks.geometry import from_planes, resize_mask
+from nephoscope.settings.data import Prepare
+from nephoscope.training.members import list_members, member_rows
 from stages import prepare, synthesize
-from tests.data.tiny import cloud_rows, write_clouds, write_picture
-from tests.killing import die, exit_code_of
-from tests.stages.tiny import tiny_params
+from tests.builders.datasets import cloud_rows, write_clouds, write_picture
+from tests.builders.killing import die, exit_code_of
+from tests.builders.pipeline_run import tiny_params
 
 CLOUDS = Path(os.environ.get("NEPHOSCOPE_CLOUDS", "../shared/clouds"))
 NAMES = [f"{index}.jpg" for index in range(12)]

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import stages.report
-from pipeline.artifacts import Artifacts
-from pipeline.json_file import write_json
-from pipeline.mendable import Mendable
-from pipeline.params import Params, Report
-from tests.architecture import ROOT
-from tests.stages.tiny import tiny_params
+from nephoscope.artifacts import Artifacts
+from nephoscope.errors import Mendable
+from nephoscope.files import write_json
+from nephoscope.settings.params import Params
+from nephoscope.settings.report import Report
+from tests.builders.pipeline_run import tiny_params
+from tests.builders.source_tree import ROOT
 
 REPORT_ALONE = """
 import runpy, sys

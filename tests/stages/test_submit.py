@@ -6,12 +6,12 @@ import pytest
 import stages.predict
 import stages.prepare
 import stages.submit
-from pipeline.artifacts import Artifacts
-from pipeline.data.formats import FORMATS
-from pipeline.delivery.submission import SubmissionError, check_submission
-from pipeline.masks.rle import decode_rle
-from pipeline.params import Submit
-from tests.stages.tiny import run_after_training, run_until_trained, tiny_params
+from nephoscope.artifacts import Artifacts
+from nephoscope.batch.submission import SubmissionError, check_submission
+from nephoscope.data.formats import FORMATS
+from nephoscope.masks.rle import decode_rle
+from nephoscope.settings.inference import Submit
+from tests.builders.pipeline_run import run_after_training, run_until_trained, tiny_params
 
 
 def test_there_is_a_row_per_picture_and_class_in_order(finished: Artifacts) -> None:

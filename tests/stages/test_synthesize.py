@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from pipeline.artifacts import Artifacts
-from pipeline.params import Synthesize
+from nephoscope.artifacts import Artifacts
+from nephoscope.settings.data import Synthesize
 from stages import synthesize
 
 

@@ -3,13 +3,13 @@ import pytest
 import torch
 
 import stages.train_classifier
-from pipeline.artifacts import Artifacts
-from pipeline.data.manifest import Manifest
-from pipeline.json_file import read_json
-from pipeline.mendable import Mendable
-from pipeline.models.checkpoint import load_checkpoint
-from pipeline.params import TrainClassifier
-from tests.stages.tiny import tiny_params
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.files import read_json
+from nephoscope.models.checkpoint import load_checkpoint
+from nephoscope.settings.training import TrainClassifier
+from tests.builders.pipeline_run import tiny_params
 
 
 def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:

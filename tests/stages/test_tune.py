@@ -2,11 +2,11 @@ import pandas as pd
 import pytest
 
 import stages.tune
-from pipeline.artifacts import Artifacts
-from pipeline.json_file import read_json
-from pipeline.masks.rule import Rules
-from pipeline.mendable import Mendable
-from pipeline.params import Tune
+from nephoscope.artifacts import Artifacts
+from nephoscope.errors import Mendable
+from nephoscope.files import read_json
+from nephoscope.rules.rules import Rules
+from nephoscope.settings.tuning import Tune
 
 QUICK = {"pixel_thresholds": [64, 128, 192], "min_areas": [0, 2000], "folds": 3, "resamples": 3, "bootstrap": 20}
 

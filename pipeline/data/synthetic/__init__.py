@@ -1,6 +1,0 @@
-"""Synthetic scenes: the embedded default data set, and the fixtures of the tests."""
-
-from pipeline.data.synthetic.dataset import SCENES, write_dataset
-from pipeline.data.synthetic.scene import Scene
-
-__all__ = ["SCENES", "Scene", "write_dataset"]

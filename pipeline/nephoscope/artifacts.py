@@ -1,0 +1,218 @@
+"""The path of every file that stages exchange. A stage owns `artifacts/<stage>/`, and nobody else writes there.
+
+>>> Artifacts(Path("artifacts")).tune.rules
+PosixPath('artifacts/tune/rules.json')
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nephoscope.errors import Mendable
+
+SHIPPED = Path(__file__).parent / "bundle" / "shipped"
+"""The model that comes with the package, trained on real clouds: see its card."""
+
+
+@dataclass(frozen=True)
+class StageFolder:
+    folder: Path
+
+
+class SynthesizeFolder(StageFolder):
+    @property
+    def dataset(self) -> Path:
+        """A data set as a person would have downloaded it."""
+        return self.folder / "dataset"
+
+
+class PrepareFolder(StageFolder):
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.json"
+
+    @property
+    def images(self) -> Path:
+        """Table: one row a picture, in the order of the cache."""
+        return self.folder / "images.csv"
+
+    @property
+    def truth(self) -> Path:
+        """Table: the non-empty masks at the judged shape, as RLE."""
+        return self.folder / "truth.csv"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def faults(self) -> Path:
+        """Table: everything found wrong, and what was set aside for it."""
+        return self.folder / "faults.csv"
+
+    @property
+    def findings(self) -> Path:
+        """Folder: tables and figures that describe the data."""
+        return self.folder / "findings"
+
+
+class TrainFolder(StageFolder):
+    @property
+    def members(self) -> Path:
+        """Folder: one `<member>.safetensors` per seed (and fold)."""
+        return self.folder / "members"
+
+    @property
+    def history(self) -> Path:
+        """Table: one row per member and epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def resume(self) -> Path:
+        """Folder: what a killed run needs to go on. Not declared to DVC, which would delete it."""
+        return self.folder / "resume"
+
+
+class PredictFolder(StageFolder):
+    def probabilities(self, split: str) -> Path:
+        return self.folder / f"{split}.zarr.zip"
+
+
+class TuneFolder(StageFolder):
+    @property
+    def rules(self) -> Path:
+        return self.folder / "rules.json"
+
+    @property
+    def tables(self) -> Path:
+        """Folder: what the rules are worth, how sure they are, and what else was tried, as CSV."""
+        return self.folder / "tables"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+
+class EvaluateFolder(StageFolder):
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+    @property
+    def tables(self) -> Path:
+        """Folder: every figure of the evaluation as CSV."""
+        return self.folder / "tables"
+
+    @property
+    def plots(self) -> Path:
+        """Folder: the tables that `dvc plots` draws."""
+        return self.folder / "plots"
+
+    @property
+    def plots_page(self) -> Path:
+        """The page frame in which `dvc plots show` draws without a network."""
+        return self.folder / "plots_page.html"
+
+
+class ExplainFolder(StageFolder):
+    @property
+    def heat_maps(self) -> Path:
+        """Folder: one `<image_id>_<class_name>.jpg` per error of presence that is shown."""
+        return self.folder / "heat_maps"
+
+    @property
+    def table(self) -> Path:
+        """Table: those errors, and the file of each in `heat_maps`."""
+        return self.folder / "heat_maps.csv"
+
+
+class SubmitFolder(StageFolder):
+    @property
+    def submission(self) -> Path:
+        return self.folder / "submission.csv"
+
+
+class ExportFolder(StageFolder):
+    @property
+    def model(self) -> Path:
+        """The portable model folder."""
+        return self.folder / "model"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.json"
+
+
+class ReportFolder(StageFolder):
+    @property
+    def page(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def labels(self) -> Path:
+        """Page: labels that the networks contradict."""
+        return self.folder / "labels.html"
+
+    @property
+    def contradictions(self) -> Path:
+        """Table: all of those labels, the most surprising first."""
+        return self.folder / "contradictions.csv"
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    root: Path = Path("artifacts")
+
+    @property
+    def synthesize(self) -> SynthesizeFolder:
+        return SynthesizeFolder(self.root / "synthesize")
+
+    @property
+    def prepare(self) -> PrepareFolder:
+        return PrepareFolder(self.root / "prepare")
+
+    @property
+    def train_classifier(self) -> TrainFolder:
+        return TrainFolder(self.root / "train_classifier")
+
+    @property
+    def train_segmenter(self) -> TrainFolder:
+        return TrainFolder(self.root / "train_segmenter")
+
+    @property
+    def predict(self) -> PredictFolder:
+        return PredictFolder(self.root / "predict")
+
+    @property
+    def tune(self) -> TuneFolder:
+        return TuneFolder(self.root / "tune")
+
+    @property
+    def evaluate(self) -> EvaluateFolder:
+        return EvaluateFolder(self.root / "evaluate")
+
+    @property
+    def explain(self) -> ExplainFolder:
+        return ExplainFolder(self.root / "explain")
+
+    @property
+    def submit(self) -> SubmitFolder:
+        return SubmitFolder(self.root / "submit")
+
+    @property
+    def export(self) -> ExportFolder:
+        return ExportFolder(self.root / "export")
+
+    @property
+    def report(self) -> ReportFolder:
+        return ReportFolder(self.root / "report")
+
+
+def written(path: Path, stage: str) -> Path:
+    """The path of what this stage writes; who comes before it is told so."""
+    if not path.exists():
+        raise Mendable(f"{path} is missing; `python -m stages.{stage}` writes it")
+    return path

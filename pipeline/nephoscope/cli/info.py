@@ -1,0 +1,84 @@
+"""What is installed, what the machine has, which model answers, and where things are."""
+
+import platform
+from importlib.metadata import requires, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from packaging.requirements import Requirement
+from rich.console import Console
+from rich.table import Table
+
+from nephoscope.bundle.folder import fingerprint, list_stems, read_model
+from nephoscope.errors import Mendable
+from nephoscope.hardware import count_cores
+from nephoscope.inference.engine_cache import PACKAGES, installed, kept_here, known_engines
+from nephoscope.models.devices import resolve_precision
+from nephoscope.models.metadata import load_facts
+from nephoscope.settings.section import Machine
+
+Description = dict[str, dict[str, Any]]
+ROOT = Path(__file__).parents[2]
+EXTRAS = {"app": "fastapi", "cluster": "ray", "openvino": "openvino"}
+
+
+def describe(model: Path) -> Description:
+    """Section → name → value."""
+    return {
+        "nephoscope": {"version": version("nephoscope"), "python": platform.python_version(), "code": str(ROOT)},
+        "machine": describe_machine(),
+        "model": describe_model(model),
+        "engines": {name: installed(package) for name, package in PACKAGES.items()},
+        "extras": {name: installed(package) for name, package in EXTRAS.items()},
+        "places": {"model": str(model), "kept here": str(kept_here())},
+        "packages": {name: installed(name) for name in sorted(direct_requirements())},
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    cards = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "system": platform.platform(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "cores": count_cores(),
+        "cards": ", ".join(cards) or "none",
+        "training precision": resolve_precision(Machine(), training=True),
+    }
+
+
+def describe_model(folder: Path) -> dict[str, Any]:
+    """Of a portable model; what is wrong with it, if it is none."""
+    try:
+        mark = fingerprint(folder)
+    except Mendable as error:
+        return {"fault": str(error)}
+    stems = list_stems(folder)
+    engines = known_engines(kept_here(), mark, stems, Machine())
+    described: dict[str, Any] = {
+        "fingerprint": mark[:16],
+        "classes": ", ".join(read_model(folder)["data"]["classes"]),
+    }
+    for stem in stems:
+        facts = load_facts(stem.with_suffix(".safetensors"))
+        height, width = facts.input_shape
+        engine = engines.get(stem.name, "an engine not chosen yet")
+        described[stem.name] = f"{facts.encoder}, {height}×{width}, by {engine}"
+    return described
+
+
+def direct_requirements() -> set[str]:
+    """Packages that nephoscope asks for by name, extras apart."""
+    found = (Requirement(line) for line in requires("nephoscope") or ())
+    return {one.name for one in found if one.marker is None or "extra" not in str(one.marker)}
+
+
+def show_description(description: Description) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for section, values in description.items():
+        table.add_section()
+        for index, (name, value) in enumerate(values.items()):
+            table.add_row(section if index == 0 else "", name, str(value))
+    Console().print(table)

@@ -1,0 +1,171 @@
+"""A CSV, plain or compressed, as text cells with the line numbers that an editor shows."""
+
+import csv
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pandas as pd
+
+from nephoscope.data.formats.definition import LABELS_FILE, Format, Layout
+from nephoscope.data.problems import DataFaults, Fault, FaultKind
+from nephoscope.errors import Mendable
+from nephoscope.masks.rle import RleError, Shape, parse_runs
+
+COMPRESSIONS = ("", ".xz", ".gz", ".zip")
+LONGEST_CELL = 2**26  # characters; the RLE of a chessboard at 1400×2100 fits
+DAMAGE = (OSError, EOFError, RuntimeError, csv.Error, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
+
+
+class CsvError(Mendable):
+    """The file as a whole cannot be read as a CSV."""
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    columns: list[str]
+    records: list[list[str]]
+    """Cells as they are written, each record as long as it really is; blank lines are left out."""
+    lines: list[int]
+    """The line of every record; the columns stand on line 1."""
+
+
+def read_csv_file(path: Path) -> CsvFile:
+    """A CSV whose name may end in .xz, .gz or .zip → its records; raises CsvError."""
+    csv.field_size_limit(LONGEST_CELL)
+    try:
+        with _open(path) as stream:
+            reader = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""), strict=True)
+            columns = [name.strip() for name in next(reader, [])]
+            numbered = [(record, reader.line_num) for record in reader if record]
+    except UnicodeDecodeError as error:
+        raise CsvError(f"not written in UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from None
+    except DAMAGE as error:
+        raise CsvError(f"cannot be read: {error}") from None
+    if not columns:
+        raise CsvError("the file is empty")
+    return CsvFile(columns, [record for record, _ in numbered], [line for _, line in numbered])
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive, archive.open(_only_csv(archive)) as stream:
+            yield stream
+    elif path.suffix == ".xz":
+        with lzma.open(path) as stream:
+            yield stream
+    elif path.suffix == ".gz":
+        with gzip.open(path) as stream:
+            yield stream
+    else:
+        with path.open("rb") as stream:
+            yield stream
+
+
+def _only_csv(archive: zipfile.ZipFile) -> str:
+    names = [name for name in archive.namelist() if name.endswith(".csv") and not name.startswith("__MACOSX")]
+    if len(names) != 1:
+        raise CsvError(f"the archive holds {len(names)} CSV files; one is expected")
+    return names[0]
+
+
+@dataclass(frozen=True)
+class Labels:
+    file: str
+    table: pd.DataFrame
+    """image_id, class_name, rle, row, in the order of the CSV."""
+    every_class: bool
+    """True: a picture without rows is a fault. False: it is a picture without masks."""
+
+
+def read_labels(root: Path, data_format: Format, faults: list[Fault]) -> Labels:
+    """Find and read the CSV; faults of rows are added to the list, faults of the whole file raise DataFaults."""
+    path = _find(root, faults)
+    try:
+        content = read_csv_file(path)
+    except CsvError as error:
+        raise _refusal(faults, "unreadable_labels", path.name, str(error)) from None
+    layout = next((layout for layout in data_format.layouts if set(layout.columns) <= set(content.columns)), None)
+    if layout is None:
+        expected = " or ".join(", ".join(layout.columns) for layout in data_format.layouts)
+        message = f"the columns are {', '.join(content.columns)[:200]}; expected: {expected}"
+        raise _refusal(faults, "missing_column", path.name, message)
+    table = _to_table(content, layout)
+    faults += _check_rows(table, content, path.name, data_format)
+    if layout.every_class:
+        faults += _check_complete(table, path.name, data_format.classes)
+    return Labels(path.name, table, layout.every_class)
+
+
+def _find(root: Path, faults: list[Fault]) -> Path:
+    candidates = [root / f"{LABELS_FILE}{compression}" for compression in COMPRESSIONS]
+    found = [path for path in candidates if path.is_file()]
+    if not found:
+        message = f"no such file in {root}, nor with the endings {', '.join(COMPRESSIONS[1:])}"
+        raise _refusal(faults, "missing_labels", LABELS_FILE, message)
+    if len(found) > 1:
+        message = f"there are {', '.join(path.name for path in found)}; keep the one that is meant"
+        raise _refusal(faults, "unreadable_labels", LABELS_FILE, message)
+    return found[0]
+
+
+def _refusal(faults: list[Fault], kind: FaultKind, file: str, message: str) -> DataFaults:
+    faults.append(Fault(kind, file, None, message))
+    return DataFaults(faults)
+
+
+def _to_table(content: CsvFile, layout: Layout) -> pd.DataFrame:
+    places = [content.columns.index(column) for column in layout.columns]
+    # A record that is too short is read as far as it goes; it is reported with the others.
+    cells = [[record[place] if place < len(record) else "" for place in places] for record in content.records]
+    table = layout.keys(pd.DataFrame(cells, columns=list(layout.columns), dtype=str))
+    return table.assign(row=content.lines)
+
+
+def _check_rows(table: pd.DataFrame, content: CsvFile, file: str, data_format: Format) -> list[Fault]:
+    """At most one fault a row, the first that is found in it."""
+    faults = []
+    first_rows: dict[tuple[str, str], int] = {}
+    kind: FaultKind
+    rows = zip(table["image_id"], table["class_name"], table["rle"], content.lines, content.records, strict=True)
+    for image_id, class_name, rle, row, record in rows:
+        if len(record) != len(content.columns):
+            kind, message = "malformed_row", f"{len(record)} cells under {len(content.columns)} columns"
+        elif class_name not in data_format.classes:
+            known = ", ".join(data_format.classes)
+            kind, message = "unknown_class", f"{class_name!r} of {image_id!r}; known: {known}"
+        elif (first := first_rows.setdefault((image_id, class_name), row)) != row:
+            kind, message = "duplicate_row", f"{class_name} of {image_id} stands on line {first} already"
+        elif wrong := _explain_rle(rle, data_format.rle_shape):
+            kind, message = "bad_rle", f"{class_name} of {image_id}: {wrong}"
+        else:
+            continue
+        faults.append(Fault(kind, file, row, message, image_id))
+    return faults
+
+
+def _explain_rle(rle: str, shape: Shape) -> str:
+    try:
+        parse_runs(rle, shape)
+    except RleError as error:
+        return str(error)
+    return ""
+
+
+def _check_complete(table: pd.DataFrame, file: str, classes: tuple[str, ...]) -> list[Fault]:
+    """Pictures that have rows, but not one for every class."""
+    faults = []
+    for image_id, rows in table.groupby("image_id", sort=False):
+        missing = [name for name in classes if name not in set(rows["class_name"])]
+        if missing:
+            message = f"{image_id} has no row for {', '.join(missing)}"
+            faults.append(Fault("missing_row", file, int(rows["row"].iloc[-1]), message, str(image_id)))
+    return faults

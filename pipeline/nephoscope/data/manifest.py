@@ -1,0 +1,78 @@
+"""The manifest: what a data set is (facts) and which pictures it has (one row each, in the order of the cache)."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nephoscope.artifacts import written
+from nephoscope.files import read_json, write_json, writing
+from nephoscope.masks.rle import Shape
+
+Split = Literal["train", "validation", "holdout", "unlabelled"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "holdout", "unlabelled")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of the data set as a whole. It travels on into every checkpoint."""
+
+    format: str
+    classes: tuple[str, ...]
+    rle_shape: Shape
+    judged_shape: Shape
+    cache_shape: Shape
+    folds: int = 0
+    """Those that are held out, each from members of its own; 0: one split."""
+    nodata: bool = True
+    """True: black regions are places that nobody saw (`find_visible`). False: black is part of the picture."""
+    split: str = ""
+    """Stands for which labelled picture is train, validation or holdout, and in which fold."""
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
+        }
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    facts: Facts
+    images: pd.DataFrame
+    """image_id, file (relative to the data set's root), split, fold (-1: none), visible_share,
+    and per class `area_<class_name>`: share of the judged pixels, 0 where empty or unlabelled."""
+
+    def rows(self, *splits: Split) -> npt.NDArray[np.int64]:
+        """Cache rows of these splits, ascending."""
+        return np.flatnonzero(self.images["split"].isin(splits))
+
+    def presence(self, rows: Sequence[int] | npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.bool_]:
+        """Which class is present in which picture: rows × C."""
+        areas = self.images[[f"area_{name}" for name in self.facts.classes]].to_numpy() > 0
+        return areas if rows is None else areas[rows]
+
+    def tuning_rows(self) -> npt.NDArray[np.int64]:
+        """Rows that rules are tuned on: validation, or all folds that some member never saw."""
+        return np.flatnonzero(self.images["fold"] >= 0) if self.facts.folds else self.rows("validation")
+
+    def save(self, facts_path: Path, images_path: Path) -> None:
+        with writing(images_path) as unfinished:
+            self.images.to_csv(unfinished, index=False)
+        write_json(facts_path, self.facts.to_dict())
+
+    @classmethod
+    def load(cls, facts_path: Path, images_path: Path) -> Self:
+        facts = Facts.from_dict(read_json(written(facts_path, "prepare")))
+        # Ids such as "0012345" or "nan" are text, whatever they look like.
+        images = pd.read_csv(images_path, dtype={"image_id": str, "file": str}, keep_default_na=False)
+        return cls(facts, images)

@@ -1,0 +1,112 @@
+"""Findings: what the labelled pictures are like, as tables. Areas are pixels at the judged shape."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nephoscope.data.manifest import SPLITS, Manifest
+from nephoscope.data.problems import Fault
+
+
+def find_all(manifest: Manifest) -> dict[str, pd.DataFrame]:
+    """Every table by its name."""
+    return {
+        "images_per_split": count_images_per_split(manifest),
+        "masks_per_image": count_masks_per_image(manifest),
+        "images_per_class": count_images_per_class(manifest),
+        "co_occurrence": count_co_occurrence(manifest),
+        "presence_patterns": count_presence_patterns(manifest),
+        "area_per_class": describe_areas(manifest),
+    }
+
+
+def count_images_per_split(manifest: Manifest) -> pd.DataFrame:
+    """split, images, visible_share (mean), and the share of pictures that show a class."""
+    rows = []
+    for split in SPLITS:
+        chosen = manifest.rows(split)
+        visible = manifest.images["visible_share"].iloc[chosen].mean()
+        shares = manifest.presence(chosen).mean(axis=0) if len(chosen) and split != "unlabelled" else _unknown(manifest)
+        rows.append([split, len(chosen), visible, *shares])
+    return pd.DataFrame(rows, columns=["split", "images", "visible_share", *manifest.facts.classes])
+
+
+def count_masks_per_image(manifest: Manifest) -> pd.DataFrame:
+    """masks (0 up to the count of classes), images, share."""
+    counts = np.bincount(_presence(manifest).sum(axis=1), minlength=len(manifest.facts.classes) + 1)
+    return pd.DataFrame({"masks": np.arange(len(counts)), "images": counts, "share": counts / counts.sum()})
+
+
+def count_images_per_class(manifest: Manifest) -> pd.DataFrame:
+    """class_name, images that show it, their share; empty masks and theirs."""
+    presence = _presence(manifest)
+    images, total = presence.sum(axis=0), len(presence)
+    empty = total - images
+    return pd.DataFrame(
+        {
+            "class_name": manifest.facts.classes,
+            "images": images,
+            "share": images / total,
+            "empty": empty,
+            "empty_share": empty / total,
+        }
+    )
+
+
+def count_co_occurrence(manifest: Manifest) -> pd.DataFrame:
+    """class_name and one column per class: pictures that show both; the diagonal: pictures that show it."""
+    presence = _presence(manifest).astype(int)
+    counts = pd.DataFrame(presence.T @ presence, columns=list(manifest.facts.classes))
+    counts.insert(0, "class_name", manifest.facts.classes)
+    return counts
+
+
+def count_presence_patterns(manifest: Manifest) -> pd.DataFrame:
+    """pattern ("Fish + Sugar"), images in train, validation and holdout, and in all; the most frequent first."""
+    labelled = manifest.images[manifest.images["split"] != "unlabelled"]
+    names = np.array(manifest.facts.classes)
+    patterns = pd.Series([" + ".join(names[present]) or "none" for present in _presence(manifest)], name="pattern")
+    counts = pd.crosstab(patterns, labelled["split"].to_numpy()).reindex(columns=list(SPLITS[:3]), fill_value=0)
+    counts["all"] = counts.sum(axis=1)
+    return counts.reset_index().sort_values(["all", "pattern"], ascending=[False, True], ignore_index=True)
+
+
+def describe_areas(manifest: Manifest) -> pd.DataFrame:
+    """class_name, masks (not empty), and mean, median, std, min, max of their areas; mean_share of the picture."""
+    height, width = manifest.facts.judged_shape
+    rows = []
+    for name in manifest.facts.classes:
+        shares = manifest.images[f"area_{name}"]
+        areas = shares[shares > 0] * (height * width)
+        figures = [areas.mean(), areas.median(), areas.std(), areas.min(), areas.max()]
+        rows.append([name, len(areas), *np.round(figures, 1), areas.mean() / (height * width)])
+    columns = ["class_name", "masks", "mean", "median", "std", "min", "max", "mean_share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _presence(manifest: Manifest) -> np.ndarray:
+    return manifest.presence(manifest.rows(*SPLITS[:3]))
+
+
+def _unknown(manifest: Manifest) -> list[float]:
+    return [float("nan")] * len(manifest.facts.classes)
+
+
+def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], faults: list[Fault], found: int) -> str:
+    """A few lines: pictures per split, near duplicates, visible share, and what was set aside of the pictures found."""
+    counts = ", ".join(f"{len(manifest.rows(split))} {split}" for split in SPLITS)
+    sizes = np.bincount(groups)
+    lines = [
+        f"{len(manifest.images)} pictures: {counts}",
+        f"near duplicates: {(sizes[sizes > 1]).sum()} pictures in {(sizes > 1).sum()} groups",
+        f"visible: {manifest.images['visible_share'].mean():.1%} of the pixels",
+    ]
+    if faults:
+        aside = found - len(manifest.images)
+        lines.append(f"set aside: {aside} pictures with {len(faults)} faults, listed in faults.csv")
+    if not len(manifest.rows("holdout")):
+        # Nobody should train for hours to learn of it.
+        lines.append(
+            "no holdout: networks and rules can be made, but evaluate and what follows need prepare.holdout_share"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,36 @@
+"""Labels that the networks contradict: pictures they never learned from, whose annotation surprises them most."""
+
+import numpy as np
+import pandas as pd
+
+from nephoscope.evaluation.labelled import JudgedImages
+from nephoscope.rules.presence import judge_presence
+from nephoscope.rules.rules import Rules
+
+COLUMNS = ("image_id", "class_name", "split", "annotated", "chance", "surprise", "annotated_share")
+
+
+def find_contradictions(judged: JudgedImages, rules: Rules, split: str) -> pd.DataFrame:
+    """Every picture and class whose annotation is the less likely one; surprise is in bits, the largest first.
+
+    A surprise of 5 bits: were all chances right, so unlikely an annotation would be met once in 32 labels.
+    """
+    chance = judge_presence(judged.raw, rules).chance
+    areas = np.stack([judged[index].truth.mean(axis=(1, 2)) for index in range(len(judged))])
+    annotated = areas > 0
+    likelihood = np.where(annotated, chance, 1 - chance)
+    columns = {
+        "image_id": np.repeat(judged.image_ids, len(judged.classes)),
+        "class_name": np.tile(judged.classes, len(judged.image_ids)),
+        "split": split,
+        "annotated": annotated.ravel(),
+        "chance": chance.ravel(),
+        "surprise": -np.log2(np.maximum(likelihood, 1e-6)).ravel(),
+        "annotated_share": areas.ravel(),
+    }
+    table = pd.DataFrame(columns)[list(COLUMNS)]
+    return sort_by_surprise(table[likelihood.ravel() < 0.5])
+
+
+def sort_by_surprise(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sort_values(["surprise", "image_id", "class_name"], ascending=[False, True, True], ignore_index=True)

@@ -1,0 +1,140 @@
+"""Rules applied to judged pictures: Dice of every picture and class, step by step, and the areas behind it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from joblib import Parallel, delayed
+
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.labelled import JudgedImage, JudgedImages
+from nephoscope.masks.dice import dice_of_areas
+from nephoscope.rules.decide import decide, rules_of_picture
+from nephoscope.rules.presence import Presences, fuse, presences
+from nephoscope.rules.rules import Rule, Rules
+
+Step = Callable[[Rule], Rule]
+NOTHING_MORE = {"seed_threshold": None, "core_threshold": None, "core_area": 0}
+
+
+def _at_half(_: Rule) -> Rule:
+    return Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
+
+
+def _with_pixels(rule: Rule) -> Rule:
+    return Rule(presence_threshold=0, pixel_threshold=rule.pixel_threshold, min_area=0)
+
+
+def _with_components(rule: Rule) -> Rule:
+    return rule.model_copy(update=NOTHING_MORE | {"presence_threshold": 0.0})
+
+
+def _with_gate(rule: Rule) -> Rule:
+    return rule.model_copy(update=NOTHING_MORE)
+
+
+def _with_seed(rule: Rule) -> Rule:
+    return rule.model_copy(update={"core_threshold": None, "core_area": 0})
+
+
+def _whole(rule: Rule) -> Rule:
+    return rule
+
+
+def steps_of(rules: Rules) -> dict[str, Step]:
+    """What each part of the rules contributes: every step adds one that some class has; the last is the whole rule."""
+    each = rules.rules
+    parts: dict[str, tuple[Step, bool]] = {
+        "threshold 0.5": (_at_half, True),
+        "tuned pixel threshold": (_with_pixels, True),
+        "+ minimum area": (_with_components, any(rule.min_area > 1 for rule in each)),
+        "+ presence gate": (_with_gate, any(rule.presence_threshold > 0 for rule in each)),
+        "+ seed threshold": (_with_seed, any(rule.seed_threshold for rule in each)),
+        "+ core": (_whole, any(rule.core_threshold for rule in each)),
+    }
+    return {name: step for name, (step, has) in parts.items() if has}
+
+
+OVERLAP, TRUTH, PREDICTED = range(3)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    image_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    fused: Presences
+    """N×C: calibrated and fused, as curves over all thresholds ask for it"""
+    presence: Presences
+    """N×C: the same, forced where the rules say so, as their thresholds decide it"""
+    areas: npt.NDArray[np.int64]
+    """N×C×steps×3: overlap, truth, predicted, in pixels at the judged shape"""
+    steps: tuple[str, ...]
+    """their names"""
+    pixels: int
+    """of one picture at the judged shape"""
+
+    @property
+    def step_dices(self) -> npt.NDArray[np.float64]:
+        """N×C×steps"""
+        return dice_of_areas(self.areas[..., OVERLAP], self.areas[..., TRUTH], self.areas[..., PREDICTED])
+
+    @property
+    def dices(self) -> npt.NDArray[np.float64]:
+        """N×C, by the whole rule"""
+        return self.step_dices[..., -1]
+
+    @property
+    def final_areas(self) -> npt.NDArray[np.int64]:
+        """N×C×3, by the whole rule"""
+        return self.areas[:, :, -1]
+
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        return self.final_areas[..., TRUTH] > 0
+
+    def table(self) -> pd.DataFrame:
+        """One row per picture and class."""
+        keys = pd.MultiIndex.from_product([self.image_ids, self.classes], names=["image_id", "class_name"])
+        overlap, truth, predicted = self.final_areas.reshape(-1, 3).T
+        columns = {
+            "presence": self.presence.ravel(),
+            "truth_area": truth,
+            "predicted_area": predicted,
+            "overlap": overlap,
+            "dice": self.dices.ravel(),
+        }
+        return pd.DataFrame(columns, index=keys).reset_index()
+
+
+def judge(judged: JudgedImages, rules: Rules) -> Judgement:
+    """Decide every picture by the rules and measure it against truth."""
+    if rules.classes != judged.classes:
+        raise Mendable(f"rules are for {rules.classes}, probabilities are of {judged.classes}")
+    if rules.reading != judged.reading:
+        raise Mendable(f"rules were tuned on {rules.reading!r}, probabilities are {judged.reading!r}; rerun tune")
+    presence, steps = presences(judged.raw, rules), steps_of(rules)
+    strongest = judged.raw.strongest
+    measure = delayed(
+        lambda index: _measure(
+            judged[index], presence[index], rules_of_picture(rules, strongest[index]), tuple(steps.values())
+        )
+    )
+    areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(judged))))
+    height, width = rules.judged_shape
+    fused = fuse(judged.raw, rules)
+    return Judgement(judged.image_ids, judged.classes, fused, presence, areas, tuple(steps), height * width)
+
+
+def _measure(
+    image: JudgedImage, presence: npt.NDArray[np.float64], rules: Sequence[Rule], steps: Sequence[Step]
+) -> npt.NDArray[np.int64]:
+    """C×steps×3"""
+    areas = np.zeros((len(rules), len(steps), 3), np.int64)
+    for index, rule in enumerate(rules):
+        truth = image.truth[index]
+        for row, step in zip(areas[index], steps, strict=True):
+            predicted = decide(float(presence[index]), image.levels[index], image.visible, step(rule))
+            row[:] = (truth & predicted).sum(), truth.sum(), predicted.sum()
+    return areas

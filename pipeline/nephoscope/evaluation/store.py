@@ -1,0 +1,133 @@
+"""The probability store: what both networks say of every picture of a split, in one compressed file.
+
+A Zarr group in a zip: `levels` N×C×H×W uint8 at the judged shape, `visible` N×H×W, and the raw presences N×C.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from zipfile import ZipFile
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import BloscCodec
+from zarr.storage import ZipStore
+
+from nephoscope.artifacts import written
+from nephoscope.files import writing
+from nephoscope.masks.rle import Mask, Shape
+from nephoscope.rules.presence import RawPresences
+from nephoscope.rules.rules import Levels, Reading
+
+COMPRESSION = BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle")
+IN_HEADER, IN_DIRECTORY, DIRECTORY_ENTRY = 10, 12, 46
+"""Bytes: where a zip has the time of a file, before it and in the directory at the end; size of an entry there."""
+NO_DATE = b"\x00\x00\x21\x00"
+"""The first that a zip can tell: 1980-01-01."""
+
+
+class Prediction(NamedTuple):
+    """What the networks say of one picture, before any rule."""
+
+    levels: Levels
+    """C×H×W at the judged shape"""
+    visible: Mask
+    """H×W"""
+    classifier: npt.NDArray[np.floating]
+    """C: presence, as the classifier has it"""
+    strongest: npt.NDArray[np.floating]
+    """C: mean probability of the strongest visible pixels"""
+
+
+@dataclass(frozen=True)
+class ProbabilityStore:
+    image_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    raw: RawPresences
+    reading: Reading
+    _levels: Any
+    _visible: Any
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a finished store; maps are read when they are asked for."""
+        group = zarr.open_group(ZipStore(written(path, "predict"), mode="r"), mode="r")
+        raw = RawPresences(_read(group, "classifier"), _read(group, "strongest"))
+        attributes = group.attrs.asdict()
+        ids, classes = attributes["image_ids"], attributes["classes"]
+        reading = Reading.model_validate(attributes["reading"])
+        return cls(tuple(ids), tuple(classes), raw, reading, group["levels"], group["visible"])  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, index: int) -> Prediction:
+        levels, visible = np.asarray(self._levels[index]), np.asarray(self._visible[index], bool)
+        return Prediction(levels, visible, self.raw.classifier[index], self.raw.strongest[index])
+
+
+class StoreWriter:
+    """Takes predictions in any order, each once."""
+
+    def __init__(self, group: zarr.Group, count: int, classes: Sequence[str], shape: Shape) -> None:
+        self._levels = _create(group, "levels", (count, len(classes), *shape), np.uint8)
+        self._visible = _create(group, "visible", (count, *shape), np.bool_)
+        self.classifier = np.full((count, len(classes)), np.nan, np.float32)
+        self.strongest = np.full((count, len(classes)), np.nan, np.float32)
+
+    def write(self, index: int, prediction: Prediction) -> None:
+        self._levels[index] = prediction.levels
+        self._visible[index] = prediction.visible
+        self.classifier[index] = prediction.classifier
+        self.strongest[index] = prediction.strongest
+
+
+@contextmanager
+def writing_store(
+    path: Path, image_ids: Sequence[str], classes: Sequence[str], shape: Shape, reading: Reading
+) -> Iterator[StoreWriter]:
+    """A store to fill; it takes its place at `path` only once every picture is in it."""
+    with writing(path) as unfinished:
+        with ZipStore(unfinished, mode="w") as zipped:
+            attributes = {"image_ids": list(image_ids), "classes": list(classes), "reading": reading.model_dump()}
+            group = zarr.create_group(zipped, attributes=attributes)
+            writer = StoreWriter(group, len(image_ids), classes, shape)
+            yield writer
+            missing = np.flatnonzero(np.isnan(writer.classifier + writer.strongest).any(axis=1))
+            if missing.size:
+                raise ValueError(f"{missing.size} pictures have no numbers, {image_ids[int(missing[0])]} first")
+            group.create_array("classifier", data=writer.classifier)
+            group.create_array("strongest", data=writer.strongest)
+        _undate(unfinished)
+
+
+def _undate(path: Path) -> None:
+    """A zip tells when each of its files was written, so that DVC would see a change where there is none."""
+    with ZipFile(path) as zipped:
+        entries, place = zipped.infolist(), zipped.start_dir
+    with path.open("r+b") as file:
+        for entry in entries:
+            file.seek(entry.header_offset + IN_HEADER)
+            file.write(NO_DATE)
+            file.seek(place + IN_DIRECTORY)
+            file.write(NO_DATE)
+            place += DIRECTORY_ENTRY + len(entry.orig_filename.encode()) + len(entry.extra) + len(entry.comment)
+
+
+def _create(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: type) -> Any:
+    # Chunk 1×…: one picture is read or written without touching its neighbours.
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=(1, *shape[1:]),
+        dtype=dtype,
+        compressors=COMPRESSION,
+        config={"write_empty_chunks": True},
+    )
+
+
+def _read(group: zarr.Group, name: str) -> npt.NDArray[np.float32]:
+    return np.asarray(group[name][...])  # type: ignore[index]

@@ -1,0 +1,155 @@
+"""Tables on disk: a folder of CSV files, one per table."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
+
+from nephoscope.data.formats.definition import HumanDice
+from nephoscope.evaluation.intervals import Bootstrap
+from nephoscope.evaluation.scores import OVERLAP, PREDICTED, TRUTH, Judgement
+from nephoscope.files import writing
+from nephoscope.masks.dice import dice_of_areas
+from nephoscope.rules.rules import Rules
+
+NAMES = ("image_id", "class_name", "member", "pattern")
+"""Columns of text"""
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], *, plotted: bool = False) -> None:
+    """The folder takes its place only once it is whole."""
+    # DVC hands its plots the text of a number, which Vega takes to sort by: 8.7e-06 would come after 1.0.
+    float_format = "%.6f" if plotted else None
+    with writing(folder) as unfinished:
+        unfinished.mkdir()
+        for name, table in tables.items():
+            table.to_csv(unfinished / f"{name}.csv", index=False, float_format=float_format)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV of a stage. Names stay text, whatever they look like: "0012", "nan" or "1"."""
+    header = pd.read_csv(path, nrows=0).columns
+    unknown = {name: [""] for name in header if name not in NAMES}
+    return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), keep_default_na=False, na_values=unknown)
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    return dict(_named_tables(folder))
+
+
+def _named_tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
+    for path in sorted(folder.glob("*.csv")):
+        yield path.stem, read_table(path)
+
+
+Dices = npt.NDArray[np.float64]
+OURS = "nephoscope"
+HUMAN_UNION = "human union against human union, real pictures"
+HUMAN_SINGLE = "one human against another, real pictures"
+HUMAN = (HUMAN_UNION, HUMAN_SINGLE)
+
+
+def dice_table(judgement: Judgement, bootstrap: Bootstrap, human: HumanDice | None) -> pd.DataFrame:
+    """What was reached beside the references: reference, class_name ("mean" first), dice, low, high."""
+    truth = judgement.final_areas[..., TRUTH]
+    whole = dice_of_areas(truth, truth, judgement.pixels)
+    scores = {
+        OURS: judgement.dices,
+        "all masks empty": (truth == 0).astype(float),
+        "whole image, every class": whole,
+        "perfect presence, whole image": np.where(truth == 0, 1.0, whole),
+    }
+    tables = [_with_intervals(name, dices, judgement.classes, bootstrap) for name, dices in scores.items()]
+    return pd.concat(tables + ([_human_table(human)] if human else []), ignore_index=True)
+
+
+def step_table(judgement: Judgement, bootstrap: Bootstrap) -> pd.DataFrame:
+    """What each step of the rule contributes: step, class_name, dice, low, high, and the gain over the step before it
+    with its interval, pictures paired; the first step has none."""
+    dices = judgement.step_dices
+    tables = [
+        _with_intervals(step, dices[..., i], judgement.classes, bootstrap) for i, step in enumerate(judgement.steps)
+    ]
+    tables[1:] = [
+        table.assign(**_gains(dices[..., i], dices[..., i + 1], bootstrap)) for i, table in enumerate(tables[1:])
+    ]
+    return pd.concat(tables, ignore_index=True).rename(columns={"reference": "step"})
+
+
+def _gains(before: Dices, after: Dices, bootstrap: Bootstrap) -> dict[str, list[float]]:
+    pairs = [(before, after), *zip(before.T, after.T, strict=True)]
+    differences = [bootstrap.compare(*pair).difference for pair in pairs]
+    names = {"gain": "mean", "gain_low": "low", "gain_high": "high"}
+    return {name: [getattr(one, end) for one in differences] for name, end in names.items()}
+
+
+def _with_intervals(name: str, dices: Dices, classes: tuple[str, ...], bootstrap: Bootstrap) -> pd.DataFrame:
+    columns = {"mean": dices, **{class_name: dices[:, index] for index, class_name in enumerate(classes)}}
+    rows = [(name, key, *vars(bootstrap.interval(scores)).values()) for key, scores in columns.items()]
+    return pd.DataFrame(rows, columns=["reference", "class_name", "dice", "low", "high"])
+
+
+def _human_table(human: HumanDice) -> pd.DataFrame:
+    rows = [(HUMAN_UNION, "mean", human.union)]
+    rows += [(HUMAN_UNION, name, value) for name, value in human.per_class.items()]
+    rows += [(HUMAN_SINGLE, "mean", human.single)]
+    return pd.DataFrame(rows, columns=["reference", "class_name", "dice"])
+
+
+def presence_table(judgement: Judgement, rules: Rules) -> pd.DataFrame:
+    """Presence at the tuned thresholds, per class and for any class."""
+    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    decided, present = judgement.presence >= thresholds, judgement.present
+    rows = [
+        _presence_row(name, decided[:, index], present[:, index], judgement.fused[:, index])
+        for index, name in enumerate(judgement.classes)
+    ]
+    rows.append(_presence_row("any", _any(decided), _any(present), judgement.fused.max(1)))
+    return pd.DataFrame(rows)
+
+
+def _presence_row(
+    name: str, decided: npt.NDArray[np.bool_], present: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]
+) -> dict[str, object]:
+    # A ratio without a denominator is unknown, not 0.
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        present, decided, average="binary", pos_label=True, zero_division=np.nan
+    )
+    return {
+        "class_name": name,
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1) if present.any() else float("nan"),
+        "accuracy": float(accuracy_score(present, decided)),
+        "brier": float(brier_score_loss(present, np.clip(scores, 0, 1), pos_label=True)),
+        "present": int(present.sum()),
+        "decided": int(decided.sum()),
+    }
+
+
+def _any(of_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return np.asarray(of_classes.any(axis=1))
+
+
+def pixel_table(judgement: Judgement) -> pd.DataFrame:
+    """2×2 confusion of pixels per class: hit, false alarm, miss, right nothing."""
+    overlap, truth, predicted = (judgement.final_areas[..., i].sum(0) for i in (OVERLAP, TRUTH, PREDICTED))
+    columns = {
+        "class_name": judgement.classes,
+        "hit": overlap,
+        "false_alarm": predicted - overlap,
+        "miss": truth - overlap,
+        "right_nothing": judgement.pixels * len(judgement.image_ids) - truth - predicted + overlap,
+    }
+    return pd.DataFrame(columns)
+
+
+def picture_table(judgement: Judgement) -> pd.DataFrame:
+    """Pictures, worst mean Dice first: image_id, mean, Dice per class."""
+    table = pd.DataFrame(judgement.dices, columns=list(judgement.classes))
+    table.insert(0, "mean", judgement.dices.mean(1))
+    table.insert(0, "image_id", judgement.image_ids)
+    return table.sort_values(["mean", "image_id"], ignore_index=True)

@@ -1,0 +1,156 @@
+"""What holds for the rules of all classes together, in words: for the report's table and the model card."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pandas as pd
+
+from nephoscope.evaluation.tables import OURS
+from nephoscope.rules.decide import FAINTEST
+from nephoscope.rules.rules import NEVER, Rules
+from nephoscope.templates import UNKNOWN
+
+
+def rule_notes(rules: Rules) -> str:
+    return " ".join([_presence_note(rules), *_following_note(rules)])
+
+
+def _presence_note(rules: Rules) -> str:
+    weight = rules.classifier_weight
+    forced = "; where no class is present, the strongest is forced" if rules.force_strongest else ""
+    return f"Presence is {100 * weight:.0f} % classifier and {100 - 100 * weight:.0f} % strongest pixels{forced}."
+
+
+def _following_note(rules: Rules) -> list[str]:
+    if not rules.follow_strongest:
+        return []
+    power = "" if rules.follow_strongest == 1 else f", to the power of {rules.follow_strongest:g}"
+    strongest = f"the mean of its own strongest pixels there ({FAINTEST:g} at least){power}"
+    return [f"In every picture the pixel threshold of a class holds times {strongest}."]
+
+
+HEADINGS = {"class_name": "class", "f1": "F1", "brier": "Brier", "std": "deviation"}
+LONGEST = 6  # values of a setting
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    """The first cell of a row is its heading."""
+    highlighted: str = ""
+    """Heading of the row that stands out."""
+    note: str = ""
+
+    @classmethod
+    def of_frame(cls, caption: str, frame: pd.DataFrame, limit: int | None = None, rest_in: str = "") -> Self:
+        """Every row of a data frame, or the first so many and a note where the rest is."""
+        names = [str(name) for name in frame.columns]
+        shown = frame.head(len(frame) if limit is None else limit)
+        rows = [[to_cell(value, name) for value, name in zip(row, names, strict=True)] for row in _values(shown)]
+        left = len(frame) - len(shown)
+        return cls.of_cells(caption, names, rows, note=f"{left} more rows in {rest_in}" if left else "")
+
+    @classmethod
+    def of_cells(
+        cls, caption: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]], highlighted: str = "", note: str = ""
+    ) -> Self:
+        headings = tuple(HEADINGS.get(name, name.replace("_", " ")) for name in columns)
+        return cls(caption, headings, tuple(tuple(row) for row in rows), highlighted, note)
+
+
+def _values(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
+    # Column by column, so that integers beside floats stay integers.
+    return zip(*(frame[name].tolist() for name in frame.columns), strict=True)
+
+
+def to_cell(value: Any, column: str = "") -> Cell:
+    """A value as people read it; what is not known is "n/a", and shares are percents.
+
+    >>> to_cell(0.25).text, to_cell(1234).text, to_cell(float("nan")).text
+    ('0.250', '1,234', 'n/a')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return Cell(UNKNOWN)
+    if column.endswith("share"):
+        return Cell(f"{100 * value:.1f}\N{NO-BREAK SPACE}%")
+    if isinstance(value, list):  # a shape
+        return Cell(" × ".join(map(str, value)))
+    if isinstance(value, float):
+        return Cell(f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}")
+    return Cell(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+
+
+def setting_text(value: Any) -> str:
+    """A setting as people write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items())
+    if isinstance(value, list | tuple) and len(value) > LONGEST:
+        return f"{', '.join(map(str, value[:3]))}, …, {value[-1]} ({len(value)} values)"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return str(value)
+
+
+def dice_cell(dice: float, low: float, high: float) -> Cell:
+    """Dice over its interval, where it has one."""
+    return Cell(to_cell(dice).text, "" if math.isnan(low) else f"{low:.3f} to {high:.3f}")
+
+
+def signed_cell(difference: float, low: float, high: float) -> Cell:
+    """A difference over its interval.
+
+    >>> signed_cell(0.25, -0.125, 0.5)
+    Cell(text='+0.250', detail='-0.125 to +0.500')
+    """
+    return Cell(f"{difference:+.3f}", f"{low:+.3f} to {high:+.3f}")
+
+
+def show_dice(caption: str, table: pd.DataFrame, key: str, columns: Sequence[str], highlighted: str = OURS) -> Table:
+    """key, class_name, dice, low, high → a row per key, a column per class that is asked for."""
+    cells = {
+        (row[0], row[1]): dice_cell(*row[2:]) for row in _values(table[[key, "class_name", "dice", "low", "high"]])
+    }
+    keys = [one for one in dict.fromkeys(table[key]) if any((one, name) in cells for name in columns)]
+    rows = [[Cell(one), *(cells.get((one, name), Cell("")) for name in columns)] for one in keys]
+    return Table.of_cells(caption, [key, *columns], rows, highlighted)
+
+
+def show_rules(rules: Rules) -> Table:
+    """Per class its thresholds; columns for seed and core only where a rule has one."""
+    rows: list[dict[str, Cell]] = []
+    for name, rule in zip(rules.classes, rules.rules, strict=True):
+        row = {"class": Cell(name), "presence threshold": Cell(_shown_from(rule.presence_threshold))}
+        row["pixel threshold"] = level_cell(rule.pixel_threshold)
+        row["minimum area"] = Cell(f"{rule.min_area:,}")
+        if any(one.seed_threshold is not None for one in rules.rules):
+            row["seed threshold"] = level_cell(rule.seed_threshold)
+        if any(one.core_threshold is not None for one in rules.rules):
+            row |= {"core threshold": level_cell(rule.core_threshold), "core area": Cell(f"{rule.core_area:,}")}
+        rows.append(row)
+    height, width = rules.judged_shape
+    caption = f"The rule of every class; areas are pixels at {height} × {width}"
+    cells = [list(row.values()) for row in rows]
+    return Table.of_cells(caption, list(rows[0]), cells, note=rule_notes(rules))
+
+
+def _shown_from(threshold: float) -> str:
+    if threshold >= NEVER:
+        return "never"
+    return f"≥ {threshold:.3f}" if threshold > 0 else "every picture"
+
+
+def level_cell(level: int | None) -> Cell:
+    """A pixel threshold as a probability, over its level of 255."""
+    return Cell("none") if level is None else Cell(f"{level / 255:.3f}", f"level {level}")

@@ -1,0 +1,92 @@
+"""Two stages: images → raw predictions of both networks → presences and masks by the rules."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nephoscope.data.images import fit_image
+from nephoscope.data.manifest import Facts
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.store import Prediction
+from nephoscope.inference.engines import Engine, Images, Probabilities
+from nephoscope.masks.geometry import resize_mask, to_levels
+from nephoscope.masks.rle import Shape
+from nephoscope.rules.decide import decide_masks
+from nephoscope.rules.presence import RawPresences, presences, strongest_mean
+from nephoscope.rules.rules import Flip, Reading, Rules
+
+# Each is its own inverse; the last two axes of a map are those of a picture without its colours.
+FLIPS: dict[Flip, tuple[slice, slice]] = {
+    "none": (slice(None), slice(None)),
+    "horizontal": (slice(None), slice(None, None, -1)),
+    "vertical": (slice(None, None, -1), slice(None)),
+    "both": (slice(None, None, -1), slice(None, None, -1)),
+}
+TOGETHER = 16
+"""Pictures times views that go through a network at once, at most: for one picture that is faster than one by one."""
+
+
+@dataclass(frozen=True)
+class TwoStage:
+    """Members are averaged, and so are the flipped views of a picture."""
+
+    facts: Facts
+    classifiers: Sequence[Engine]
+    segmenters: Sequence[Engine]
+    reading: Reading
+
+    def predict(self, images: Images, visible: npt.NDArray[np.bool_]) -> list[Prediction]:
+        """Images (N×H×W×3) and visible pixels (N×H×W) at the cache shape → what the networks say of each."""
+        presence = self._average("classifier", self.classifiers, images)
+        maps = self._average("segmenter", self.segmenters, images)
+        return [self._prediction(*one) for one in zip(presence, maps, visible, strict=True)]
+
+    def _prediction(self, presence: Probabilities, maps: Probabilities, visible: npt.NDArray[np.bool_]) -> Prediction:
+        seen = resize_mask(visible, self.facts.judged_shape)
+        levels = to_levels(maps, self.facts.judged_shape)
+        return Prediction(levels, seen, presence, strongest_mean(levels, seen, self.reading.strongest_share))
+
+    def _average(self, kind: str, engines: Sequence[Engine], images: Images) -> Probabilities:
+        """Over members and views; views go through a network together where the pictures are few."""
+        flips, at_once = self.reading.flips, max(1, TOGETHER // len(images))
+        groups = [flips[begin : begin + at_once] for begin in range(0, len(flips), at_once)]
+        named = [(f"{kind} {number} of {len(engines)}", engine) for number, engine in enumerate(engines, start=1)]
+        views = (view for one in named for group in groups for view in _predict_views(*one, images, group))
+        total = next(views).copy()
+        for view in views:
+            total += view
+        return np.asarray(total / (len(engines) * len(flips)), np.float32)
+
+
+def _predict_views(name: str, engine: Engine, images: Images, flips: Sequence[Flip]) -> Iterator[Probabilities]:
+    """What the network says of each view, turned back."""
+    fitted = fit_images(images, engine.input_shape)
+    probabilities = engine(
+        np.concatenate([fitted[:, rows, columns] for rows, columns in map(FLIPS.__getitem__, flips)])
+    )
+    # As levels they would be 0, which looks like an answer.
+    if not np.isfinite(probabilities).all():
+        raise Mendable(f"{name} answers NaN, where probabilities are expected; train it anew, or take another model")
+    for flip, view in zip(flips, np.split(probabilities, len(flips)), strict=True):
+        yield view if view.ndim == 2 else view[(..., *FLIPS[flip])]
+
+
+def fit_images(images: Images, shape: Shape) -> Images:
+    if images.shape[1:3] == tuple(shape):
+        return images
+    return np.stack([fit_image(image, shape) for image in images])
+
+
+def decide_predictions(predictions: Sequence[Prediction], rules: Rules) -> list[npt.NDArray[np.bool_]]:
+    """Predictions → the masks (C×H×W) of each picture, by the same two functions that measured the rules."""
+    each = zip(presences(raw_presences(predictions), rules), predictions, strict=True)
+    return [decide_masks(presence, one.strongest, one.levels, one.visible, rules) for presence, one in each]
+
+
+def raw_presences(predictions: Sequence[Prediction]) -> RawPresences:
+    return RawPresences(
+        np.stack([prediction.classifier for prediction in predictions]),
+        np.stack([prediction.strongest for prediction in predictions]),
+    )

@@ -1,0 +1,38 @@
+"""The engine that a network was trained in."""
+
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import nn
+
+from nephoscope.inference.engines import Images, Probabilities
+from nephoscope.masks.rle import Shape
+from nephoscope.models.checkpoint import load_checkpoint
+from nephoscope.models.devices import resolve_device, resolve_precision
+from nephoscope.settings.section import Machine
+
+
+class TorchEngine:
+    """A network as it was trained. Calls take turns: every one uses all cores, or the GPU."""
+
+    def __init__(self, network: nn.Module, input_shape: Shape, machine: Machine) -> None:
+        self.input_shape = input_shape
+        self._device = resolve_device(machine.accelerator)
+        self._half = resolve_precision(machine) == "bf16"
+        self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._turn = Lock()
+
+    @classmethod
+    def open(cls, checkpoint: Path, machine: Machine) -> "TorchEngine":
+        network, facts = load_checkpoint(checkpoint)
+        return cls(network, facts.input_shape, machine)
+
+    @torch.inference_mode()
+    def __call__(self, images: Images) -> Probabilities:
+        # The view N×3×H×W of N×H×W×3 is what torch calls channels last: no copy.
+        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self._device).permute(0, 3, 1, 2)
+        with self._turn, torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+            logits = self._network(batch)
+        return np.asarray(logits.float().sigmoid().cpu().numpy(), np.float32)

@@ -1,0 +1,70 @@
+"""Images and masks from one shape to another. A shape is (height, width), always."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from nephoscope.masks.rle import Mask, Shape
+
+Image = npt.NDArray[np.uint8]
+GALLERY_PIXELS = 100_000
+"""of a picture in a gallery: enough to see the patterns, little enough for many in one page"""
+
+
+def resize_image(image: Image, shape: Shape) -> Image:
+    """Image (H×W×3) → image of this shape, for eyes; what networks see is fitted by `nephoscope.data.images`."""
+    if image.shape[:2] == tuple(shape):
+        return image
+    return np.asarray(cv2.resize(image, (shape[1], shape[0]), interpolation=_interpolation(image, shape)), np.uint8)
+
+
+def resize_mask(mask: Mask, shape: Shape) -> Mask:
+    """Mask (H×W) → mask of this shape: a pixel is set where at least half of its area was."""
+    if mask.shape == tuple(shape):
+        return mask
+    grey = cv2.resize(mask.astype(np.uint8) * 255, (shape[1], shape[0]), interpolation=_interpolation(mask, shape))
+    return np.asarray(grey) >= 128
+
+
+def to_levels(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArray[np.uint8]:
+    """Probabilities (C×H×W) → levels round(255·p) (C×h×w uint8) at this shape: the form all decisions use."""
+    levels = np.empty((len(probabilities), *shape), np.uint8)
+    for one, level in zip(probabilities, levels, strict=True):
+        resized = one
+        if one.shape != tuple(shape):
+            resized = cv2.resize(one, (shape[1], shape[0]), interpolation=_interpolation(one, shape))
+        cv2.convertScaleAbs(resized, level, 255)
+    return levels
+
+
+def to_planes(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Masks (C×H×W bool, C at most 8) → planes (H×W uint8): bit c is class c."""
+    if len(masks) > 8:
+        raise ValueError(f"{len(masks)} classes; a plane of 8 bits holds at most 8")
+    weights = np.left_shift(np.uint8(1), np.arange(len(masks), dtype=np.uint8))
+    return np.asarray((masks * weights[:, None, None]).sum(0), np.uint8)
+
+
+def from_planes(planes: npt.NDArray[np.uint8], class_count: int) -> npt.NDArray[np.bool_]:
+    """Planes (…×H×W uint8) → masks (…×C×H×W bool)."""
+    bits = np.arange(class_count, dtype=np.uint8)[:, None, None]
+    return np.asarray(np.right_shift(planes[..., None, :, :], bits) & 1, bool)
+
+
+def gallery_shape(judged_shape: Shape) -> Shape:
+    """The judged shape, made smaller to about GALLERY_PIXELS.
+
+    >>> gallery_shape((350, 525))
+    (258, 387)
+    """
+    height, width = judged_shape
+    scale = min(1.0, (GALLERY_PIXELS / (height * width)) ** 0.5)
+    return round(height * scale), round(width * scale)
+
+
+def _interpolation(array: npt.NDArray[Any], shape: Sequence[int]) -> int:
+    shrinks = array.shape[0] >= shape[0] and array.shape[1] >= shape[1]
+    return cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

@@ -1,0 +1,78 @@
+"""Outlines of masks: polygons for those who measure, paths of SVGs for eyes, a hundredth of a picture's weight."""
+
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from contourpy import FillType, contour_generator
+
+from nephoscope.masks.rle import Mask
+
+Ring = list[list[float]]
+"""(x, y) corners; the last is the first again."""
+Polygon = list[Ring]
+"""The outline, then the holes in it."""
+TOLERANCE = 1.6
+"""half-pixels by which an outline may cut corners; more is seen, less weighs"""
+
+
+def find_polygons(mask: Mask) -> list[Polygon]:
+    """Mask (H×W) → polygons, in pixels: the first pixel reaches from 0 to 1. Corners are cut by half a pixel."""
+    ground = np.pad(mask, 1).astype(float)
+    columns, rows = (np.arange(size) - 0.5 for size in ground.shape[::-1])
+    found: Any = contour_generator(columns, rows, ground, fill_type=FillType.OuterOffset).filled(0.5, np.inf)
+    return [
+        [corners[begin:end].tolist() for begin, end in pairwise(ends)]
+        for corners, ends in zip(found[0], found[1], strict=True)  # with OuterOffset: points and where rings begin
+    ]
+
+
+def exact_path(mask: Mask) -> str:
+    """Mask (H×W) → the `d` of a path in pixels, to be filled by `evenodd`: holes are rings of their own."""
+    return "".join(_draw_ring(ring) for polygon in find_polygons(mask) for ring in polygon)
+
+
+def _draw_ring(ring: Ring) -> str:
+    """Only the corners: outlines have a point for every pixel they pass."""
+    points = np.array(ring[:-1])
+    along, onward = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    turns = along[:, 0] * onward[:, 1] != along[:, 1] * onward[:, 0]
+    corners = "L".join(f"{x:g} {y:g}" for x, y in points[turns].tolist())
+    return f"M{corners}Z"
+
+
+def light_path(mask: Mask) -> str:
+    """As `exact_path`, in fewer corners and whole pixels: for a page with hundreds of masks.
+
+    >>> light_path(np.array([[False, False, False], [False, True, True]]))
+    'M1 1l0 1 2 0 0-1z'
+    """
+    rings, _ = cv2.findContours(_edges(mask), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    return "".join(_ring(_simplify(ring)) for ring in rings)
+
+
+def _edges(mask: Mask) -> npt.NDArray[np.uint8]:
+    """Pixels as 3×3 on a grid of half-pixels, whose outermost lie on the pixel's edges.
+
+    A contour runs through the middles of what it surrounds; so neighbours would leave a gap between them.
+    """
+    height, width = mask.shape
+    fine = np.zeros((2 * height + 1, 2 * width + 1), np.uint8)
+    for row in range(3):
+        for column in range(3):
+            fine[row : row + 2 * height : 2, column : column + 2 * width : 2] |= mask
+    return fine
+
+
+def _simplify(ring: npt.NDArray[np.integer | np.floating]) -> npt.NDArray[np.int32]:
+    """Points (N×1×2) → fewer, in pixels (n×2)."""
+    fewer = cv2.approxPolyDP(ring, TOLERANCE, True)
+    return np.asarray((fewer if len(fewer) > 2 else ring)[:, 0] // 2, np.int32)
+
+
+def _ring(points: npt.NDArray[np.int32]) -> str:
+    # Steps are shorter to write than places, and a minus parts numbers as well as a space does.
+    steps = " ".join(f"{x} {y}" for x, y in np.diff(points, axis=0)).replace(" -", "-")
+    return f"M{points[0, 0]} {points[0, 1]}l{steps}z"

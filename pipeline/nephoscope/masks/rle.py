@@ -1,0 +1,216 @@
+"""Run-length encoding, as the competitions write it: "start length …", 1-based, column-major; "" is empty."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Shape = tuple[int, int]
+Mask = npt.NDArray[np.bool_]
+Runs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Starts (0-based) and lengths, in pixels."""
+
+
+class RleError(ValueError):
+    """The text is no RLE of a mask of this shape; the message says what is wrong with it."""
+
+
+def encode_rle(mask: Mask) -> str:
+    """Mask (H×W) → text.
+
+    >>> encode_rle(np.array([[True, False], [True, True]]))
+    '1 2 4 1'
+    """
+    if not mask.any():
+        return ""
+    edges = find_edges(cv2.transpose(np.ascontiguousarray(mask).view(np.uint8)).ravel())
+    text = np.empty(len(edges) * (len(str(mask.size)) + 1) + SLACK, np.uint8)
+    return str(text[: write_runs(edges, text)].data, "ascii")
+
+
+def decode_rle(text: str, shape: Shape) -> Mask:
+    """Text → mask (H×W) of this shape; what is out of order raises RleError.
+
+    >>> decode_rle("1 2 4 1", (2, 2)).astype(int)
+    array([[1, 0],
+           [1, 1]])
+    """
+    starts, lengths = parse_runs(text, shape)
+    if not starts.size:
+        return np.zeros(shape, bool)
+    pixels = np.zeros(shape[::-1], np.uint8)
+    fill_runs(starts, lengths, pixels.ravel())
+    return cv2.transpose(pixels).view(bool)
+
+
+def parse_runs(text: str, shape: Shape) -> Runs:
+    """Text → starts (0-based, ascending) and lengths of runs that fit into the shape and do not overlap."""
+    if text.isascii():
+        letters = np.frombuffer(text.encode("ascii"), np.uint8)
+        starts, lengths = np.empty((2, (len(letters) + 1) // 4), np.int64)  # a run takes four letters, '1 1 '
+        count = read_runs(letters, shape[0] * shape[1], starts, lengths)
+        if count != UNREADABLE:
+            return starts[:count], lengths[:count]
+    return _parse_unusual(text, shape)
+
+
+def _parse_unusual(text: str, shape: Shape) -> Runs:
+    """As parse_runs, for runs in any order and any whitespace, and to say what is wrong."""
+    words = text.split()
+    if len(words) % 2:
+        raise RleError(f"odd count: {len(words)} numbers, but every run is a start and a length")
+    try:
+        numbers = np.array(words, dtype=np.int64).reshape(-1, 2)
+    except (ValueError, OverflowError):
+        word = next(word for word in words if not _is_number(word))
+        raise RleError(f"not a number: {word[:40]!r}") from None
+    numbers = numbers[np.argsort(numbers[:, 0], kind="stable")]
+    starts, lengths = numbers[:, 0] - 1, numbers[:, 1]
+    size = shape[0] * shape[1]
+    if (lengths < 1).any():
+        start, length = numbers[np.argmax(lengths < 1)]
+        raise RleError(f"empty run: '{start} {length}'; a length is at least 1")
+    # Compared without adding, so that no number is large enough to wrap around.
+    outside = (starts < 0) | (lengths > size - starts)
+    if outside.any():
+        start, length = numbers[np.argmax(outside)]
+        raise RleError(f"run out of bounds: '{start} {length}' leaves the {size} pixels of {shape[0]}×{shape[1]}")
+    overlapping = starts[1:] < starts[:-1] + lengths[:-1]
+    if overlapping.any():
+        index = int(np.argmax(overlapping))
+        first, second = numbers[index], numbers[index + 1]
+        raise RleError(f"overlapping runs: '{first[0]} {first[1]}' and '{second[0]} {second[1]}'")
+    return starts, lengths
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return -(2**63) <= int(word) < 2**63
+    except ValueError:
+        return False
+
+
+SPACE, ZERO = 32, 48
+LONGEST_NUMBER = 18
+"""Digits that surely fit into an int64."""
+UNREADABLE = -1
+ZEROS, ONES = np.uint64(0), np.uint64(0x0101010101010101)
+"""Eight pixels in one word."""
+SLACK = 8
+"""Bytes that `write_runs` may touch behind what it writes: it writes numbers eight digits at a time."""
+TEN, HUNDRED, TEN_THOUSAND, EIGHT_DIGITS = (np.uint64(10**power) for power in (1, 2, 4, 8))
+HALVES, QUARTERS = np.uint64(0x0000007F_0000007F), np.uint64(0x000F_000F_000F_000F)
+DIGITS = np.uint64(0x30303030_30303030)
+ONE, BYTE = np.uint64(1), np.uint64(8)
+
+
+@njit(cache=True, nogil=True)
+def find_edges(pixels):  # type: ignore[no-untyped-def]
+    """Where runs of ones begin and end, in turns: 0 1 1 0 1 → 1 3 4 5."""
+    words = pixels[: len(pixels) // 8 * 8].view(np.uint64)
+    edges, count = np.empty(len(pixels) + 2, np.int64), 0
+    last = np.uint8(0)
+    for word in range(len(words)):
+        # Eight at a time where nothing changes, which is nearly everywhere in a drawn mask.
+        if words[word] == (ONES if last else ZEROS):
+            continue
+        for index in range(8 * word, 8 * word + 8):
+            # Noted always and kept only at a change: no branch, which noise would make unpredictable.
+            edges[count] = index
+            count += pixels[index] != last
+            last = pixels[index]
+    for index in range(8 * len(words), len(pixels)):
+        edges[count] = index
+        count += pixels[index] != last
+        last = pixels[index]
+    edges[count] = len(pixels)
+    return edges[: count + last]
+
+
+@njit(cache=True, nogil=True)
+def write_runs(edges, text):  # type: ignore[no-untyped-def]
+    """Write edges as "start length …" into text (ASCII, with SLACK); returns how many bytes that took."""
+    position = ZEROS
+    for index in range(0, len(edges), 2):
+        position = _write_number(text, position, np.uint64(edges[index] + 1))
+        position = _write_number(text, position, np.uint64(edges[index + 1] - edges[index]))
+    return max(0, np.int64(position) - 1)  # without the last space
+
+
+@njit(cache=True, nogil=True)
+def _write_number(text, position, number):  # type: ignore[no-untyped-def]
+    """Everything is unsigned here, which divides faster; mixed with signed numbers it would turn into floats."""
+    if number >= EIGHT_DIGITS:
+        position = _write_digits(text, position, number // EIGHT_DIGITS, ONE) + BYTE
+        _write_digits(text, position - BYTE, number % EIGHT_DIGITS, BYTE)
+    else:
+        position = _write_digits(text, position, number, ONE)
+    text[position] = SPACE
+    return position + ONE
+
+
+@njit(cache=True, nogil=True)
+def _write_digits(text, position, number, least):  # type: ignore[no-untyped-def]
+    """Below 100 000 000, at least so many digits, then anything up to the eighth; returns where the digits end."""
+    length, limit = least, TEN
+    while length < BYTE and number >= limit:
+        length, limit = length + ONE, TEN * limit
+    digits = (_spell(number) | DIGITS) >> (BYTE * (BYTE - length))
+    for place in range(8):
+        text[position + np.uint64(place)] = np.uint8(digits >> np.uint64(8 * place))
+    return position + length
+
+
+@njit(cache=True, nogil=True)
+def _spell(number):  # type: ignore[no-untyped-def]
+    """Eight decimal digits as the bytes of one word, the first lowest: 1234 → 0x04030201_00000000.
+
+    All of them at once: the number is halved into two of four digits in the halves of the word, these into two of two,
+    these into two of one. x · 10486 >> 20 is x // 100 below 10 000, and x · 103 >> 10 is x // 10 below 100.
+    """
+    high = number // TEN_THOUSAND
+    pair = high | ((number - TEN_THOUSAND * high) << np.uint64(32))
+    high = ((pair * np.uint64(10486)) >> np.uint64(20)) & HALVES
+    four = high | ((pair - HUNDRED * high) << np.uint64(16))
+    high = ((four * np.uint64(103)) >> np.uint64(10)) & QUARTERS
+    return high | ((four - TEN * high) << BYTE)
+
+
+@njit(cache=True, nogil=True)
+def read_runs(text, size, starts, lengths):  # type: ignore[no-untyped-def]
+    """Read text (ASCII) into starts (0-based) and lengths; returns how many runs, or UNREADABLE.
+
+    Readable is only what `write_runs` might have written, with any number of spaces.
+    """
+    count, free = 0, 0  # runs so far, and the first pixel after them
+    start = -1  # of a run whose length is still to come
+    position = 0
+    while position < len(text):
+        if text[position] == SPACE:
+            position += 1
+            continue
+        begin, number = position, 0
+        while position < len(text) and ZERO <= text[position] <= ZERO + 9:
+            number = 10 * number + (text[position] - ZERO)
+            position += 1
+        if position == begin or position - begin > LONGEST_NUMBER:
+            return UNREADABLE
+        if position < len(text) and text[position] != SPACE:
+            return UNREADABLE
+        if start < 0:
+            start = number - 1
+            if start < free:
+                return UNREADABLE
+        else:
+            if number < 1 or number > size - start:
+                return UNREADABLE
+            starts[count], lengths[count] = start, number
+            count, free, start = count + 1, start + number, -1
+    return count if start < 0 else UNREADABLE
+
+
+@njit(cache=True, nogil=True)
+def fill_runs(starts, lengths, pixels):  # type: ignore[no-untyped-def]
+    """Write ones over the runs; the rest of pixels stays."""
+    for index in range(len(starts)):
+        pixels[starts[index] : starts[index] + lengths[index]] = 1

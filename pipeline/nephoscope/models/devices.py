@@ -1,0 +1,43 @@
+"""What torch finds on the machine: a device, a precision that is faster there, processes that feed it."""
+
+from typing import Literal
+
+import torch
+
+from nephoscope.errors import Mendable
+from nephoscope.hardware import count_cores
+from nephoscope.settings.section import Machine
+from nephoscope.settings.training import TrainingMachine
+
+MOST_WORKERS = 8
+
+
+def resolve_device(accelerator: Literal["auto", "cpu", "gpu"]) -> torch.device:
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        built = f", or none with a driver for CUDA {torch.version.cuda}" if torch.version.cuda else ""
+        raise Mendable(f"machine.accelerator: gpu, but torch finds no GPU here{built}; say auto or cpu")
+    return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def resolve_precision(machine: Machine, *, training: bool = False) -> Literal["fp32", "bf16"]:
+    """ "auto" is bf16 where that is faster: a GPU that computes in it, a CPU with AMX tiles, and in training (with
+    `QuickDepthwise`) a CPU with AVX512-BF16.
+    """
+    if machine.precision != "auto":
+        return machine.precision
+    if resolve_device(machine.accelerator).type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if _has_amx() or (training and torch.cpu._is_avx512_bf16_supported()) else "fp32"
+
+
+def resolve_workers(machine: TrainingMachine) -> int:
+    """Loader processes: on a CPU they would take the network's cores, beside a GPU they keep it from waiting."""
+    if machine.workers != "auto":
+        return machine.workers
+    on_gpu = resolve_device(machine.accelerator).type == "cuda"
+    return min(MOST_WORKERS, max(1, count_cores() - 1)) if on_gpu else 0
+
+
+def _has_amx() -> bool:
+    asks = ("_is_amx_tile_supported", "_init_amx")
+    return all(hasattr(torch.cpu, name) for name in asks) and bool(torch.cpu._is_amx_tile_supported())

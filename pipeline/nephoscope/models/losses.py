@@ -1,0 +1,132 @@
+"""Losses: pointwise ones average over what counts, region ones compare areas; weighted sums of both.
+
+What does not count (invisible pixels; with `pictures: positives` also whole classes of a picture) is filled in as
+"surely absent, and rightly so": there the gradient is exactly zero.
+
+The region losses are zero for a class that a batch does not show. Nothing then pushes its probabilities down, so keep
+a pointwise term beside them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nephoscope.errors import Mendable
+from nephoscope.settings.training import LossName
+
+SURELY_ABSENT = -1e4
+LARGEST_WEIGHT = 20.0
+FOCUS = 2.0
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""logits, truth (0 to 1), counted (bool): N×C×H×W each, or N×C; counted may be N×1×H×W or N×C×1×1 → scalar."""
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    positive_shares: Tensor | None = None
+    """C: how often each class is true, for the weights of weighted_bce"""
+    label_smoothing: float = 0.0
+    """Pointwise losses only: a region loss has to know whether a class is there at all."""
+
+
+def _bce(settings: LossSettings, positive_weights: Tensor | None = None) -> Loss:
+    def loss(logits: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
+        truth = _smooth(truth, settings.label_smoothing)
+        weights = None if positive_weights is None else positive_weights.to(logits.device)
+        each = functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=weights, reduction="none")
+        return _mean(each, counted)
+
+    return loss
+
+
+def _weighted_bce(settings: LossSettings) -> Loss:
+    """Each class weighs its positives as much as its negatives."""
+    if settings.positive_shares is None:
+        raise ValueError("weighted_bce needs the share of positives of every class")
+    shares = settings.positive_shares
+    weights = ((1 - shares) / shares.clamp(min=1e-6)).clamp(1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
+    return lambda logits, truth, counted: _bce(settings, weights.view(-1, *[1] * (logits.ndim - 2)))(
+        logits, truth, counted
+    )
+
+
+def _cce(_: LossSettings) -> Loss:
+    """Cross-entropy of the softmax over classes; overlapping classes share a pixel, a pixel of no class adds 0."""
+
+    def loss(logits: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
+        shares = truth / truth.sum(1, keepdim=True).clamp(min=1)
+        each = -(shares * functional.log_softmax(logits, dim=1)).sum(1, keepdim=True)
+        return _mean(each, counted.any(1, keepdim=True))
+
+    return loss
+
+
+def _focal(settings: LossSettings) -> Loss:
+    def loss(logits: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
+        truth = _smooth(truth, settings.label_smoothing)
+        each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        return _mean((1 - torch.exp(-each)) ** FOCUS * each, counted)
+
+    return loss
+
+
+def _region(region: Any, **settings: Any) -> Callable[[LossSettings], Loss]:
+    def build(_: LossSettings) -> Loss:
+        compare = region("multilabel", **settings)
+
+        def loss(logits: Tensor, truth: Tensor, _: Tensor) -> Tensor:
+            value: Tensor = compare(logits, truth)
+            return value
+
+        return loss
+
+    return build
+
+
+BuildLoss = Callable[[LossSettings], Loss]
+POINTWISE: dict[LossName, BuildLoss] = {"bce": _bce, "weighted_bce": _weighted_bce, "focal": _focal}
+LOSSES: dict[LossName, BuildLoss] = {
+    **POINTWISE,
+    "cce": _cce,
+    "dice": _region(smp.losses.DiceLoss),
+    "jaccard": _region(smp.losses.JaccardLoss),
+    # A missed pixel costs more than a false one.
+    "tversky": _region(smp.losses.TverskyLoss, alpha=0.3, beta=0.7),
+    "lovasz": _region(smp.losses.LovaszLoss),
+}
+
+
+def build_loss(weights: Mapping[LossName, float], settings: LossSettings | None = None) -> Loss:
+    """{name: weight} → their weighted sum, in float32 whatever the precision of the network.
+
+    >>> loss = build_loss({"bce": 0.75, "dice": 0.25})
+    """
+    parts = [(weight, LOSSES[name](settings or LossSettings())) for name, weight in weights.items()]
+
+    def loss(logits: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
+        ignored = ~counted.expand_as(logits)
+        filled = logits.float().masked_fill(ignored, SURELY_ABSENT)
+        cleared = truth.float().masked_fill(ignored, 0)
+        return torch.stack([weight * part(filled, cleared, ~ignored) for weight, part in parts]).sum()
+
+    return loss
+
+
+def refuse_region_losses(weights: Mapping[LossName, float]) -> None:
+    """A classifier has no pixels to compare."""
+    wrong = [name for name in weights if name not in POINTWISE]
+    if wrong:
+        raise Mendable(f"loss: {', '.join(wrong)} compare(s) pixels; a classifier can use {', '.join(POINTWISE)}")
+
+
+def _smooth(truth: Tensor, smoothing: float) -> Tensor:
+    return truth * (1 - smoothing) + 0.5 * smoothing
+
+
+def _mean(each: Tensor, counted: Tensor) -> Tensor:
+    return (each * counted).sum() / counted.sum().clamp(min=1)

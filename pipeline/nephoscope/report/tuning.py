@@ -1,0 +1,177 @@
+"""The part of a page that tells how the rules were tuned, how sure they are, and what they are honestly worth."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from nephoscope.figures.evaluation import draw_dice_per_class
+from nephoscope.figures.svg import Drawing
+from nephoscope.figures.tables import Cell, Table, dice_cell, level_cell, show_dice, signed_cell, to_cell
+from nephoscope.figures.tuning import draw_presence, draw_surfaces
+from nephoscope.templates import UNKNOWN
+
+PART_NAMES = {
+    "presence_threshold": "presence threshold",
+    "pixel_threshold": "pixel threshold",
+    "min_area": "minimum area",
+    "seed_threshold": "seed threshold",
+    "core_threshold": "core threshold",
+    "core_area": "core area",
+}
+TRIAL_CAPTIONS = {
+    "classifier_weight": "Share of the classifier in presence",
+    "family": "Family of rules",
+    "follow_strongest": "How far thresholds on pixels follow a picture's strongest pixels (0: not, 1: in proportion)",
+    "force_strongest": "Strongest class forced where no class is present",
+}
+HONEST = "cross-fitted"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    gap: str
+    """in words"""
+    estimates: Table
+    estimates_drawing: Drawing
+    surface_drawing: Drawing
+    presence_drawing: Drawing
+    optimum: Table
+    thresholds: Table
+    trials: tuple[Table, ...]
+
+
+def show_tuning(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> Tuned:
+    """The tables of stage `tune` as people read them; every class has its panel, also one that is never shown."""
+    estimates, optimum, thresholds = tables["estimates"], tables["optimum"], tables["thresholds"]
+    best = dict(zip(optimum["class_name"], optimum["best_dice"].astype(float), strict=True))
+    return Tuned(
+        gap=tell_gap(estimates),
+        estimates=show_dice("Dice on validation", estimates, "estimate", ["mean", *classes], HONEST),
+        estimates_drawing=_estimates_drawing(estimates),
+        surface_drawing=Drawing.of_figure(
+            "surface",
+            draw_surfaces(tables["surface"], thresholds, {name: best[name] for name in classes}),
+            "Dice on validation over pixel threshold and minimum area, everything else at its best",
+        ),
+        presence_drawing=Drawing.of_figure(
+            "presence-threshold",
+            draw_presence(tables["presence"], thresholds, classes),
+            "Dice on validation over the presence threshold, with its interval; a dot is the chosen threshold",
+        ),
+        optimum=show_optimum(optimum),
+        thresholds=show_thresholds(thresholds),
+        trials=show_trials(tables["trials"]),
+    )
+
+
+def tell_gap(estimates: pd.DataFrame) -> str:
+    """What tuned and cross-fitted Dice say together, in words."""
+    mean = estimates[estimates["class_name"] == "mean"].set_index("estimate")
+    tuned, honest, gap = (float(mean["dice"][name]) for name in ("tuned", HONEST, "gap"))
+    if math.isnan(honest):
+        return (
+            f"Tuned {tuned:.3f}, cross-fitted {UNKNOWN}: validation has too few pictures to leave some of them out. "
+            "Only holdout tells what the rules are worth."
+        )
+    low, high = float(mean["low"]["gap"]), float(mean["high"]["gap"])
+    if low > 0:
+        verdict = "So much of the tuned figure is luck that other pictures will not repeat."
+    elif high < 0:
+        verdict = "Tuning does not flatter itself here."
+    else:
+        verdict = "The interval holds 0: no flattery can be made out."
+    figures = f"Tuned {tuned:.3f}, cross-fitted {honest:.3f}: a gap of {gap:+.3f}, interval {low:+.3f} to {high:+.3f}."
+    return f"{figures} {verdict}"
+
+
+def _estimates_drawing(estimates: pd.DataFrame) -> Drawing:
+    known = estimates[(estimates["estimate"] != "gap") & estimates["dice"].notna()]
+    figure = draw_dice_per_class(known.rename(columns={"estimate": "reference"}), HONEST)
+    return Drawing.of_figure("estimates", figure, "Dice on validation and its interval, tuned and cross-fitted")
+
+
+def show_optimum(optimum: pd.DataFrame) -> Table:
+    rows = [
+        [
+            Cell(str(row["class_name"])),
+            to_cell(float(row["best_dice"])),
+            to_cell(float(row["chosen_dice"])),
+            _share_cell(float(row["plateau_share"])),
+        ]
+        for row in optimum.to_dict("records")
+    ]
+    columns = ["class_name", "exact optimum", "chosen rule", "plateau"]
+    return Table.of_cells("Dice on validation, and the share of rules as good", columns, rows)
+
+
+def _share_cell(share: float) -> Cell:
+    small = 0 < share < 0.001
+    return Cell("< 0.1\N{NO-BREAK SPACE}%") if small else to_cell(share, "share")
+
+
+def show_thresholds(thresholds: pd.DataFrame) -> Table:
+    """A row per class and part of its rule; presence thresholds only where a rule asks for presence at all."""
+    presence = thresholds["part"] == "presence_threshold"
+    gated = (thresholds.loc[presence, ["chosen", "best"]] > 0).to_numpy().any()
+    shown = thresholds if gated else thresholds[~presence]
+    rows = [
+        [
+            Cell(str(row["class_name"])),
+            Cell(PART_NAMES[str(row["part"])]),
+            _part_cell(str(row["part"]), row["chosen"]),
+            _range_cell(str(row["part"]), row["low"], row["high"]),
+            _part_cell(str(row["part"]), row["best"]),
+            _range_cell(str(row["part"]), row["plateau_low"], row["plateau_high"]),
+        ]
+        for row in shown.to_dict("records")
+    ]
+    columns = ["class_name", "part", "chosen", "interval", "exact optimum", "plateau"]
+    note = "" if gated else "This kind of rule has no presence threshold: a mask is judged by its pixels alone."
+    return Table.of_cells("Every part of every rule; areas are in pixels", columns, rows, note=note)
+
+
+def _part_cell(part: str, value: float) -> Cell:
+    if math.isnan(value):
+        return Cell("none")
+    if part == "presence_threshold":
+        # No presence reaches 1: beyond it, resampled thresholds mix with that of a class that is never shown.
+        return Cell("never shown" if value >= 1 else f"{value:.3f}" if value > 0 else "every picture")
+    if part.endswith("area"):
+        return Cell(f"{value:,.0f}")
+    return level_cell(round(value) or None)
+
+
+def _range_cell(part: str, low: float, high: float) -> Cell:
+    first, last = _part_cell(part, low), _part_cell(part, high)
+    if first == last:
+        return first
+    levels = f"{first.detail or first.text} to {last.detail.removeprefix('level ')}" if last.detail else ""
+    return Cell(f"{first.text} to {last.text}", levels)
+
+
+def show_trials(trials: pd.DataFrame) -> tuple[Table, ...]:
+    """A table for every part of the structure that was searched; none where the settings fixed them all."""
+    return tuple(_trial(str(part), rows) for part, rows in trials.groupby("part", sort=False))
+
+
+def _trial(part: str, rows: pd.DataFrame) -> Table:
+    cells = [
+        [
+            Cell(_value(row["value"])),
+            dice_cell(row["dice"], row["low"], row["high"]),
+            Cell("chosen")
+            if row["chosen"]
+            else signed_cell(row["difference"], row["difference_low"], row["difference_high"]),
+        ]
+        for row in rows.to_dict("records")
+    ]
+    chosen = _value(rows.loc[rows["chosen"], "value"].iloc[0])
+    columns = ["tried", "cross-fitted Dice", "difference"]
+    return Table.of_cells(TRIAL_CAPTIONS.get(part, part.replace("_", " ")), columns, cells, chosen)
+
+
+def _value(value: Any) -> str:
+    return {"True": "yes", "False": "no"}.get(str(value), str(value))

@@ -1,0 +1,102 @@
+"""The rule between the networks and the mask: `presences` and `decide`, the only ones there are.
+
+Evaluation, submission, prediction and the app all call these two, so what is measured is what is delivered. Tuning
+finds the Dice of what they would decide without drawing a mask; tests hold the two to the same figure.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from nephoscope.masks.rle import Mask
+from nephoscope.rules.rules import Calibration, Levels, Rules
+
+Presences = npt.NDArray[np.float64]
+"""N×C, each in [0, 1]."""
+SURE = 2 / 3
+"""Confidence below which a decision on presence is marked unsure: wrong more often than once in three."""
+
+
+@dataclass(frozen=True)
+class RawPresences:
+    """What the networks say of presence, N×C each: the classifier, and the mean of the strongest visible pixels."""
+
+    classifier: npt.NDArray[np.floating]
+    strongest: npt.NDArray[np.floating]
+
+
+def fuse(raw: RawPresences, rules: Rules) -> Presences:
+    """Raw presences → one calibrated number per picture and class, which knows nothing of thresholds."""
+    weight = rules.classifier_weight
+    fused = weight * calibrate(raw.classifier, rules.classifier_calibrations)
+    fused += (1 - weight) * calibrate(raw.strongest, rules.strongest_calibrations)
+    return fused
+
+
+def presences(raw: RawPresences, rules: Rules) -> Presences:
+    """Raw presences → what is held against the presence thresholds: fused, and forced where the rules say so."""
+    fused = fuse(raw, rules)
+    if not rules.force_strongest:
+        return fused
+    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    # No presence exceeds 1: a class whose threshold does is never present, and stands in no other's way.
+    possible = thresholds <= 1
+    absent = (fused < thresholds).all(axis=1) & possible.any()
+    strongest = np.where(possible, fused, -np.inf).argmax(axis=1)
+    # Raised just to its threshold: enough to be decided present, no more confident than that.
+    fused[absent, strongest[absent]] = thresholds[strongest[absent]]
+    return fused
+
+
+class Verdict(NamedTuple):
+    """What is said of the presence of every class (N×C each)."""
+
+    chance: Presences
+    """that the class is there: among pictures of 0.7, seven in ten"""
+    present: npt.NDArray[np.bool_]
+    """as the rule decides it; a mask may still turn out empty, for all its components are too small"""
+
+    @property
+    def confidence(self) -> Presences:
+        """Chance that the decision is right. A rule goes for Dice and may say no to what is likelier than not."""
+        return np.where(self.present, self.chance, 1 - self.chance)
+
+    @property
+    def unsure(self) -> npt.NDArray[np.bool_]:
+        return self.confidence < SURE
+
+
+def judge_presence(raw: RawPresences, rules: Rules) -> Verdict:
+    """Raw presences → what is said of each picture and class."""
+    presence = presences(raw, rules)
+    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    fused = fuse(raw, rules)
+    chance = fused if rules.chance_calibrations is None else calibrate(fused, rules.chance_calibrations)
+    return Verdict(chance, presence >= thresholds)
+
+
+def calibrate(scores: npt.NDArray[np.floating], calibrations: tuple[Calibration, ...]) -> Presences:
+    """Scores (N×C in [0, 1]) → calibrated presences (N×C)."""
+    slopes = np.array([calibration.slope for calibration in calibrations])
+    intercepts = np.array([calibration.intercept for calibration in calibrations])
+    return np.asarray(1 / (1 + np.exp(-(slopes * logit(scores) + intercepts))), np.float64)
+
+
+def logit(scores: npt.NDArray[np.floating]) -> Presences:
+    """Scores in [0, 1] → logits; 0 and 1 are brought just inside, so that all stay finite."""
+    inside = np.clip(np.asarray(scores, np.float64), 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(inside / (1 - inside)), np.float64)
+
+
+def strongest_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:
+    """Mean probability (C) of this share of the visible pixels, strongest first, from levels (C×H×W)."""
+    seen = np.ascontiguousarray(visible).view(np.uint8)
+    histograms = [cv2.calcHist([level], [0], seen, [256], [0, 256]).ravel() for level in np.ascontiguousarray(levels)]
+    counts = np.stack(histograms).astype(np.int64)[:, ::-1]
+    wanted = max(1, round(share * counts[0].sum()))
+    before = np.cumsum(counts, axis=1) - counts
+    taken = np.clip(wanted - before, 0, counts)
+    return np.asarray(taken @ np.arange(255, -1, -1) / (255 * max(1, taken[0].sum())), np.float64)

@@ -1,0 +1,191 @@
+"""Fit: one member from its first weights to its best, going on where a killed run stopped."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch import Tensor
+
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.masks.rle import Shape
+from nephoscope.models.classifier import build_classifier
+from nephoscope.models.devices import resolve_precision
+from nephoscope.models.losses import refuse_region_losses
+from nephoscope.models.metadata import NetworkFacts
+from nephoscope.models.segmenter import build_segmenter
+from nephoscope.settings.training import TrainClassifier, TrainSegmenter
+from nephoscope.training.augmentation import Augment
+from nephoscope.training.callbacks import History, KeepBest, KeepWhole, SaveMidway, Unfreezing
+from nephoscope.training.ema import MovingAverage
+from nephoscope.training.loaders import Pictures, make_train_loader, make_validation_loader
+from nephoscope.training.members import Leg, Member, Rows, member_rows
+from nephoscope.training.sampling import balance
+from nephoscope.training.tasks import ClassifierTask, SegmenterTask
+
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
+SAVE_EVERY = timedelta(minutes=2)
+"""A killed run loses no more than this."""
+
+
+def fit_member(
+    member: Member,
+    params: TrainClassifier | TrainSegmenter,
+    manifest: Manifest,
+    cache: Path,
+    legs: Sequence[Leg],
+    weights: str,
+) -> None:
+    """Train one member from these weights, leg by leg; afterwards its best lie in the folder of the last."""
+    for leg in legs:
+        if not leg.progress.finished.is_file():
+            _fit_leg(member, leg, _facts(member, params, leg, manifest), manifest, cache, weights)
+        weights = str(leg.progress.best)
+
+
+def _fit_leg(member: Member, leg: Leg, facts: NetworkFacts, manifest: Manifest, cache: Path, weights: str) -> None:
+    params, progress, seed = leg.params, leg.progress, member.seed
+    seed_everything(seed, workers=True, verbose=False)
+    rows, validation_rows = _rows(member, params, manifest)
+    task = build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), seed, weights)
+    task.network.to(memory_format=torch.channels_last)
+    torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it and bf16 is off
+
+    presence = manifest.presence()
+    pictures = Pictures(cache, presence, facts.input_shape, Augment(params.augmentation))
+    unchanged = Pictures(cache, presence, facts.input_shape)
+    with quiet():
+        trainer = build_trainer(params, _callbacks(leg, facts))
+        trainer.fit(
+            task,
+            make_train_loader(pictures, rows, params, seed),
+            make_validation_loader(unchanged, validation_rows, params),
+            ckpt_path=progress.last if progress.last.is_file() else None,
+            weights_only=True,
+        )
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if trainer.is_global_zero:
+        if not progress.best.is_file():
+            raise Mendable(
+                f"{member.name}: no epoch has a score by {params.monitor}; does validation show any class? Give more "
+                "pictures, or let monitor: loss choose the epoch"
+            )
+        progress.finished.touch()
+
+
+def _rows(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Manifest) -> tuple[Rows, Rows]:
+    rows, validation_rows = member_rows(member, manifest)
+    if isinstance(params, TrainSegmenter) and params.pictures == "positives":
+        rows = rows[manifest.presence(rows).any(axis=1)]
+    for name, some in (("train", rows), ("validation", validation_rows)):
+        if some.size == 0:
+            raise Mendable(f"{member.name}: no picture to {name} on; see prepare.validation_share and .holdout_share")
+    return rows, validation_rows
+
+
+def _facts(member: Member, params: TrainClassifier | TrainSegmenter, leg: Leg, manifest: Manifest) -> NetworkFacts:
+    segmenter = isinstance(params, TrainSegmenter)
+    return NetworkFacts(
+        kind="segmenter" if segmenter else "classifier",
+        architecture=params.architecture if isinstance(params, TrainSegmenter) else params.encoder,
+        encoder=params.encoder,
+        input_shape=leg.params.input_shape or manifest.facts.cache_shape,
+        data=manifest.facts,
+        member=member.name,
+        seed=member.seed,
+        fold=member.fold,
+        epoch=-1,
+        score=float("-inf"),
+        settings=params.model_dump(mode="json"),
+    )
+
+
+def build_task(
+    params: TrainClassifier | TrainSegmenter, shape: Shape, positive_shares: Tensor, seed: int, weights: str
+) -> ClassifierTask | SegmenterTask:
+    count = len(positive_shares)
+    if isinstance(params, TrainSegmenter):
+        segmenter = build_segmenter(
+            params.architecture, params.encoder, count, decoder_width=params.decoder_width, weights=weights
+        )
+        return SegmenterTask(segmenter, params, positive_shares, seed)
+    refuse_region_losses(params.loss)
+    classifier = build_classifier(params.encoder, count, shape, dropout=params.dropout, weights=weights)
+    return ClassifierTask(classifier, params, positive_shares, seed)
+
+
+def _positive_shares(params: TrainClassifier | TrainSegmenter, manifest: Manifest, rows: Rows) -> Tensor:
+    """How often each class is true where it counts (C): in pictures for a classifier, in pixels for a segmenter."""
+    presence = manifest.presence(rows)
+    drawn = balance(presence) if params.sampling == "balanced" else torch.ones(len(rows), dtype=torch.double)
+    if not isinstance(params, TrainSegmenter):
+        return (drawn @ torch.from_numpy(presence).double() / drawn.sum()).float()
+    areas = manifest.images[[f"area_{name}" for name in manifest.facts.classes]].to_numpy()[rows]
+    counted = torch.from_numpy(areas > 0 if params.pictures == "positives" else np.ones_like(areas, bool)).double()
+    times = (drawn @ counted).clamp(min=torch.finfo(torch.double).tiny)  # a class that is nowhere has none
+    return (drawn @ torch.from_numpy(areas).double() / times).float()
+
+
+def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Callback]) -> Trainer:
+    machine = params.machine
+    return Trainer(
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy=machine.strategy,
+        precision=PRECISIONS[resolve_precision(machine, training=True)],
+        max_epochs=params.epochs,
+        gradient_clip_val=params.gradient_clip,
+        callbacks=callbacks,
+        plugins=[KeepWhole()],
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        logger=False,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty(),
+    )
+
+
+def _callbacks(leg: Leg, facts: NetworkFacts) -> list[Callback]:
+    params, progress = leg.params, leg.progress
+    callbacks: list[Callback] = [
+        KeepBest(progress.best, facts, params.monitor, begun=leg.begun),
+        History(progress.history, facts.member, begun=leg.begun, epochs=params.epochs),
+        ModelCheckpoint(progress.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
+        SaveMidway(progress.folder, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
+    ]
+    if params.ema_decay is not None:
+        callbacks.append(MovingAverage(params.ema_decay))
+    if params.frozen_epochs:
+        callbacks.append(Unfreezing(params.frozen_epochs, params.unfreeze_steps))
+    if params.patience is not None:
+        mode = "min" if params.monitor == "loss" else "max"
+        monitor, patience = f"validation_{params.monitor}", max(1, params.patience)
+        callbacks.append(EarlyStopping(monitor, mode=mode, patience=patience, check_finite=False))
+    if sys.stderr.isatty():
+        callbacks.append(TQDMProgressBar())
+    return callbacks
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning advises on hardware and loaders at every start; what it says is decided in params here."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r".*does not have many workers.*")
+        # Lightning 2.6 asks torch in a way that torch 2.15 would rather be asked otherwise.
+        warnings.filterwarnings("ignore", r".*LeafSpec.*", FutureWarning)
+        warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty.*")
+        yield

@@ -1,0 +1,132 @@
+"""From the cache to batches of tensors."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from nephoscope.data.cache import Cache
+from nephoscope.data.images import fit_image
+from nephoscope.masks.geometry import resize_mask
+from nephoscope.masks.rle import Shape
+from nephoscope.models.devices import resolve_workers
+from nephoscope.settings.training import Training
+from nephoscope.training.augmentation import Arrays, Augment, Sample, cut_and_mix, draw_box
+from nephoscope.training.sampling import Draw, InOrder, Shuffled, balance
+
+
+class Batch(NamedTuple):
+    images: Tensor
+    """N×3×H×W uint8, channels last in memory"""
+    planes: Tensor
+    """N×H×W uint8; bit c is class c"""
+    visible: Tensor
+    """N×H×W bool"""
+    presence: Tensor
+    """N×C float, 0 to 1"""
+
+
+class Pictures(Dataset[tuple[Sample, npt.NDArray[np.bool_], int]]):
+    """The cache, row by row, at the shape the network sees."""
+
+    def __init__(
+        self, folder: Path, presence: npt.NDArray[np.bool_], shape: Shape, augment: Augment | None = None
+    ) -> None:
+        self.folder, self.presence, self.shape, self.augment = folder, presence, shape, augment
+        self._cache: Cache | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process maps the files itself; pickling the arrays would copy the whole cache.
+        return {**self.__dict__, "_cache": None}
+
+    def __getitem__(self, draw: Draw) -> tuple[Sample, npt.NDArray[np.bool_], int]:
+        if self._cache is None:
+            self._cache = Cache.open(self.folder)
+        row = draw.row
+        sample = resize_sample(
+            Sample(self._cache.images[row], self._cache.truth[row], self._cache.visible[row]), self.shape
+        )
+        if self.augment is not None:
+            sample = self.augment(sample, draw.seed)
+        return sample, self.presence[row], draw.seed
+
+
+class Collate:
+    """Samples → batch, with CutMix in this share of the batches."""
+
+    def __init__(self, cutmix: float = 0.0) -> None:
+        self.cutmix = cutmix
+
+    def __call__(self, drawn: Sequence[tuple[Sample, npt.NDArray[np.bool_], int]]) -> Batch:
+        samples, presence, seeds = zip(*drawn, strict=True)
+        images, planes, visible = (np.stack(arrays) for arrays in zip(*samples, strict=True))
+        arrays = Arrays(images, planes, visible, np.stack(presence).astype(np.float32))
+        # Apart from the stream that augmented the first picture with the same seed.
+        random = np.random.default_rng([seeds[0], len(seeds)])
+        if random.random() < self.cutmix:
+            arrays = cut_and_mix(arrays, draw_box((planes.shape[1], planes.shape[2]), random))
+        batch = Batch(*(torch.from_numpy(array) for array in arrays))
+        return batch._replace(images=batch.images.permute(0, 3, 1, 2))
+
+
+class ResumableLoader(DataLoader[Any]):
+    """Knows how far into the epoch it is; Lightning keeps that in its checkpoints."""
+
+    sampler: Shuffled
+    served = 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self.served = self.sampler.skipped // (self.batch_size or 1)
+        for batch in super().__iter__():
+            self.served += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self.sampler.epoch, "served": self.served}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.sampler.set_epoch(state["epoch"])
+        self.sampler.skipped = state["served"] * (self.batch_size or 1)
+
+
+def make_train_loader(pictures: Pictures, rows: npt.NDArray[np.int64], params: Training, seed: int) -> ResumableLoader:
+    weights = balance(pictures.presence[rows]) if params.sampling == "balanced" else None
+    sampler = Shuffled(rows, seed, weights)
+    # A last batch of one picture has no statistics for batch norm.
+    return ResumableLoader(
+        pictures,
+        params.batch_size,
+        sampler=sampler,
+        collate_fn=Collate(params.augmentation.cutmix),
+        drop_last=len(sampler) >= params.batch_size,
+        **_machinery(params),
+    )
+
+
+def make_validation_loader(pictures: Pictures, rows: npt.NDArray[np.int64], params: Training) -> DataLoader[Any]:
+    return DataLoader(pictures, params.batch_size, sampler=InOrder(rows), collate_fn=Collate(), **_machinery(params))
+
+
+def resize_sample(sample: Sample, shape: Shape) -> Sample:
+    if sample.planes.shape == tuple(shape):
+        return sample
+    planes = np.zeros(shape, np.uint8)
+    for bit in range(8):
+        mask = (sample.planes >> bit & 1).astype(bool)
+        if mask.any():
+            planes |= np.uint8(1 << bit) * resize_mask(mask, shape)
+    return Sample(fit_image(sample.image, shape), planes, resize_mask(sample.visible, shape))
+
+
+def _machinery(params: Training) -> dict[str, Any]:
+    workers = resolve_workers(params.machine)
+    return {
+        "num_workers": workers,
+        "persistent_workers": workers > 0,
+        "pin_memory": torch.cuda.is_available() and params.machine.accelerator != "cpu",
+    }

@@ -1,0 +1,93 @@
+"""Members: the networks whose probabilities are averaged, one per seed (and per fold)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nephoscope.data.manifest import Manifest
+from nephoscope.settings.training import TrainClassifier, TrainSegmenter
+
+Rows = npt.NDArray[np.int64]
+
+
+class Member(NamedTuple):
+    name: str
+    seed: int
+    fold: int
+    """-1: none; else the fold that chooses the epoch and that gradients never see"""
+
+
+def list_members(seeds: Sequence[int], folds: int) -> list[Member]:
+    """
+    >>> [member.name for member in list_members([0, 1], folds=0)]
+    ['seed0', 'seed1']
+    >>> [member.name for member in list_members([0], folds=2)]
+    ['seed0-fold0', 'seed0-fold1']
+    """
+    if folds == 0:
+        return [Member(f"seed{seed}", seed, -1) for seed in seeds]
+    return [Member(f"seed{seed}-fold{fold}", seed, fold) for seed in seeds for fold in range(folds)]
+
+
+def member_rows(member: Member, manifest: Manifest) -> tuple[Rows, Rows]:
+    """Cache rows that this member learns from, and those that choose its epoch. Holdout is in neither."""
+    if member.fold < 0:
+        return manifest.rows("train"), manifest.rows("validation")
+    pool = manifest.rows("train", "validation")
+    held_out = manifest.images["fold"].to_numpy()[pool] == member.fold
+    return pool[~held_out], pool[held_out]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a leg leaves behind while it runs, and when it is done."""
+
+    folder: Path
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def last(self) -> Path:
+        """All that is needed to go on in the middle of an epoch."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def finished(self) -> Path:
+        return self.folder / "finished"
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Each begins with the best weights of the one before."""
+
+    params: TrainClassifier | TrainSegmenter
+    """with the epochs, shape and rates of this leg"""
+    begun: int
+    """epochs of the legs before it"""
+    progress: Progress
+
+
+def list_legs(params: TrainClassifier | TrainSegmenter, folder: Path) -> list[Leg]:
+    """The main leg, and the finish where there is one."""
+    finish = params.finish
+    legs = [Leg(params, 0, Progress(folder / "main"))]
+    if finish.epochs:
+        rates = finish.model_dump(include={"encoder_rate", "decoder_rate", "warmup_share"})
+        changes = {
+            "epochs": finish.epochs,
+            "input_shape": finish.input_shape,
+            "optimiser": params.optimiser.model_copy(update=rates),
+            "frozen_epochs": 0,
+        }
+        legs.append(Leg(params.model_copy(update=changes), params.epochs, Progress(folder / "finish")))
+    return legs

@@ -1,0 +1,110 @@
+"""Train all members of a network, so that a rerun finishes what a killed run began."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+from nephoscope import models
+from nephoscope import training as learning
+from nephoscope.artifacts import PrepareFolder, TrainFolder
+from nephoscope.data.manifest import Manifest
+from nephoscope.errors import Mendable
+from nephoscope.files import write_json, writing
+from nephoscope.models.metadata import load_facts, refuse_other_data
+from nephoscope.settings.training import TrainClassifier, TrainSegmenter
+from nephoscope.training.fit import fit_member
+from nephoscope.training.members import Leg, Member, list_legs, list_members
+
+SEGMENTER = "segmenter"
+
+
+def train_members(
+    params: TrainClassifier | TrainSegmenter,
+    prepared: PrepareFolder,
+    folder: TrainFolder,
+    segmenters: Path | None = None,
+) -> None:
+    """Every member in turn; members, history and metrics appear once all have finished.
+
+    With `weights: segmenter` a member begins with the encoder of one of these.
+    """
+    manifest = Manifest.load(prepared.manifest, prepared.images)
+    members = list_members(params.seeds, manifest.facts.folds)
+    if params.weights == SEGMENTER and segmenters is not None:
+        refuse_other_data(segmenters.glob("*.safetensors"), manifest.facts)
+    weights = {member: find_weights(member, params.weights, segmenters) for member in members}
+    run = _resume_folder(folder.resume, resume_key(params, manifest, prepared.cache, weights.values()))
+    legs = {member: list_legs(params, run / member.name) for member in members}
+    for member in members:
+        fit_member(member, params, manifest, prepared.cache, legs[member], weights[member])
+    if _is_first():
+        _deliver(legs, folder)
+
+
+def _is_first() -> bool:
+    """Among several processes only the first writes what all have in common."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)
+
+
+def find_weights(member: Member, weights: str, segmenters: Path | None) -> str:
+    """`segmenter` → the checkpoint of the segmenter of the same name, or the first that never saw what this one is
+    judged on; anything else as it is."""
+    if weights != SEGMENTER or segmenters is None:
+        return weights
+    found = {path.stem: path for path in sorted(segmenters.glob("*.safetensors"))}
+    if member.name in found:
+        return str(found[member.name])
+    fitting = [path for path in found.values() if load_facts(path).fold == member.fold]
+    if not fitting:
+        raise Mendable(
+            f"weights: {SEGMENTER}, but {segmenters} holds no segmenter for {member.name}; "
+            "`python -m stages.train_segmenter` trains it, or begin with weights: bundled"
+        )
+    return str(fitting[0])
+
+
+def resume_key(
+    params: TrainClassifier | TrainSegmenter, manifest: Manifest, cache: Path, weights: Iterable[str] = ()
+) -> str:
+    """Names the run: with another setting, other data, first weights or code there is nothing to go on with."""
+    content = [params.model_dump(mode="json"), manifest.facts.to_dict(), manifest.images.to_csv(index=False)]
+    given = (Path(one) for one in weights)
+    files = [*sorted(cache.iterdir()), *(path for path in given if path.is_file())]
+    files += [path for package in (learning, models) for path in sorted(Path(package.__path__[0]).glob("*.py"))]
+    content += [_digest(path) for path in files]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _resume_folder(folder: Path, key: str) -> Path:
+    """Where this run keeps what it has; what other runs kept goes."""
+    if _is_first() and folder.is_dir():
+        for other in folder.iterdir():
+            if other.name != key:
+                shutil.rmtree(other)
+    return folder / key
+
+
+def _deliver(legs: dict[Member, list[Leg]], folder: TrainFolder) -> None:
+    best = {member.name: each[-1].progress.best for member, each in legs.items()}
+    with writing(folder.members) as unfinished:
+        unfinished.mkdir()
+        for name, path in best.items():
+            shutil.copyfile(path, unfinished / f"{name}.safetensors")
+    with writing(folder.history) as unfinished:
+        histories = [pd.read_csv(leg.progress.history) for each in legs.values() for leg in each]
+        pd.concat(histories, ignore_index=True).to_csv(unfinished, index=False)
+    facts = {name: load_facts(path) for name, path in best.items()}
+    scores = {name: {"epoch": one.epoch, "score": one.score} for name, one in facts.items()}
+    write_json(folder.metrics, {"mean_score": float(np.mean([f.score for f in facts.values()])), "members": scores})
+    shutil.rmtree(folder.resume)

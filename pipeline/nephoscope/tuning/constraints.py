@@ -1,0 +1,93 @@
+"""Goals beside the best mean Dice: bounds on the precision or recall of presence, or the best F-beta of presence.
+
+A goal decides which cuts are allowed; the search for the best Dice among them stays the same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nephoscope.errors import Mendable
+from nephoscope.settings.tuning import Tune
+
+EVERY = "every"
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What presence of a class must fulfil. Where nothing fulfils it, the cut that comes nearest is allowed."""
+
+    class_name: str
+    min_precision: float = 0.0
+    min_recall: float = 0.0
+    beta: float | None = None
+    """F-beta is maximised, and Dice among the cuts of equal F-beta"""
+
+    def allow(self, cuts: Bools, weight: Floats, present: Bools) -> Bools:
+        """Cuts that stand for a threshold (n + 1), weight and true presence in the order of showing (n each)."""
+        precision, recall = _precision_recall(weight, present)
+        short = np.maximum(self.min_precision - precision, 0) + np.maximum(self.min_recall - recall, 0)
+        allowed = _largest(-short, cuts)
+        return allowed if self.beta is None else _largest(_f_beta(precision, recall, self.beta), allowed)
+
+    def check(self, cuts: Bools, weight: Floats, present: Bools) -> None:
+        """Say so where no cut fulfils the bounds, and what the best would be."""
+        if not present.any():
+            raise Mendable(
+                f"{self.class_name}: never annotated in validation, so no bound can hold for it; take it out of "
+                "tune.min_precision and tune.min_recall"
+            )
+        precision, recall = (values[cuts] for values in _precision_recall(weight, present))
+        if ((precision >= self.min_precision) & (recall >= self.min_recall)).any():
+            return
+        reached = recall >= self.min_recall
+        raise Mendable(
+            f"{self.class_name}: no presence threshold has precision >= {self.min_precision:g} "
+            f"and recall >= {self.min_recall:g}; with that recall, precision reaches "
+            f"{precision[reached].max(initial=0):.3f}. Ask for less, or improve the classifier"
+        )
+
+
+def _precision_recall(weight: Floats, present: Bools) -> tuple[Floats, Floats]:
+    """Of all cuts. Showing nothing is never wrong, but claims nothing either: its precision counts as 0."""
+    shown = np.concatenate(([0.0], np.cumsum(weight)))
+    hits = np.concatenate(([0.0], np.cumsum(weight * present)))
+    precision = np.divide(hits, shown, out=np.zeros_like(hits), where=shown > 0)
+    recall = np.divide(hits, hits[-1], out=np.zeros_like(hits), where=hits[-1] > 0)
+    return precision, recall
+
+
+def _f_beta(precision: Floats, recall: Floats, beta: float) -> Floats:
+    bottom = beta**2 * precision + recall
+    return np.divide((1 + beta**2) * precision * recall, bottom, out=np.zeros_like(bottom), where=bottom > 0)
+
+
+def _largest(values: Floats, cuts: Bools) -> Bools:
+    return np.asarray(cuts & (values >= values[cuts].max() - 1e-12))
+
+
+def named_in(settings: Tune) -> set[str]:
+    """Classes with a bound of their own, beside what is asked of `every`."""
+    bounds = (settings.min_precision, settings.min_recall)
+    return {name for of in bounds for name, bound in of.items() if bound > 0}
+
+
+def goals_of(settings: Tune, classes: tuple[str, ...]) -> list[Goal | None]:
+    """The goal of every class; None where it is the best mean Dice alone."""
+    for setting in ("min_precision", "min_recall"):
+        unknown = set(getattr(settings, setting)) - {*classes, EVERY}
+        if unknown:
+            raise Mendable(f"tune.{setting}: {sorted(unknown)} is no class; known are {[*classes, EVERY]}")
+    return [_goal_of(settings, name) for name in classes]
+
+
+def _goal_of(settings: Tune, class_name: str) -> Goal | None:
+    precision, recall = (
+        bounds.get(class_name, bounds.get(EVERY, 0.0)) for bounds in (settings.min_precision, settings.min_recall)
+    )
+    if settings.goal == "f_beta":
+        return Goal(class_name, precision, recall, settings.beta)
+    return Goal(class_name, precision, recall) if precision > 0 or recall > 0 else None

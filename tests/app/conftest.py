@@ -1,0 +1,73 @@
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from nephoscope.app.options import Bounds
+from nephoscope.app.server import open_desk, running
+from nephoscope.app.sessions import Shelf
+from nephoscope.app.state import Desk, Pool
+from nephoscope.artifacts import SHIPPED, Artifacts
+from nephoscope.data.synthetic import write_dataset
+from nephoscope.settings.params import Params
+
+BOUNDS = Bounds(max_megabytes=1, per_visitor=3, in_all=50, waiting=16)
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of three labelled scenes."""
+    folder = tmp_path_factory.mktemp("app") / "scenes"
+    write_dataset(folder, labelled=3, seed=5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def picture(scenes: Path) -> Path:
+    return sorted((scenes / "train_images").iterdir())[0]
+
+
+@pytest.fixture(scope="session")
+def opened() -> Desk:
+    """The shipped model, opened once for all servers."""
+    return open_desk(None, "torch", BOUNDS)
+
+
+@pytest.fixture(scope="module")
+def server(opened: Desk) -> Iterator[str]:
+    """With nobody's pictures yet."""
+    fresh = replace(opened, shelf=Shelf(BOUNDS.per_visitor, BOUNDS.in_all), pool=Pool(2, BOUNDS.waiting))
+    with running(fresh) as address:
+        yield address
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[httpx2.Client]:
+    """A visitor of their own."""
+    with httpx2.Client(base_url=server, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def exported_run(judged_run: tuple[Params, Artifacts], tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    """A finished run whose model is the shipped one, with the run's own rules."""
+    run = Artifacts(tmp_path_factory.mktemp("exported") / "artifacts")
+    shutil.copytree(judged_run[1].root, run.root)
+    shutil.copytree(SHIPPED, run.export.model)
+    shutil.copy(run.tune.rules, run.export.model / "rules.json")
+    return run
+
+
+@pytest.fixture(scope="session")
+def opened_run(exported_run: Artifacts) -> Desk:
+    return open_desk(None, "torch", BOUNDS, run=exported_run.root)
+
+
+@pytest.fixture(scope="module")
+def run_server(opened_run: Desk) -> Iterator[str]:
+    fresh = replace(opened_run, shelf=Shelf(BOUNDS.per_visitor, BOUNDS.in_all), pool=Pool(2, BOUNDS.waiting))
+    with running(fresh) as address:
+        yield address

@@ -1,0 +1,38 @@
+"""Heat maps of the classifier, as a layer over the picture."""
+
+from pathlib import Path
+
+import cv2
+import httpx2
+import numpy as np
+
+from nephoscope.app.state import Desk
+from nephoscope.artifacts import SHIPPED
+from nephoscope.bundle.folder import classifier_checkpoints
+from nephoscope.data.images import read_resized
+from nephoscope.data.visible import find_visible
+from nephoscope.figures.overlays import colour_heat
+from nephoscope.inference.grad_cam import Explainer
+from tests.builders.app_requests import bring
+
+
+def test_it_is_the_heat_that_explain_finds(client: httpx2.Client, picture: Path, opened: Desk) -> None:
+    answer = client.get(f"/api/pictures/{bring(client, picture)}/heat/Flower")
+    assert answer.headers["content-type"] == "image/png"
+    layer = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_UNCHANGED)
+    facts = opened.model.facts
+    image = read_resized(picture, facts.cache_shape)
+    visible = find_visible(image, facts.nodata)
+    (heat,) = Explainer.open(classifier_checkpoints(SHIPPED)).explain(image, visible, [1]).heats
+    assert (cv2.cvtColor(layer, cv2.COLOR_BGRA2RGBA) == colour_heat(heat)).all()
+    assert layer[..., 3].max() > 0
+    assert not layer[~visible, 3].any()
+
+
+def test_only_known_classes_and_own_pictures_have_one(client: httpx2.Client, picture: Path, server: str) -> None:
+    mine = bring(client, picture)
+    unknown = client.get(f"/api/pictures/{mine}/heat/Swirl")
+    assert unknown.status_code == 404
+    assert "no class 'Swirl'; the model knows Fish, Flower, Gravel, Sugar" in unknown.json()["error"]
+    with httpx2.Client(base_url=server) as other:
+        assert other.get(f"/api/pictures/{mine}/heat/Fish").status_code == 404

@@ -1,0 +1,114 @@
+"""A folder of good and bad files: every good one is done, every bad one is named with its reason."""
+
+import io
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.images import read_image
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def claim_shape(height: int, width: int) -> bytes:
+    content = bytearray(encode(Image.new("L", (16, 16)), "PNG"))
+    content[16:24] = struct.pack(">II", width, height)
+    return bytes(content)
+
+
+def rotate_by_exif(image: Image.Image) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned to the right
+    return encode(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
+
+
+def in_16_bits(image: Image.Image) -> bytes:
+    grey = np.asarray(image.convert("L")).astype(np.uint16) * 257
+    return encode(Image.fromarray(grey), "PNG")
+
+
+def half_unseen(image: Image.Image) -> bytes:
+    bright = np.maximum(np.asarray(image), 40)
+    bright[:, image.width // 2 :] = 0
+    return encode(Image.fromarray(bright), "PNG")
+
+
+ODD: dict[str, Callable[[Image.Image], bytes]] = {
+    "alpha.png": lambda image: encode(image.convert("RGBA"), "PNG"),
+    "cmyk.jpg": lambda image: encode(image.convert("CMYK"), "JPEG"),
+    "exif.jpg": rotate_by_exif,
+    "grey.jpg": lambda image: encode(image.convert("L"), "JPEG"),
+    "palette.png": lambda image: encode(image.quantize(256), "PNG"),
+    "sixteen.png": in_16_bits,
+}
+BROKEN: dict[str, tuple[Callable[[Image.Image], bytes], str]] = {
+    "black.png": (lambda image: encode(Image.new("RGB", image.size), "PNG"), "all of it is black"),
+    "empty.jpg": (lambda _: b"", "the file is empty"),
+    "huge.png": (lambda _: claim_shape(20_000, 20_000), "20000×20000 are more than 100000000 pixels"),
+    "text.jpg": (lambda _: b"no picture at all", "neither a JPEG nor a PNG"),
+    "tiny.png": (lambda _: encode(Image.new("RGB", (1, 1)), "PNG"), "1×1 pixels; a side has at least 8"),
+    "grey-end.png": (lambda image: encode(grey_below(image), "PNG"), "the lowest rows are one flat grey"),
+    "truncated.jpg": (lambda image: encode(image, "JPEG")[:-900], "before its end marker"),
+    "truncated.png": (lambda image: encode(image, "PNG")[:-900], "damaged"),
+}
+
+
+def grey_below(image: Image.Image) -> Image.Image:
+    """As a decoder leaves a damaged JPEG, written anew."""
+    image = image.copy()
+    image.paste((128, 128, 128), (0, image.height // 2, image.width, image.height))
+    return image
+
+
+@pytest.fixture(scope="module")
+def scene(finished: Artifacts) -> Image.Image:
+    return Image.open(next((finished.synthesize.dataset / "test_images").iterdir())).convert("RGB")
+
+
+def test_every_good_file_is_done_and_every_broken_one_is_named(
+    finished: Artifacts, scene: Image.Image, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, draw in ODD.items():
+        (folder / name).write_bytes(draw(scene))
+    (folder / "half.png").write_bytes(half_unseen(scene))
+    for name, (draw, _) in BROKEN.items():
+        (folder / name).write_bytes(draw(scene))
+    call = "from nephoscope.cli.commands import main; main()"
+    arguments = ["predict", folder, "--model", finished.export.model, "--engine", "torch", "--out", tmp_path / "out"]
+    done = subprocess.run([sys.executable, "-c", call, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    shares = pd.read_csv(tmp_path / "out/summary.csv").groupby("image_id")["visible_share"].first()
+    assert shares["half.png"] == pytest.approx(0.5, abs=0.02)
+    assert shares["palette.png"] > 0.8
+    rows = pd.read_csv(tmp_path / "out/submission.csv")["Image_Label"]
+    assert rows.str.rsplit("_", n=1).str[0].unique().tolist() == sorted([*ODD, "half.png"])
+    faults = pd.read_csv(tmp_path / "out/faults.csv").set_index("image_id")["fault"]
+    assert faults.index.tolist() == sorted(BROKEN)
+    for name, (_, reason) in BROKEN.items():
+        assert reason in faults[name]
+        assert f"set aside: {name}: {faults[name]}" in done.stderr
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_becomes_an_upright_picture_in_three_colours(scene: Image.Image, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(ODD[name](scene))
+    image = read_image(tmp_path / name)
+    expected = np.asarray(scene if name in ("alpha.png", "cmyk.jpg", "exif.jpg", "palette.png") else scene.convert("L"))
+    expected = expected if expected.ndim == 3 else np.repeat(expected[..., None], 3, 2)
+    assert image.shape == expected.shape
+    assert image.dtype == np.uint8
+    assert np.abs(image.astype(int) - expected).mean() < 8

@@ -1,0 +1,44 @@
+"""Tiny data sets as a person would have them on disk: a few small noisy pictures and a CSV of literal rows."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from nephoscope.data.cache import fill_cache
+from nephoscope.data.formats import FORMATS
+from nephoscope.data.problems import DataFaults, Fault
+from nephoscope.data.source import read_source
+from nephoscope.masks.rle import Shape
+
+CLOUD_SHAPE, STEEL_SHAPE = (28, 42), (16, 100)
+
+
+def write_picture(path: Path, shape: Shape = CLOUD_SHAPE) -> None:
+    """Noise that differs from name to name, so that no two pictures are near duplicates."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(list(path.name.encode()))
+    cv2.imwrite(str(path), rng.integers(40, 250, (*shape, 3), dtype=np.uint8))
+
+
+def write_clouds(root: Path, rows: Sequence[str], images: Sequence[str] = (), shape: Shape = CLOUD_SHAPE) -> Path:
+    """train.csv of these lines below its header, and these pictures in train_images."""
+    for image_id in images:
+        write_picture(root / "train_images" / image_id, shape)
+    (root / "train.csv").write_text("\n".join(["Image_Label,EncodedPixels", *rows]) + "\n", "utf-8")
+    return root
+
+
+def cloud_rows(image_id: str, **rles: str) -> list[str]:
+    """The four rows of a picture; a class that is not given is empty."""
+    return [f"{image_id}_{name},{rles.get(name, '')}" for name in FORMATS["clouds"].classes]
+
+
+def find_faults(root: Path, tmp_path: Path, name: str = "clouds") -> list[str]:
+    """Every fault of a data set, as a person reads it."""
+    faults: list[Fault] = []
+    with suppress(DataFaults):
+        fill_cache(tmp_path / "cache", read_source(root, FORMATS[name], faults), FORMATS[name], (8, 12), faults)
+    return [str(fault) for fault in faults]

@@ -1,0 +1,71 @@
+"""What the tests of architecture look at: which modules there are, and who imports whom."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "pipeline"
+PACKAGE = SOURCE / "nephoscope"
+ROOMS = (
+    "settings", "masks", "rules", "data", "evaluation", "tuning", "figures", "models", "training", "inference",
+    "bundle", "batch", "report", "app", "cli",
+)  # fmt: skip
+"""Ground to roof; `models` is the first above the torch line."""
+STAGES = (
+    "synthesize", "prepare", "train_segmenter", "train_classifier", "predict",
+    "tune", "evaluate", "explain", "submit", "export", "report",
+)  # fmt: skip
+
+
+@cache
+def module_files() -> dict[str, Path]:
+    """Dotted name → file, of the package and of `stages`."""
+    package = {_dotted(path, SOURCE): path for path in sorted(PACKAGE.rglob("*.py"))}
+    return package | {_dotted(path, ROOT): path for path in sorted((ROOT / "stages").glob("*.py"))}
+
+
+def _dotted(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """All that a module imports, as dotted names; of our own modules the most precise that exist."""
+    own = module_files()
+    imported = set()
+    for node in ast.walk(ast.parse(own[module].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import; say the whole name"
+            assert node.module is not None
+            for alias in node.names:
+                precise = f"{node.module}.{alias.name}"
+                imported.add(precise if precise in own else node.module)
+    return frozenset(imported)
+
+
+def closure(module: str) -> set[str]:
+    """Our own modules that are loaded with this one, itself included; packages around them are not followed."""
+    own, seen, todo = module_files(), set(), [module]
+    while todo:
+        name = todo.pop()
+        if name in own and name not in seen:
+            seen.add(name)
+            todo += imports(name)
+    return seen
+
+
+def room(module: str) -> str:
+    """The room of a module; "" for the ground."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else ""
+
+
+def height(module: str) -> int:
+    """0 for the ground, then the rooms in their order; stages stand on the roof."""
+    if module.split(".")[0] == "stages":
+        return len(ROOMS) + 1
+    return ROOMS.index(room(module)) + 1 if room(module) else 0

@@ -1,0 +1,93 @@
+"""The model card where figures are unknown, and where a rule never says yes."""
+
+import pandas as pd
+import pytest
+
+from nephoscope.bundle.card import write_card
+from nephoscope.data.formats.clouds import CLOUDS
+from nephoscope.data.manifest import Facts, Manifest
+from nephoscope.evaluation.calibration import CHANCE, EVERY_CLASS
+from nephoscope.evaluation.tables import HUMAN_UNION, OURS
+from nephoscope.rules.rules import NEVER, Calibration, Reading, Rule, Rules
+
+NAN = float("nan")
+CLASSES = ("Fish", "Sugar")
+
+
+@pytest.fixture
+def card() -> str:
+    return card_of(area=0.3)
+
+
+def card_of(area: float, **parts: int) -> str:
+    """Of a holdout of one picture, so much of it Fish, no Sugar, no unsure decision; rules have these parts, too."""
+    facts = Facts("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.judged_shape, (64, 96))
+    dice = {
+        "class_name": ["Fish", "Sugar"],
+        "reference": OURS,
+        "dice": [0.5, NAN],
+        "low": [0.4, NAN],
+        "high": [0.6, NAN],
+    }
+    means = {"class_name": "mean", "reference": ["all masks empty", HUMAN_UNION], "dice": [0.467, 0.584]}
+    presence = {"class_name": ["Fish", "Sugar"], "precision": [0.8, NAN], "recall": [0.7, NAN]}
+    brier = {"source": ["raw", CHANCE], "class_name": ["Fish", "Fish"], "brier": 0.2, "low": 0.1, "high": 0.3}
+    pooled = {"source": ["raw", CHANCE], "class_name": EVERY_CLASS, "brier": [NAN, NAN], "low": NAN, "high": NAN}
+    sureness = {"class_name": EVERY_CLASS, "mark": ["sure", "unsure"], "share": [1.0, 0.0], "wrong_share": [0.25, NAN]}
+    rules = Rules(
+        classes=CLASSES,
+        judged_shape=CLOUDS.judged_shape,
+        reading=Reading(),
+        classifier_weight=0.5,
+        classifier_calibrations=(Calibration(),) * 2,
+        strongest_calibrations=(Calibration(),) * 2,
+        rules=tuple(Rule(presence_threshold=one, pixel_threshold=120, min_area=9, **parts) for one in (0.25, NEVER)),
+    )
+    tables = {
+        "dice": pd.concat([pd.DataFrame(dice), pd.DataFrame(means)]),
+        "presence": pd.DataFrame(presence).assign(average_precision=[0.9, NAN]),
+        "brier": pd.concat([pd.DataFrame(brier), pd.DataFrame(pooled)]).assign(calibration_error=NAN),
+        "sureness": pd.DataFrame(sureness),
+    }
+    areas = {"area_Fish": [area], "area_Sugar": [0.0]}
+    images = pd.DataFrame({"image_id": ["a.jpg"], "split": ["holdout"], "fold": [-1]} | areas)
+    return write_card([], Manifest(facts, images), rules, "", tables)
+
+
+def test_what_is_unknown_is_no_number(card: str) -> None:
+    assert "nan" not in card
+    assert "| Fish | 0.500 | 0.400 to 0.600 | 0.800 | 0.700 | 0.900 |" in card
+    assert "| Sugar | n/a | n/a | n/a | n/a | n/a |" in card
+    assert "| raw | all classes | n/a | n/a | n/a |" in card
+    assert "- sure: 100 % of the decisions on presence, 25 % of them wrong." in card
+    assert "- unsure: 0 % of the decisions on presence, n/a % of them wrong." in card
+
+
+def test_the_chance_that_is_told_is_judged_class_by_class(card: str) -> None:
+    assert f"| {CHANCE} | Fish | 0.2000 | 0.1000 to 0.3000 | n/a |" in card
+    assert "| raw | Fish |" not in card
+
+
+def test_a_rule_that_never_says_yes_says_never(card: str) -> None:
+    assert "| Fish | ≥ 0.250 | 0.471 (level 120) | 9 |" in card
+    assert "| Sugar | never | 0.471 (level 120) | 9 |" in card
+
+
+def test_every_part_of_a_rule_is_told() -> None:
+    card = card_of(0.3, seed_threshold=140, core_threshold=160, core_area=50)
+    columns = "presence threshold | pixel threshold | minimum area | seed threshold | core threshold | core area"
+    assert f"| class | {columns} |" in card
+    assert "| Fish | ≥ 0.250 | 0.471 (level 120) | 9 | 0.549 (level 140) | 0.627 (level 160) | 50 |" in card
+
+
+def test_people_were_measured_on_other_pictures(card: str) -> None:
+    assert "on the same pictures, mean Dice of: all masks empty 0.467.\n" in card
+    assert (
+        "On other pictures, so that it can not be compared: human union against human union, real pictures 0.584."
+        in card
+    )
+
+
+def test_where_every_picture_shows_a_class_nothing_is_known_of_those_that_show_none(card: str) -> None:
+    assert "Every labelled picture shows at least one class; where pictures may show none" in card
+    assert "pictures may show none" not in card_of(area=0.0)

@@ -1,0 +1,80 @@
+"""What counts in a model folder, and what is wrong with one that is not whole."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from nephoscope.artifacts import SHIPPED
+from nephoscope.bundle.folder import fingerprint, read_model
+from nephoscope.bundle.load import open_portable
+from nephoscope.cli.info import describe_model
+from nephoscope.errors import Mendable
+from nephoscope.files import read_json, write_json
+from nephoscope.settings.choices import Choice
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the shipped model, to be changed at will."""
+    return Path(shutil.copytree(SHIPPED, tmp_path / "model"))
+
+
+def test_only_what_decides_counts(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    for name in (".DS_Store", "notes.txt", "segmenter-seed9.safetensors"):
+        (folder / name).write_text("of no account")
+    assert fingerprint(folder) == fingerprint(SHIPPED)
+
+
+@pytest.mark.parametrize("name", ["model.json", "rules.json", "answers.safetensors", "segmenter-seed0-fold1.onnx"])
+def test_whatever_decides_counts(folder: Path, name: str) -> None:
+    with (folder / name).open("ab") as file:
+        file.write(b" ")
+    assert fingerprint(folder) != fingerprint(SHIPPED)
+
+
+@pytest.mark.parametrize("name", ["rules.json", "classifier-seed0-fold0.safetensors"])
+def test_a_file_that_is_missing_is_told(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    assert describe_model(folder) == {"fault": f"{folder}: {name} is missing; export it anew, or copy all of it"}
+    with pytest.raises(Mendable, match=f"{name} is missing"):
+        open_portable(folder, "torch")
+
+
+def test_what_torch_answered_is_needed_to_choose_an_engine(folder: Path) -> None:
+    (folder / "answers.safetensors").unlink()
+    with pytest.raises(Mendable, match=r"answers\.safetensors is missing; .*, or choose an --engine"):
+        open_portable(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [
+        ("answers.safetensors", "auto"),
+        ("rules.json", "onnx"),
+        ("model.json", "onnx"),
+        ("segmenter-seed0-fold0.safetensors", "torch"),
+        ("segmenter-seed0-fold0.onnx", "onnx"),
+    ],
+)
+def test_a_file_that_breaks_off_is_told(folder: Path, name: str, engine: Choice) -> None:
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(Mendable, match=name):
+        open_portable(folder, engine)
+
+
+@pytest.mark.parametrize("change", [{"format": "cirrus"}, {"classes": ["Fish", "Flower", "Gravel"]}])
+def test_a_description_that_does_not_fit_is_told(folder: Path, change: dict[str, object]) -> None:
+    content = read_json(folder / "model.json")
+    write_json(folder / "model.json", {**content, "data": {**content["data"], **change}})
+    with pytest.raises(Mendable, match=r"model\.json does not describe a model"):
+        open_portable(folder, "torch")
+
+
+@pytest.mark.parametrize("content", ["{}", "", "[]", '{"data": {}, "classifiers": [], "segmenters": []}'])
+def test_a_description_that_is_none_is_told(folder: Path, content: str) -> None:
+    (folder / "model.json").write_text(content)
+    with pytest.raises(Mendable, match=r"model\.json does not describe a model; export it anew, or copy all of it"):
+        read_model(folder)

@@ -1,0 +1,61 @@
+"""The model that comes with the package: small, complete, and what `nephoscope predict` uses unless told otherwise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nephoscope.artifacts import SHIPPED, Artifacts
+from nephoscope.bundle.load import open_portable
+from nephoscope.masks.rle import decode_rle
+
+MEGABYTES = 1_000_000
+CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
+
+
+def test_it_is_small_and_whole() -> None:
+    files = {path.name: path.stat().st_size for path in SHIPPED.iterdir()}
+    assert {"model.json", "rules.json", "answers.safetensors", "card.md"} < set(files)
+    assert sum(files.values()) < 40 * MEGABYTES
+    tensors = [tensor for path in SHIPPED.glob("*-seed*.safetensors") for tensor in load_file(path).values()]
+    assert {tensor.dtype for tensor in tensors if tensor.ndim > 1} == {torch.float16}
+
+
+def test_it_reads_the_four_patterns_as_its_rules_say() -> None:
+    model, rules = open_portable(SHIPPED, "torch")
+    assert rules.classes == model.facts.classes == CLASSES
+    assert rules.judged_shape == (350, 525)
+    assert rules.chance_calibrations is not None
+
+
+@pytest.mark.parametrize("figure", ["mean", *CLASSES])
+def test_its_card_gives_every_figure_with_an_interval(figure: str) -> None:
+    lines = (SHIPPED / "card.md").read_text("utf-8").splitlines()
+    (line,) = [line for line in lines if line.startswith(f"| {figure} | 0.") and " to " in line]
+    dice, interval = [cell.strip() for cell in line.split("|")[2:4]]
+    low, high = map(float, interval.split(" to "))
+    assert low < float(dice) < high
+
+
+def test_the_command_uses_it(finished: Artifacts, tmp_path: Path) -> None:
+    folder = finished.synthesize.dataset / "test_images"
+    command = [
+        sys.executable,
+        "-c",
+        "from nephoscope.cli.commands import main; main()",
+        "predict",
+        str(folder),
+        "--out",
+    ]
+    done = subprocess.run([*command, str(tmp_path / "out")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(tmp_path / "out/submission.csv", keep_default_na=False)
+    names = sorted(path.name for path in folder.iterdir())
+    assert found["Image_Label"].tolist() == [f"{name}_{label}" for name in names for label in CLASSES]
+    assert all(decode_rle(rle, (350, 525)).any() for rle in found["EncodedPixels"] if rle)
+    summary = pd.read_csv(tmp_path / "out/summary.csv")
+    assert summary["presence"].between(0, 1).all()

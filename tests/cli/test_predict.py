@@ -1,0 +1,123 @@
+"""`nephoscope predict` with the portable model of a finished run."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nephoscope.artifacts import Artifacts
+from nephoscope.batch import predict as predicting
+from nephoscope.batch.pictures import Decided
+from nephoscope.batch.predict import Job, predict_pictures
+from nephoscope.batch.shards import Plan
+from nephoscope.data.images import read_image
+
+
+@pytest.fixture
+def pictures(finished: Artifacts, tmp_path: Path) -> Path:
+    """Three pictures and two files that are none."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for path in sorted((finished.synthesize.dataset / "test_images").iterdir()):
+        shutil.copy(path, folder)
+    (folder / "zz-empty.jpg").touch()
+    (folder / "zz-text.png").write_text("no picture")
+    return folder
+
+
+def run_command(*arguments: object, command: str = "predict") -> subprocess.CompletedProcess[str]:
+    """In a process of its own, as people run it: engines bring libraries that do not all get on with each other."""
+    whole = [sys.executable, "-c", "from nephoscope.cli.commands import main; main()", command, *map(str, arguments)]
+    return subprocess.run(whole, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
+def test_the_command_predicts_what_submit_submitted(
+    finished: Artifacts, pictures: Path, tmp_path: Path, engine: str
+) -> None:
+    out = tmp_path / "out"
+    result = run_command(pictures, "--model", finished.export.model, "--out", out, "--engine", engine)
+    assert result.returncode == 1, result.stderr
+    assert "2 pictures were set aside" in result.stderr
+    faults = pd.read_csv(out / "faults.csv").set_index("image_id")["fault"]
+    assert faults["zz-empty.jpg"] == "the file is empty"
+    assert "neither a JPEG nor a PNG" in faults["zz-text.png"]
+    found = pd.read_csv(out / "submission.csv", keep_default_na=False)
+    expected = pd.read_csv(finished.submit.submission, keep_default_na=False)
+    assert found["Image_Label"].tolist() == expected["Image_Label"].tolist()
+    if engine == "torch":
+        assert found["EncodedPixels"].tolist() == expected["EncodedPixels"].tolist()
+    summary = pd.read_csv(out / "summary.csv", keep_default_na=False)
+    assert (summary["image_id"] + "_" + summary["class_name"]).tolist() == found["Image_Label"].tolist()
+    assert ((summary["confidence"] < 2 / 3) == (summary["mark"] == "unsure")).all()
+    assert ((summary["area_share"] > 0) == (found["EncodedPixels"] != "")).all()
+    masks = {path.name for path in (out / "masks").iterdir()}
+    assert masks == {f"{key}.png" for key in found["Image_Label"][found["EncodedPixels"] != ""]}
+
+
+def test_a_run_goes_on_where_it_was_killed(
+    finished: Artifacts, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = predict_pictures(
+        [str(pictures)], finished.export.model, str(tmp_path / "whole"), engine="onnx", shard_size=1
+    )
+    write_shard, written = predicting.write_shard, []
+
+    def dying(after: int, plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
+        if len(written) == after:
+            raise KeyboardInterrupt
+        written.append(shard)
+        return write_shard(plan, shard, decided)
+
+    out = str(tmp_path / "killed")
+    monkeypatch.setattr(predicting, "write_shard", partial(dying, 2))
+    with pytest.raises(KeyboardInterrupt):
+        predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1)
+    monkeypatch.setattr(predicting, "write_shard", partial(dying, 9))
+    done = predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1)
+    assert (done.readable, done.faulty) == (whole.readable, whole.faulty)
+    assert sorted(written) == [0, 1, 2, 3, 4]
+    same = (tmp_path / name / "submission.csv" for name in ("whole", "killed"))
+    assert len({path.read_text("utf-8") for path in same}) == 1
+
+
+def test_a_cluster_predicts_the_same(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
+    here = predict_pictures([str(pictures)], finished.export.model, str(tmp_path / "here"), engine="onnx")
+    there = (pictures, "--model", finished.export.model, "--out", tmp_path / "there", "--engine", "onnx")
+    result = run_command(*there, "--cluster", "local", "--shard-size", 2)
+    assert f"{here.readable} pictures" in result.stdout, result.stderr
+    assert result.returncode == 1  # two files are no pictures
+    same = (tmp_path / name / "submission.csv" for name in ("here", "there"))
+    assert len({path.read_text("utf-8") for path in same}) == 1
+
+
+def test_workers_elsewhere_are_told_whole_paths(
+    finished: Artifacts, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Job] = []
+
+    def do_elsewhere(job: Job, shards: Sequence[int], _: str) -> Iterator[int]:
+        asked.append(job)
+        yield from predicting.do_here(job, shards)
+
+    monkeypatch.setattr(predicting, "do_on_cluster", do_elsewhere)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(finished.export.model, "model")
+    predict_pictures([str(pictures)], Path("model"), "out", engine="onnx", cluster="ray://head:10001")
+    assert (asked[0].model, asked[0].plan.out) == (tmp_path / "model", str(tmp_path / "out"))
+
+
+def test_a_model_that_is_none_is_refused(pictures: Path, tmp_path: Path) -> None:
+    result = run_command(pictures, "--model", tmp_path)
+    assert result.returncode == 2
+    assert "no portable model" in result.stderr
+
+
+def test_pictures_are_read_as_training_read_them(finished: Artifacts) -> None:
+    path = next((finished.synthesize.dataset / "train_images").iterdir())
+    assert read_image(path, near=(64, 96)).shape == read_image(path).shape  # too small to be read at a half

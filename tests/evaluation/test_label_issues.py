@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nephoscope.evaluation.label_issues import find_contradictions
+from nephoscope.rules.presence import judge_presence
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.tune import tune
+from tests.builders.labelled_scenes import write_judged
+
+SETTINGS = Tune(pixel_thresholds=(60, 100), min_areas=(0,), family="presence", folds=3, resamples=2)
+
+
+def test_labels_that_are_the_less_likely_answer_come_the_most_surprising_first(tmp_path: Path) -> None:
+    judged = write_judged(tmp_path / "validation.zarr.zip", count=16)
+    rules = tune(judged.store, judged.truth, settings=SETTINGS).rules
+    wrong = sorted(judged.truth.rles)[0]
+    del judged.truth.rles[wrong]  # somebody forgot to annotate it
+    table = find_contradictions(judged, rules, "validation")
+    assert table["surprise"].is_monotonic_decreasing
+    assert (table["surprise"] > 1).all()  # one bit is a coin's
+    assert ((table["chance"] < 0.5) == table["annotated"]).all()
+    assert (table["annotated_share"] > 0).equals(table["annotated"])
+    chance, ids = judge_presence(judged.raw, rules).chance, list(judged.image_ids)
+    present = np.stack([image.truth.any(axis=(1, 2)) for image in judged])
+    assert len(table) == int(((chance > 0.5) != present).sum()) > 0
+    assert wrong in set(zip(table["image_id"], table["class_name"], strict=True))
+    first = table.iloc[0]
+    there = chance[ids.index(first["image_id"]), judged.classes.index(first["class_name"])]
+    assert first["surprise"] == pytest.approx(-np.log2(there if first["annotated"] else 1 - there))

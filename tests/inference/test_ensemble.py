@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nephoscope.data.manifest import Facts, Manifest
+from nephoscope.errors import Mendable
+from nephoscope.inference.ensemble import FLIPS, TwoStage, decide_predictions
+from nephoscope.inference.trained import batches, first_members, unseen_groups
+from nephoscope.masks.rle import Shape
+from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
+
+FACTS = Facts("clouds", ("a", "b"), (8, 12), (8, 12), (4, 6))
+
+
+class Reddest:
+    """Takes the red of a pixel for its probability: what comes out can be told from what went in."""
+
+    def __init__(self, input_shape: Shape, *, maps: bool, weight: float = 1.0) -> None:
+        self.input_shape, self.maps, self.weight = input_shape, maps, weight
+        self.seen: list[np.ndarray] = []
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        assert images.shape[1:] == (*self.input_shape, 3)
+        self.seen.append(images.copy())
+        red = images[..., 0].astype(np.float32) / 255 * self.weight
+        maps = np.stack([red, 1 - red], axis=1)
+        return maps if self.maps else maps[:, :, 0, 0]
+
+
+def picture() -> np.ndarray:
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[0, 0, 0] = 255
+    return image
+
+
+def model(reading: Reading, segmenter: Reddest) -> TwoStage:
+    return TwoStage(FACTS, [Reddest((4, 6), maps=False)], [segmenter], reading)
+
+
+@pytest.mark.parametrize("flip", list(FLIPS))
+def test_every_view_is_turned_back(flip: str) -> None:
+    reading = Reading.model_validate({"flips": [flip]})
+    segmenter = Reddest((4, 6), maps=True)
+    (prediction,) = model(reading, segmenter).predict(picture()[None], np.ones((1, 4, 6), bool))
+    assert prediction.levels.shape == (2, 8, 12)
+    assert prediction.levels[0, 0, 0] == 255
+    assert prediction.levels[0, 4:, 6:].max() == 0
+
+
+@pytest.mark.parametrize(("count", "calls"), [(1, 1), (8, 2), (40, 4)])
+def test_views_differ_and_go_together_where_pictures_are_few(count: int, calls: int) -> None:
+    segmenter = Reddest((4, 6), maps=True)
+    reading = Reading(flips=("none", "horizontal", "vertical", "both"))
+    predictions = model(reading, segmenter).predict(np.stack([picture()] * count), np.ones((count, 4, 6), bool))
+    assert len(segmenter.seen) == calls
+    first_of_each_view = np.concatenate(segmenter.seen)[::count]
+    assert [np.argwhere(seen[..., 0])[0].tolist() for seen in first_of_each_view] == [[0, 0], [0, 5], [3, 0], [3, 5]]
+    assert all(one.levels[0, 0, 0] == 255 and one.levels[0, 4:, 6:].max() == 0 for one in predictions)
+
+
+def test_members_are_averaged_and_see_their_own_shape() -> None:
+    segmenters = [Reddest((4, 6), maps=True), Reddest((4, 6), maps=True, weight=0.5)]
+    both = TwoStage(FACTS, [Reddest((2, 3), maps=False)], segmenters, Reading())
+    (prediction,) = both.predict(np.full((1, 4, 6, 3), 255, np.uint8), np.ones((1, 4, 6), bool))
+    assert prediction.levels[0, 0, 0] == 191  # (255 + 127.5) / 2
+    assert prediction.classifier.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(("kind", "number"), [("classifier", 0), ("segmenter", 1)])
+def test_a_network_that_does_not_answer_with_numbers_is_named(kind: str, number: int) -> None:
+    classifiers, segmenters = ([Reddest((4, 6), maps=maps) for _ in range(2)] for maps in (False, True))
+    {"classifier": classifiers, "segmenter": segmenters}[kind][number].weight = np.nan
+    both = TwoStage(FACTS, classifiers, segmenters, Reading())
+    with pytest.raises(Mendable, match=rf"{kind} {number + 1} of 2 answers NaN"):
+        both.predict(picture()[None], np.ones((1, 4, 6), bool))
+
+
+def test_invisible_pixels_stay_empty_in_the_decided_mask() -> None:
+    visible = np.ones((1, 4, 6), bool)
+    visible[0, :, :2] = False
+    one = model(Reading(), Reddest((4, 6), maps=True))
+    predictions = one.predict(np.full((1, 4, 6, 3), 255, np.uint8), visible)
+    rule = Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
+    plain = (Calibration(), Calibration())
+    rules = Rules(
+        classes=("a", "b"),
+        judged_shape=(8, 12),
+        reading=Reading(),
+        classifier_weight=1,
+        classifier_calibrations=plain,
+        strongest_calibrations=plain,
+        rules=(rule, rule),
+    )
+    (masks,) = decide_predictions(predictions, rules)
+    assert not masks[0, :, :4].any()
+    assert masks[0, :, 4:].all()
+
+
+def test_batches_cover_all_rows_in_order() -> None:
+    assert [batch.tolist() for batch in batches(np.arange(5), 2)] == [[0, 1], [2, 3], [4]]
+    assert list(batches(np.arange(0), 2)) == []
+
+
+def test_a_picture_is_judged_by_the_members_that_never_saw_it() -> None:
+    images = pd.DataFrame({"image_id": list("wxyz"), "fold": [1, 0, 1, -1], "split": ["train"] * 3 + ["holdout"]})
+    manifest = Manifest(FACTS, images)
+    groups = unseen_groups(manifest, np.array([0, 1, 2, 3]))
+    assert {fold: rows.tolist() for fold, rows in groups.items()} == {-1: [3], 0: [1], 1: [0, 2]}
+
+
+def test_the_first_members_are_those_of_the_lowest_seeds_and_folds(tmp_path: Path) -> None:
+    for name in ("seed10-fold0", "seed2-fold10", "seed2-fold9"):
+        (tmp_path / f"{name}.safetensors").touch()
+    assert [path.stem for path in first_members(tmp_path, 2)] == ["seed2-fold9", "seed2-fold10"]

@@ -1,0 +1,246 @@
+"""The page is whole, readable offline and to everyone, and shows what the stages found."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import stages.report
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.manifest import Manifest
+from nephoscope.evaluation.tables import read_table, read_tables
+from nephoscope.figures.tables import Cell, Table, show_dice, show_rules, to_cell
+from nephoscope.files import read_json
+from nephoscope.report.data_profile import show_faults, show_findings
+from nephoscope.report.gallery import choose_best, choose_median, choose_worst, that_show_a_class
+from nephoscope.report.results import show_results
+from nephoscope.report.run import show_settings
+from nephoscope.rules.rules import Rules
+from nephoscope.settings.params import Params
+
+VOID = {"meta", "link", "img", "br", "input"}
+
+
+class Outline(HTMLParser):
+    """Every element with its attributes; fails on an element that is closed out of turn."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html(judged_run: tuple[Params, Artifacts]) -> str:
+    params, artifacts = judged_run
+    named = params.report.model_copy(update={"title": '<b>Clouds & "co"</b>'})
+    stages.report.main(params.model_copy(update={"report": named}), artifacts)
+    return artifacts.report.page.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def outline(html: str) -> Outline:
+    return Outline(html)
+
+
+def test_the_page_needs_no_network(html: str, outline: Outline) -> None:
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|javascript:", html)
+    assert not outline.all("link")
+    assert not any("src" in script for script in outline.all("script"))
+    embedded = [str(image["src"]) for image in outline.all("img")] + [str(one["href"]) for one in outline.all("image")]
+    assert all(re.match(r"data:image/(webp|png);base64,", source) for source in embedded)
+    (policy,) = (str(meta["content"]) for meta in outline.all("meta") if "http-equiv" in meta)
+    assert policy.startswith("default-src 'none'; img-src data:;")
+
+
+def test_texts_of_people_are_escaped(html: str) -> None:
+    assert "<b>Clouds" not in html
+    assert "&lt;b&gt;Clouds &amp; &#34;co&#34;&lt;/b&gt;" in html
+
+
+def test_those_who_hear_the_page_miss_nothing(outline: Outline) -> None:
+    assert all(image["alt"] for image in outline.all("img"))
+    assert all(svg["aria-label"] and svg["role"] == "img" for svg in outline.all("svg"))
+    assert [len(outline.all(landmark)) for landmark in ("header", "nav", "main")] == [1, 1, 1]
+    assert len(outline.all("caption")) == len(outline.all("table"))
+    assert all(heading["scope"] in ("row", "col") for heading in outline.all("th"))
+    levels = [int(tag[1]) for tag, _ in outline.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert max(np.diff(levels)) <= 1, "no level of headings is left out"
+
+
+def test_ids_are_unique_and_links_lead_somewhere(outline: Outline) -> None:
+    counts = Counter(attributes["id"] for _, attributes in outline.elements if "id" in attributes)
+    assert counts.most_common(1)[0][1] == 1
+    assert {str(link["href"])[1:] for link in outline.all("a")} <= set(counts)
+
+
+def test_every_colour_of_a_figure_is_defined(html: str) -> None:
+    used, defined = set(re.findall(r"var\(--([\w-]+)\)", html)), set(re.findall(r"--([\w-]+):", html))
+    assert used <= defined
+
+
+def test_the_headline_stands_beside_its_interval_and_references(
+    html: str, judged_run: tuple[Params, Artifacts]
+) -> None:
+    dice = read_json(judged_run[1].evaluate.metrics)["dice"]
+    for number in (dice["mean"], dice["low"], dice["high"], *dice["references"].values()):
+        assert f"{number:.3f}" in html
+    for name in ("all masks empty", "perfect presence, whole image", "human union against human union, real pictures"):
+        assert name in html
+
+
+def test_the_headline_stands_beside_people_and_above_the_classes(html: str) -> None:
+    places = [html.index(text) for text in ('<p class="figure ours">', "<strong>0.584</strong>", '<ul class="cards"')]
+    assert places == sorted(places)
+    assert places[-1] < html.index("<table")
+    assert html.count("people, on real pictures, 0.5") == 3, "and Flower's are above 0.7"
+
+
+def test_where_nobody_measured_people_none_are_named(judged_run: tuple[Params, Artifacts]) -> None:
+    artifacts = judged_run[1]
+    tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
+    alone = tables["dice"][~tables["dice"]["reference"].str.contains("human")]
+    results = show_results({**tables, "dice": alone}, curves, Rules.model_validate(read_json(artifacts.tune.rules)))
+    assert results.humans == ()
+    assert {card.human for card in results.cards} == {""}
+
+
+def test_the_gallery_shows_best_median_and_worst(html: str, judged_run: tuple[Params, Artifacts]) -> None:
+    pictures = read_table(judged_run[1].evaluate.tables / "pictures.csv")["image_id"].tolist()
+    shown = re.findall(r"<h4>(\S+)", html)
+    assert re.findall(r'data-group="(\w+)"', html) == ["best", "median", "worst"]
+    assert shown[3:] == pictures[:3]
+    assert len(set(shown)) == len(shown) == 6
+    assert html.count('aria-label="The picture') == len(re.findall(r'<image id="p\d', html)) == 6, "embedded once each"
+
+
+def test_findings_settings_and_members_are_told(html: str) -> None:
+    for text in ("No faults were found", "Pictures per split", "optimiser.encoder_rate", "Members of the segmenter"):
+        assert text in html
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "text"),
+    [
+        (float("nan"), "f1", "n/a"),
+        (None, "f1", "n/a"),
+        (0.0, "f1", "0.000"),
+        (1234567, "hit", "1,234,567"),
+        (41003.7, "mean", "41,004"),
+        (358.0, "min", "358"),
+        (0.256, "visible_share", "25.6\N{NO-BREAK SPACE}%"),
+        (True, "", "True"),
+        ([256, 1600], "input_shape", "256 × 1600"),
+    ],
+)
+def test_a_cell_reads_as_people_write(value: object, column: str, text: str) -> None:
+    assert to_cell(value, column) == Cell(text)
+
+
+def test_a_long_table_is_cut_and_says_so() -> None:
+    table = Table.of_frame("t", pd.DataFrame({"a": range(20)}), limit=16, rest_in="a.csv")
+    assert len(table.rows) == 16
+    assert table.note == "4 more rows in a.csv"
+
+
+def test_dice_stands_over_its_interval_where_it_has_one() -> None:
+    rows = [("us", "mean", 0.5, 0.4, 0.6), ("us", "Fish", 0.7, 0.6, 0.8), ("human", "mean", 0.58, np.nan, np.nan)]
+    frame = pd.DataFrame(rows, columns=["reference", "class_name", "dice", "low", "high"])
+    table = show_dice("Dice", frame, "reference", ["mean", "Fish"])
+    assert table.rows[0] == (Cell("us"), Cell("0.500", "0.400 to 0.600"), Cell("0.700", "0.600 to 0.800"))
+    assert table.rows[1] == (Cell("human"), Cell("0.580"), Cell(""))
+
+
+def test_a_rule_shows_seed_and_core_only_where_there_is_one(judged_run: tuple[Params, Artifacts]) -> None:
+    rules = Rules.model_validate(read_json(judged_run[1].tune.rules))
+    plain = {"seed_threshold": None, "core_threshold": None, "core_area": 0}
+    never, *others = (rule.model_copy(update=plain) for rule in rules.rules)
+    rules = rules.model_copy(update={"rules": (never, *others)})
+    never = never.model_copy(update={"presence_threshold": 2.0, "seed_threshold": 200})
+    others[0] = others[0].model_copy(update={"presence_threshold": 0.0})
+    table = show_rules(rules.model_copy(update={"rules": (never, *others)}))
+    assert "seed threshold" not in show_rules(rules).columns
+    assert table.columns[-1] == "seed threshold"
+    assert (table.rows[0][1], table.rows[0][-1]) == (Cell("never"), Cell("0.784", "level 200"))
+    assert (table.rows[1][1], table.rows[1][-1]) == (Cell("every picture"), Cell("none"))
+
+
+def test_best_and_median_show_a_class_and_no_picture_is_shown_twice() -> None:
+    pictures = pd.DataFrame({"image_id": list("abcdefg"), "mean": [0.1, 0.2, 0.4, 0.5, 0.8, 0.9, 1.0]})
+    judgements = pd.DataFrame({"image_id": list("abcdefg"), "truth_area": [5, 5, 5, 5, 5, 5, 0]})
+    showing = that_show_a_class(pictures, judgements)
+    assert choose_worst(pictures, 2) == ["a", "b"]
+    assert choose_best(showing, 2, {"a", "b"}) == ["f", "e"]
+    assert choose_median(showing, 1, {"a", "b", "f", "e"}) == ["c"]
+    assert choose_median(showing, 9, {"a", "b"}) == ["c", "d", "e", "f"]
+    assert choose_best(showing, 9, {"a", "b", "f"}) == ["e", "d", "c"]
+
+
+def test_names_stay_text_whatever_they_look_like(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("image_id,class_name,dice\n0012,nan,\nnull,1,0.5\n", "utf-8")
+    table = read_table(path)
+    assert table["image_id"].tolist() == ["0012", "null"]
+    assert table["class_name"].tolist() == ["nan", "1"]
+    assert np.isnan(table["dice"][0])
+
+
+def test_findings_nobody_foresaw_come_last_and_none_are_fine(
+    tmp_path: Path, judged_run: tuple[Params, Artifacts]
+) -> None:
+    prepare = judged_run[1].prepare
+    manifest = Manifest.load(prepare.manifest, prepare.images)
+    assert show_findings(tmp_path / "nowhere", manifest) == ()
+    (tmp_path / "a_new_one.csv").write_text("a,b\n1,2\n", "utf-8")
+    (tmp_path / "samples.png").write_bytes(b"no picture")
+    first, last = show_findings(tmp_path, manifest)
+    assert (first.source, first.drawing, first.table) == (None, None, None)
+    assert (last.caption, last.source, last.drawing) == ("a new one", None, None)
+
+
+def test_findings_are_drawn_in_the_colours_of_the_page(html: str) -> None:
+    chapter = html[html.index('<section id="data">') : html.index('<section id="settings">')]
+    assert chapter.count("<svg") == 4
+    assert chapter.count("<img") == 1, "samples are pictures"
+    assert "fill: var(--class-0)" in chapter
+
+
+def test_faults_are_counted_by_kind(tmp_path: Path) -> None:
+    path = tmp_path / "faults.csv"
+    path.write_text("kind,file,row,message,image_id\nbad_rle,t.csv,2,odd count,a\nbad_rle,t.csv,3,x,b\n", "utf-8")
+    table = show_faults(path)
+    assert table is not None
+    assert table.rows == ((Cell("bad_rle"), Cell("2"), Cell("odd count")),)
+    path.write_text("kind,file,row,message,image_id\n", "utf-8")
+    assert show_faults(path) is None
+
+
+def test_settings_are_shown_in_full() -> None:
+    tables = {table.caption: {row[0].text: row[1].text for row in table.rows} for table in show_settings(Params())}
+    assert set(tables) == set(Params.model_fields)
+    assert tables["train_segmenter"]["loss"] == "bce 0.75, dice 0.25"
+    assert tables["train_segmenter"]["optimiser.name"] == "adamw"
+    assert tables["tune"]["calibrate"] == "yes"
+    assert tables["report"]["earlier"] == "none"
+    assert tables["tune"]["pixel_thresholds"] == "1, 2, 3, …, 255 (255 values)"

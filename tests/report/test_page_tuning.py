@@ -1,0 +1,153 @@
+"""The page tells how the rules were tuned: honestly, and in words and numbers that people read."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import stages.report
+from nephoscope.artifacts import Artifacts
+from nephoscope.evaluation.tables import read_tables
+from nephoscope.figures.tables import Cell
+from nephoscope.files import read_json
+from nephoscope.report.tuning import show_optimum, show_thresholds, show_trials, show_tuning, tell_gap
+from nephoscope.rules.rules import Rules
+from nephoscope.settings.params import Params
+
+NAN = float("nan")
+THRESHOLD_COLUMNS = ["class_name", "part", "chosen", "low", "high", "best", "plateau_low", "plateau_high"]
+
+
+@pytest.fixture(scope="module")
+def tables(judged_run: tuple[Params, Artifacts]) -> dict[str, pd.DataFrame]:
+    return read_tables(judged_run[1].tune.tables)
+
+
+def estimates(gap: float, low: float, high: float) -> pd.DataFrame:
+    honest = 0.6 - gap
+    rows = [("tuned", 0.6, 0.5, 0.7), ("cross-fitted", honest, honest - 0.1, honest + 0.1), ("gap", gap, low, high)]
+    return pd.DataFrame(rows, columns=["estimate", "dice", "low", "high"]).assign(class_name="mean")
+
+
+def test_the_chapter_shows_what_the_tables_say(
+    judged_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
+) -> None:
+    params, artifacts = judged_run
+    stages.report.main(params, artifacts)
+    html = artifacts.report.page.read_text("utf-8")
+    chapter = html[html.index('<section id="rule">') : html.index('<section id="training">')]
+    for number in (*tables["estimates"]["dice"], *tables["optimum"]["best_dice"], *tables["trials"]["dice"]):
+        assert f"{number:.3f}" in chapter
+    for drawn in ("chosen rule", "exact optimum", "plateau", "presence threshold", "Dice behind the best of the class"):
+        assert f">{drawn}</text>" in chapter
+    assert 'id="earlier"' not in html
+
+
+def test_every_class_has_its_row_and_its_panel(
+    judged_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
+) -> None:
+    rules = Rules.model_validate(read_json(judged_run[1].tune.rules))
+    tuned = show_tuning(tables, rules.classes)
+    assert [row[0].text for row in tuned.optimum.rows] == list(rules.classes)
+    assert tuned.estimates.columns == ("estimate", "mean", *rules.classes)
+    assert tuned.estimates.highlighted == "cross-fitted"
+    for drawing in (tuned.surface_drawing, tuned.presence_drawing, tuned.estimates_drawing):
+        for name in rules.classes:
+            assert f">{name}</text>" in drawing.svg
+    assert [trial.highlighted for trial in tuned.trials] == [
+        str(value).replace("False", "no") for value in tables["trials"].loc[tables["trials"]["chosen"], "value"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gap", "low", "high", "words"),
+    [
+        (0.05, 0.02, 0.08, "a gap of +0.050, interval +0.020 to +0.080. So much of the tuned figure is luck"),
+        (0.01, -0.02, 0.04, "The interval holds 0"),
+        (-0.05, -0.08, -0.02, "does not flatter itself"),
+    ],
+)
+def test_the_gap_is_told_in_words(gap: float, low: float, high: float, words: str) -> None:
+    assert words in tell_gap(estimates(gap, low, high))
+
+
+def test_what_could_not_be_cross_fitted_is_not_available(
+    judged_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
+) -> None:
+    unknown = tables["estimates"].copy()
+    unknown.loc[unknown["estimate"] != "tuned", ["dice", "low", "high"]] = np.nan
+    classes = Rules.model_validate(read_json(judged_run[1].tune.rules)).classes
+    tuned = show_tuning({**tables, "estimates": unknown, "trials": tables["trials"].head(0)}, classes)
+    assert "cross-fitted n/a: validation has too few pictures" in tuned.gap
+    assert [cell.text for cell in tuned.estimates.rows[1]] == ["cross-fitted", *["n/a"] * (1 + len(classes))]
+    assert "cross-fitted</text>" not in tuned.estimates_drawing.svg
+    assert tuned.trials == ()
+
+
+def test_a_threshold_stands_with_its_interval_its_optimum_and_its_plateau() -> None:
+    rows = [
+        ("Fish", "presence_threshold", 0.25, 0.125, 0.5, 0.375, 0.25, 0.25),
+        ("Fish", "pixel_threshold", 102, 51, 153, 204, 102, 204),
+        ("Fish", "min_area", 2500, 0, 12000, 2500, 1000, 3000),
+    ]
+    presence, pixel, area = show_thresholds(pd.DataFrame(rows, columns=THRESHOLD_COLUMNS)).rows
+    assert [cell.text for cell in presence] == [
+        "Fish", "presence threshold", "0.250", "0.125 to 0.500", "0.375", "0.250",
+    ]  # fmt: skip
+    assert pixel[2:4] == (Cell("0.400", "level 102"), Cell("0.200 to 0.600", "level 51 to 153"))
+    assert area[2:] == (Cell("2,500"), Cell("0 to 12,000"), Cell("2,500"), Cell("1,000 to 3,000"))
+
+
+def test_a_class_that_is_never_shown_says_so() -> None:
+    rows = [("Fish", "presence_threshold", 2.0, 0.5, 2.0, 2.0, 0.0, 1.0)]
+    (row,) = show_thresholds(pd.DataFrame(rows, columns=THRESHOLD_COLUMNS)).rows
+    assert [cell.text for cell in row[2:]] == [
+        "never shown", "0.500 to never shown", "never shown", "every picture to never shown",
+    ]  # fmt: skip
+
+
+def test_seeds_and_cores_are_parts_like_others_and_may_be_missing() -> None:
+    rows = [
+        ("Fish", "presence_threshold", 0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
+        ("Fish", "seed_threshold", 153, NAN, NAN, NAN, 0, 204),
+        ("Fish", "core_area", 4000, 300, 4000, NAN, 0, 16000),
+    ]
+    _, seed, core = show_thresholds(pd.DataFrame(rows, columns=THRESHOLD_COLUMNS)).rows
+    assert seed[2:4] == (Cell("0.600", "level 153"), Cell("none"))
+    assert seed[4:] == (Cell("none"), Cell("none to 0.800", "none to 204"))
+    assert core[1:] == (Cell("core area"), Cell("4,000"), Cell("300 to 4,000"), Cell("none"), Cell("0 to 16,000"))
+
+
+def test_rules_without_a_presence_threshold_have_no_rows_for_it() -> None:
+    rows = [
+        ("Fish", "presence_threshold", 0, 0, 0, 0, 0, 0),
+        ("Fish", "pixel_threshold", 102, 51, 153, 204, 102, 204),
+    ]
+    table = show_thresholds(pd.DataFrame(rows, columns=THRESHOLD_COLUMNS))
+    assert [row[1].text for row in table.rows] == ["pixel threshold"]
+    assert "no presence threshold" in table.note
+
+
+def test_a_plateau_is_a_share_of_all_rules_and_never_none() -> None:
+    frame = pd.DataFrame(
+        {"class_name": ["a", "b"], "best_dice": [0.7, 0.6], "chosen_dice": [0.65, 0.6], "plateau_share": [0.067, 1e-4]}
+    )
+    wide, narrow = show_optimum(frame).rows
+    assert [cell.text for cell in wide] == ["a", "0.700", "0.650", "6.7\N{NO-BREAK SPACE}%"]
+    assert narrow[-1].text == "< 0.1\N{NO-BREAK SPACE}%"
+
+
+def test_what_was_tried_is_compared_with_the_chosen() -> None:
+    rows = [
+        ("family", "area", 0.66, 0.6, 0.7, 0.0, 0.0, 0.0, True),
+        ("family", "core", 0.64, 0.58, 0.69, -0.02, -0.05, 0.01, False),
+        ("force_strongest", "False", 0.66, 0.6, 0.7, 0.0, 0.0, 0.0, True),
+    ]
+    columns = ["part", "value", "dice", "low", "high", "difference", "difference_low", "difference_high", "chosen"]
+    family, forced = show_trials(pd.DataFrame(rows, columns=columns))
+    assert (family.caption, family.highlighted) == ("Family of rules", "area")
+    assert family.rows[0] == (Cell("area"), Cell("0.660", "0.600 to 0.700"), Cell("chosen"))
+    assert family.rows[1][2] == Cell("-0.020", "-0.050 to +0.010")
+    assert forced.highlighted == forced.rows[0][0].text == "no"
+    assert not re.search("_", forced.caption)

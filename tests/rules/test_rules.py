@@ -1,0 +1,185 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from nephoscope.masks.components import label_components
+from nephoscope.masks.dice import dice, dice_of_areas
+from nephoscope.rules.decide import decide, decide_masks, follow, rules_of_picture
+from nephoscope.rules.presence import RawPresences, judge_presence, presences, strongest_mean
+from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
+
+LEVELS = np.array(
+    [
+        [200, 200, 0, 90],
+        [200, 0, 0, 90],
+        [0, 0, 0, 0],
+        [150, 0, 250, 0],
+    ],
+    np.uint8,
+)
+ALL = np.ones((4, 4), bool)
+
+
+def rule(**changes: object) -> Rule:
+    return Rule.model_validate({"presence_threshold": 0.5, "pixel_threshold": 100, "min_area": 0} | changes)
+
+
+def rules(count: int = 2, **changes: object) -> Rules:
+    plain = tuple(Calibration() for _ in range(count))
+    content = {
+        "classes": tuple("abcd"[:count]),
+        "judged_shape": (4, 4),
+        "reading": Reading(),
+        "classifier_weight": 0.5,
+        "classifier_calibrations": plain,
+        "strongest_calibrations": plain,
+        "rules": tuple(rule() for _ in range(count)),
+    }
+    return Rules.model_validate(content | changes)
+
+
+def ones(mask: np.ndarray) -> list[tuple[int, int]]:
+    return [(int(row), int(column)) for row, column in np.argwhere(mask)]
+
+
+def test_a_level_at_the_threshold_is_in() -> None:
+    assert ones(decide(1, LEVELS, ALL, rule(pixel_threshold=150))) == [(0, 0), (0, 1), (1, 0), (3, 0), (3, 2)]
+
+
+def test_a_presence_at_the_threshold_is_present() -> None:
+    assert decide(0.5, LEVELS, ALL, rule()).any()
+    assert not decide(0.499, LEVELS, ALL, rule()).any()
+
+
+def test_an_area_at_the_minimum_stays() -> None:
+    assert ones(decide(1, LEVELS, ALL, rule(min_area=3))) == [(0, 0), (0, 1), (1, 0)]
+    assert not decide(1, LEVELS, ALL, rule(min_area=4)).any()
+
+
+def test_what_nobody_saw_is_never_predicted() -> None:
+    visible = ALL.copy()
+    visible[0] = False
+    assert ones(decide(1, LEVELS, visible, rule())) == [(1, 0), (3, 0), (3, 2)]
+
+
+def test_an_invisible_gap_parts_a_component() -> None:
+    levels, visible = np.full((1, 5), 200, np.uint8), np.array([[1, 1, 0, 1, 1]], bool)
+    assert not decide(1, levels, visible, rule(min_area=3)).any()
+
+
+def test_a_component_stays_only_with_a_strong_seed() -> None:
+    assert ones(decide(1, LEVELS, ALL, rule(seed_threshold=201))) == [(3, 2)]
+
+
+def test_without_its_core_a_mask_is_empty() -> None:
+    assert decide(1, LEVELS, ALL, rule(core_threshold=200, core_area=4)).sum() == 5
+    assert not decide(1, LEVELS, ALL, rule(core_threshold=200, core_area=5)).any()
+
+
+def test_touching_corners_are_one_component() -> None:
+    assert label_components(np.eye(3, dtype=bool)).areas.tolist() == [3]
+
+
+@given(st.integers(0, 2**16 - 1), st.integers(1, 255), st.integers(0, 20))
+def test_a_larger_minimum_or_threshold_never_adds_a_pixel(seed: int, threshold: int, area: int) -> None:
+    levels = np.random.default_rng(seed).integers(0, 256, (6, 7)).astype(np.uint8)
+    visible = np.ones((6, 7), bool)
+    mask = decide(1, levels, visible, rule(pixel_threshold=threshold, min_area=area))
+    assert not (decide(1, levels, visible, rule(pixel_threshold=threshold, min_area=area + 1)) & ~mask).any()
+    assert not (decide(1, levels, visible, rule(pixel_threshold=min(255, threshold + 1))) & (levels < threshold)).any()
+
+
+def test_presence_is_the_weighted_mean_of_its_sources() -> None:
+    raw = RawPresences(np.array([[0.8, 0.2]]), np.array([[0.4, 0.6]]))
+    assert presences(raw, rules(classifier_weight=0.75)) == pytest.approx(np.array([[0.7, 0.3]]))
+
+
+def test_calibration_moves_the_logit() -> None:
+    raw = RawPresences(np.array([[0.5, 0.5]]), np.array([[0.0, 1.0]]))
+    moved = (Calibration(slope=2, intercept=1), Calibration(slope=2, intercept=-1))
+    found = presences(raw, rules(classifier_weight=1, classifier_calibrations=moved))
+    assert found == pytest.approx(np.array([[0.7310586, 0.2689414]]))
+
+
+def test_forcing_raises_the_strongest_just_to_its_threshold() -> None:
+    raw = RawPresences(np.array([[0.3, 0.4], [0.9, 0.45]]), np.zeros((2, 2)))
+    forced = presences(raw, rules(classifier_weight=1, force_strongest=True))
+    assert forced == pytest.approx(np.array([[0.3, 0.5], [0.9, 0.45]]))
+
+
+def test_forcing_never_makes_present_what_is_never_present() -> None:
+    raw = RawPresences(np.array([[0.3, 0.4]]), np.zeros((1, 2)))
+    never = (rule(presence_threshold=2), rule(presence_threshold=2))
+    forced = presences(raw, rules(classifier_weight=1, force_strongest=True, rules=never))
+    assert not decide_masks(forced[0], np.zeros(2), np.stack([LEVELS, LEVELS]), ALL, rules(rules=never)).any()
+
+
+def test_forcing_takes_the_strongest_of_those_that_can_be_present() -> None:
+    raw = RawPresences(np.array([[0.3, 0.6], [0.5, 1.0]]), np.zeros((2, 2)))
+    one_never = (rule(presence_threshold=0.5), rule(presence_threshold=2))
+    forced = presences(raw, rules(classifier_weight=1, force_strongest=True, rules=one_never))
+    assert forced == pytest.approx(np.array([[0.5, 0.6], [0.5, 1.0]]), abs=1e-5)
+
+
+def test_a_presence_that_is_not_known_is_not_present() -> None:
+    assert not decide(np.nan, LEVELS, ALL, rule()).any()
+    raw = RawPresences(np.array([[np.nan, 0.9]]), np.zeros((1, 2)))
+    assert judge_presence(raw, rules(classifier_weight=1)).present.tolist() == [[False, True]]
+
+
+def test_thresholds_follow_the_strongest_pixels_of_a_picture() -> None:
+    seeded = rule(pixel_threshold=200, seed_threshold=240, core_threshold=220, core_area=3)
+    bright, dim = rules_of_picture(rules(rules=(seeded, rule()), follow_strongest=0.5), np.array([1.0, 0.25]))
+    assert bright == seeded
+    assert dim == rule(pixel_threshold=rule().pixel_threshold // 2)
+    (dim, _) = rules_of_picture(rules(rules=(seeded, rule()), follow_strongest=0.5), np.array([0.25, 1.0]))
+    assert (dim.pixel_threshold, dim.seed_threshold, dim.core_threshold, dim.core_area) == (100, 120, 110, 3)
+
+
+def test_nobody_follows_unless_asked() -> None:
+    assert rules_of_picture(rules(), np.array([0.1, 0.9])) == rules().rules
+
+
+def test_a_picture_half_as_bright_has_the_same_mask() -> None:
+    followed = rules(rules=(rule(pixel_threshold=150),) * 2, follow_strongest=1)
+    levels = np.stack([LEVELS, LEVELS // 2])
+    bright, dim = decide_masks(np.ones(2), np.array([0.8, 0.4]), levels, ALL, followed)
+    assert bright.any()
+    assert (bright == dim).all()
+
+
+@given(st.floats(0, 1), st.floats(0, 3))
+def test_followed_thresholds_stay_levels_in_their_order(strongest: float, power: float) -> None:
+    (levels,) = follow(np.array([strongest]), power)
+    assert levels[0] == 0
+    assert levels[1] >= 1
+    assert levels[255] <= 255
+    assert (np.diff(levels) >= 0).all()
+
+
+def test_rules_need_one_of_each_per_class() -> None:
+    with pytest.raises(ValidationError, match="1 for 2 classes"):
+        rules(rules=(rule(),))
+
+
+def test_rules_survive_being_written_down() -> None:
+    assert Rules.model_validate_json(rules().model_dump_json()) == rules()
+
+
+def test_strongest_mean_looks_at_visible_pixels_alone() -> None:
+    visible = LEVELS < 250
+    assert strongest_mean(LEVELS[None], visible, 0.2) == pytest.approx([200 / 255])
+    assert strongest_mean(LEVELS[None], ~ALL, 0.2).tolist() == [0]
+
+
+def test_dice_of_empty_masks() -> None:
+    full, empty = ALL, ~ALL
+    assert dice(empty, empty) == 1
+    assert dice(full, empty) == dice(empty, full) == 0
+    assert dice(full, full) == 1
+
+
+def test_dice_of_areas_broadcasts() -> None:
+    assert dice_of_areas([[1], [0]], 2, [0, 2]).tolist() == [[1.0, 0.5], [0.0, 0.0]]

@@ -1,0 +1,99 @@
+"""Settings: what a file may say, and what a person is told when it says something else."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nephoscope.settings.params import Params
+from nephoscope.settings.section import ParamsError
+from tests.builders.source_tree import ROOT
+
+FILES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_that_we_ship_is_valid(path: Path) -> None:
+    assert Params.load(path).prepare.root
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_that_we_ship_names_every_section(path: Path) -> None:
+    """DVC refuses a stage whose section is missing from the file, though its defaults would do."""
+    assert set(yaml.safe_load(path.read_text())) == set(Params.model_fields)
+
+
+def load(tmp_path: Path, text: str) -> Params:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return Params.load(path)
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    assert load(tmp_path, "tune: {presence: pixels}").evaluate == Params().evaluate
+
+
+def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "train_classifier: {optimiser: {encoder_rate: 1e-4}}")
+    assert loaded.train_classifier.optimiser.encoder_rate == 0.0001
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tunes: {}", r"tunes: unknown; known here: evaluate, explain, export, predict"),
+        ("tune: {presense: both}", r"tune\.presense: unknown; known here: .*presence"),
+        (
+            "train_segmenter: {augmentation: {flip: 1}}",
+            r"augmentation\.flip: unknown; .*vertical_flip",
+        ),
+        ("tune: {presence: maybe}", r"tune\.presence: Input should be 'classifier', 'pixels' or 'both'"),
+        ("tune: {pixel_thresholds: [0]}", r"tune\.pixel_thresholds\.0: .*greater than or equal to 1"),
+        ("prepare: {validation_share: 0.6, holdout_share: 0.4}", r"prepare: .*nothing is left to train on"),
+        ("prepare: {folds: 1}", r"folds: 1 is no folding"),
+        ("prepare: {folds: 3, folds_held_out: 4}", r"folds_held_out: 4, but there are 3 folds"),
+        ("train_classifier: {loss: {}}", r"train_classifier\.loss: .*at least 1 item"),
+        ("train_classifier: {loss: {bse: 1}}", r"train_classifier\.loss\.bse"),
+        ("train_classifier: {seeds: [0, 0]}", r"train_classifier\.seeds: .*named twice"),
+        ("train_classifier: {seeds: [-1]}", r"train_classifier\.seeds\.0: .*greater than or equal to 0"),
+        ("train_classifier: {unfreeze_steps: 3}", r"nothing is frozen; give frozen_epochs"),
+        ("train_segmenter: {architecture: Linknet, decoder_width: 0.5}", r"Linknet has one width only"),
+        ("train_segmenter: {architecture: VanillaUnet, frozen_epochs: 1}", r"no trained encoder"),
+        (
+            "predict: {machine: {devices: 2}}",
+            r"predict\.machine\.devices: unknown; known here: accelerator, precision$",
+        ),
+        ("train_segmenter: {machine: {strategy: fsdp}}", r"fsdp scatters a network .*; say ddp"),
+        ("predict: {flips: [none, none]}", r"predict\.flips: .*named twice"),
+        ("tune: [", r"not readable as YAML"),
+        ("evaluate: {seed: -1}", r"evaluate\.seed: .*greater than or equal to 0"),
+        ("tune: {min_areas: {first: 0, last: 1e4, step: 250}}", r"tune\.min_areas.*, first, last and step are whole"),
+        ("tune: {min_areas: {first: 0, last: 100, step: 0}}", r"tune\.min_areas.*: .* must not be zero"),
+        ("tune: {pixel_thresholds: {first: a, last: 9, step: 1}}", r"pixel_thresholds: .* last and step are whole"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_the_way_out(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        load(tmp_path, text)
+
+
+def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"report: {title: caf\xe9}")
+    with pytest.raises(ParamsError, match=r"params\.yaml: not readable as YAML: .*utf-8.*0xe9"):
+        Params.load(path)
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"2 setting\(s\)"):
+        load(tmp_path, "tune: {presence: maybe}\nevaluate: {bootstrap: 0}")
+
+
+def test_a_missing_file_says_where_to_stand(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"run from the folder that holds params\.yaml"):
+        Params.load(tmp_path / "params.yaml")
+
+
+def test_settings_cannot_be_changed_under_way() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Params().tune.presence = "pixels"  # type: ignore[misc]

@@ -1,0 +1,56 @@
+"""What a person can put right is told in a sentence; what only the code can put right keeps its traceback."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stages
+from nephoscope.errors import Mendable
+from tests.builders.source_tree import ROOT
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a stage is run."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_stage(name: str) -> None:
+    runpy.run_path(str(ROOT / f"stages/{name}.py"), run_name="__main__")
+
+
+def test_a_missing_parameter_file_is_told_in_a_sentence(tmp_path: Path) -> None:
+    command, environment = [sys.executable, "-m", "stages.tune"], os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "nephoscope: params.yaml: no such file; run from the folder that holds params.yaml\n"
+
+
+def test_what_only_the_code_can_put_right_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, told in ((Mendable("say so"), "nephoscope: say so\n"), (KeyError("a"), "KeyError: 'a'\n")):
+        stages._end_with_the_message(type(error), error, None)
+        assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("setting", ["tune: {presense: both}", "prepare: {format: cirrus}"])
+def test_a_wrong_setting_can_be_mended(folder: Path, setting: str) -> None:
+    (folder / "params.yaml").write_text(setting)
+    with pytest.raises(Mendable, match=r"^params\.yaml: 1 setting\(s\) cannot be used:"):
+        run_stage("tune")
+
+
+def test_a_stage_that_comes_too_early_is_told_which_one_comes_before(folder: Path) -> None:
+    (folder / "params.yaml").touch()
+    with pytest.raises(Mendable, match=r"^artifacts/prepare/manifest\.json is missing; `python -m stages\.prepare`"):
+        run_stage("tune")
+
+
+def test_a_data_set_that_is_not_there_is_told_with_its_place(folder: Path) -> None:
+    (folder / "params.yaml").write_text("prepare: {root: data/clouds}")
+    with pytest.raises(Mendable, match="data/clouds"):
+        run_stage("prepare")

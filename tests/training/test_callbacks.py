@@ -1,0 +1,66 @@
+"""Scores that are not known: such an epoch is never the best, and a run of nothing else says so."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from nephoscope.data.manifest import Facts
+from nephoscope.errors import Mendable
+from nephoscope.models.metadata import NetworkFacts
+from nephoscope.training import callbacks as keeping
+from nephoscope.training import fit
+from nephoscope.training.callbacks import KeepWhole
+from nephoscope.training.tasks import ClassifierTask
+from nephoscope.training.train import train_members
+from tests.builders.blobs import blobs_in
+from tests.training.test_fit import classifier
+from tests.training.test_metrics import batch, planes
+
+FACTS = NetworkFacts(
+    kind="classifier", architecture="tiny", encoder="tiny", input_shape=(4, 6),
+    data=Facts("clouds", ("a", "b"), (4, 6), (4, 6), (4, 6)), member="seed0", seed=0, fold=-1, epoch=-1,
+    score=float("-inf"), settings={},
+)  # fmt: skip
+
+
+def test_a_save_that_breaks_off_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking_off(_: object, path: Path) -> None:
+        Path(path).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    path = tmp_path / "resume" / "last.ckpt"
+    KeepWhole().save_checkpoint({"epoch": 3}, path)
+    monkeypatch.setattr(torch, "save", breaking_off)
+    with pytest.raises(KeyboardInterrupt):
+        KeepWhole().save_checkpoint({"epoch": 4}, path)
+    assert KeepWhole().load_checkpoint(path, weights_only=True) == {"epoch": 3}
+
+
+def test_an_epoch_without_a_score_is_never_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[tuple[int, float]] = []
+    monkeypatch.setattr(keeping, "save_checkpoint", lambda _path, _network, of: kept.append((of.epoch, of.score)))
+    keeper = keeping.KeepBest(tmp_path / "best.safetensors", FACTS, "pr_auc", begun=10)
+    for epoch, score in enumerate([float("nan"), 0.4, float("nan"), 0.6, 0.5]):
+        metrics = {"validation_pr_auc": score}
+        trainer = SimpleNamespace(callback_metrics=metrics, current_epoch=epoch, is_global_zero=True)
+        keeper.on_validation_end(trainer, SimpleNamespace(network=None))
+    assert kept == [(11, 0.4), (13, 0.6)]
+
+
+def test_a_run_without_a_score_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifacts = blobs_in(tmp_path, count=8)
+    trainer = SimpleNamespace(fit=lambda *_, **__: None, interrupted=False, is_global_zero=True)
+    monkeypatch.setattr(fit, "build_trainer", lambda *_: trainer)
+    with pytest.raises(Mendable, match=r"seed0: no epoch has a score by pr_auc; .* monitor: loss"):
+        train_members(classifier(), artifacts.prepare, artifacts.train_classifier)
+    assert not artifacts.train_classifier.members.exists()
+    assert not list(artifacts.train_classifier.resume.rglob("finished"))
+
+
+def test_a_network_that_answers_nan_in_validation_is_told() -> None:
+    task = ClassifierTask(lambda _: torch.full((3, 2), torch.nan), classifier(), torch.ones(2), seed=0)
+    task.on_validation_epoch_start()
+    with pytest.raises(Mendable, match=r"the network answers NaN; .* smaller encoder_rate and decoder_rate"):
+        task.validation_step(batch(planes()), 0)

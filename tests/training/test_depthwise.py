@@ -1,0 +1,46 @@
+import timm
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nephoscope.training.depthwise import QuickDepthwise
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([3, 5]), st.integers(1, 2), st.integers(0, 2), st.integers(2, 9))
+def test_gradients_are_those_of_full_precision_but_for_rounding(
+    seed: int, kernel: int, stride: int, padding: int, channels: int
+) -> None:
+    torch.manual_seed(seed)
+    images = torch.randn(2, channels, 11, 8).bfloat16().float().requires_grad_()
+    weight = torch.randn(channels, 1, kernel, kernel).bfloat16().float().requires_grad_()
+    exact = torch.conv2d(images, weight, None, stride, padding, 1, channels)
+    towards = torch.randn_like(exact).bfloat16().float()
+    expected = torch.autograd.grad((exact * towards).sum(), (images, weight))
+    with torch.autocast("cpu", dtype=torch.bfloat16), QuickDepthwise():
+        found = torch.nn.functional.conv2d(images, weight, None, stride, padding, 1, channels)
+    assert found.dtype == torch.bfloat16
+    gradients = torch.autograd.grad((found.float() * towards).sum(), (images, weight))
+    torch.testing.assert_close(found.float(), exact, rtol=0.01, atol=0.05)
+    for gradient, wanted in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient, wanted, rtol=0.01, atol=0.02)
+
+
+def test_a_network_uses_it_for_every_depthwise_convolution_and_only_under_autocast() -> None:
+    network = timm.create_model("mobilenetv3_small_050", num_classes=2)
+    depthwise = sum(1 for part in network.modules() if isinstance(part, torch.nn.Conv2d) and part.groups > 1)
+    images = torch.rand(2, 3, 32, 48)
+    for autocast, expected in ((True, depthwise), (False, 0)):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast), QuickDepthwise():
+            loss = network(images).float().sum()
+        assert count_quick(loss) == expected
+
+
+def count_quick(value: torch.Tensor) -> int:
+    seen, left = set(), [value.grad_fn]
+    while left:
+        node = left.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            left += [before for before, _ in node.next_functions]
+    return sum(node.name() == "_DepthwiseBackward" for node in seen)

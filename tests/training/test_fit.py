@@ -1,0 +1,321 @@
+"""Networks that learn for real, on discs: what is kept, what goes on after a kill, what settings change."""
+
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nephoscope.artifacts import Artifacts
+from nephoscope.data.manifest import Facts, Manifest
+from nephoscope.errors import Mendable
+from nephoscope.files import read_json
+from nephoscope.models.checkpoint import load_checkpoint
+from nephoscope.models.segmenter import build_segmenter
+from nephoscope.models.weights import read_bundled
+from nephoscope.settings.training import Optimiser, TrainClassifier, TrainSegmenter
+from nephoscope.training import fit
+from nephoscope.training.augmentation import Augment
+from nephoscope.training.callbacks import History, Unfreezing
+from nephoscope.training.fit import build_task
+from nephoscope.training.loaders import Pictures, make_train_loader
+from nephoscope.training.members import Member
+from nephoscope.training.optimisers import build_optimiser, build_schedule
+from nephoscope.training.train import find_weights, resume_key, train_members
+from tests.builders.blobs import blobs_in
+from tests.builders.killing import die, exit_code_of
+
+QUICK = {"weights": "none", "batch_size": 8, "machine": {"accelerator": "cpu"}}
+CLASSIFIER = QUICK | {"encoder": "mobilenetv3_small_050", "dropout": 0.0}
+SEGMENTER = QUICK | {"architecture": "VanillaUnet"}
+
+
+def classifier(**changes: object) -> TrainClassifier:
+    return TrainClassifier.model_validate(CLASSIFIER | {"epochs": 2} | changes)
+
+
+def segmenter(**changes: object) -> TrainSegmenter:
+    return TrainSegmenter.model_validate(SEGMENTER | {"epochs": 2} | changes)
+
+
+def weights_of(path: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(path)[0].state_dict()
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def train(params: TrainClassifier | TrainSegmenter, artifacts: Artifacts) -> Path:
+    """Train and give the path of the first member."""
+    folder = artifacts.train_segmenter if isinstance(params, TrainSegmenter) else artifacts.train_classifier
+    train_members(params, artifacts.prepare, folder)
+    return folder.members / "seed0.safetensors"
+
+
+def test_a_segmenter_finds_the_discs(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    train(segmenter(epochs=8, optimiser={"decoder_rate": 0.03}), artifacts)
+    assert read_json(artifacts.train_segmenter.metrics)["mean_score"] > 0.8
+
+
+def test_a_classifier_tells_the_discs(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path, count=96)
+    params = classifier(epochs=6, encoder="resnet10t", optimiser={"encoder_rate": 3e-3, "decoder_rate": 3e-3})
+    train(params, artifacts)
+    assert read_json(artifacts.train_classifier.metrics)["mean_score"] > 0.9
+
+
+def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
+    runs = [blobs_in(tmp_path / name) for name in "ab"]
+    one, other = (train(segmenter(), run) for run in runs)
+    assert one.read_bytes() == other.read_bytes()
+    for told in (lambda run: run.train_segmenter.history, lambda run: run.train_segmenter.metrics):
+        assert told(runs[0]).read_bytes() == told(runs[1]).read_bytes()
+
+
+def test_every_member_is_kept_with_its_history(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path, folds=2)
+    train(segmenter(seeds=[0, 7], epochs=1), artifacts)
+    names = ["seed0-fold0", "seed0-fold1", "seed7-fold0", "seed7-fold1"]
+    assert sorted(path.stem for path in artifacts.train_segmenter.members.iterdir()) == names
+    history = pd.read_csv(artifacts.train_segmenter.history)
+    assert history["member"].tolist() == names
+    assert {"epoch", "train_loss", "validation_loss", "validation_dice", "decoder_rate"} <= set(history)
+    assert not artifacts.train_segmenter.resume.exists()
+
+
+def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    path = train(segmenter(epochs=4, optimiser={"decoder_rate": 0.05, "schedule": "constant"}), artifacts)
+    history = pd.read_csv(artifacts.train_segmenter.history)
+    _, facts = load_checkpoint(path)
+    assert facts.epoch == history["validation_dice"].idxmax()
+    assert facts.score == pytest.approx(history["validation_dice"].max())
+
+
+def test_training_stops_when_nothing_is_gained(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    rates = {"encoder_rate": 1e-12, "decoder_rate": 1e-12, "schedule": "constant"}
+    train(classifier(epochs=9, patience=2, optimiser=rates), artifacts)
+    assert len(pd.read_csv(artifacts.train_classifier.history)) < 9
+
+
+def train_until_killed(params: TrainSegmenter, artifacts: Artifacts) -> None:
+    """Dies before it has told of the second epoch."""
+    tell = History._tell
+
+    def tell_or_die(self: History, epoch: int, metrics: Any) -> None:
+        if epoch == 1:
+            die()
+        tell(self, epoch, metrics)
+
+    History._tell = tell_or_die  # type: ignore[method-assign]
+    train(params, artifacts)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 4},
+        {"epochs": 4, "ema_decay": 0.9},
+        {"epochs": 4, "optimiser": {"schedule": "plateau"}},
+        {"epochs": 1, "finish": {"epochs": 3}},
+    ],
+)
+def test_a_killed_run_ends_as_if_it_had_never_stopped(tmp_path: Path, changes: dict[str, object]) -> None:
+    killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
+    assert exit_code_of(train_until_killed, segmenter(**changes), killed) == 9
+    assert not killed.train_segmenter.members.exists()
+    went_on, uninterrupted = (train(segmenter(**changes), run) for run in (killed, whole))
+    histories = [pd.read_csv(run.train_segmenter.history) for run in (killed, whole)]
+    pd.testing.assert_frame_equal(*histories)
+    assert same(weights_of(went_on), weights_of(uninterrupted))
+
+
+def test_a_finish_goes_on_from_the_best_at_its_own_shape_and_rates(tmp_path: Path) -> None:
+    main, finished = blobs_in(tmp_path / "main"), blobs_in(tmp_path / "finished")
+    changes = {"input_shape": (16, 24), "optimiser": {"schedule": "constant"}}
+    standing = {"epochs": 2, "encoder_rate": 1e-12, "decoder_rate": 1e-12}
+    before, path = train(segmenter(**changes), main), train(segmenter(**changes, finish=standing), finished)
+    history = pd.read_csv(finished.train_segmenter.history)
+    assert history["epoch"].tolist() == [0, 1, 2, 3]
+    assert history["decoder_rate"].tolist() == [3e-3, 3e-3, 1e-12, 1e-12]
+    (network, facts), (best, _) = load_checkpoint(path), load_checkpoint(before)
+    assert facts.epoch in (2, 3)
+    assert facts.input_shape == (32, 48)
+    assert facts.settings["epochs"] == 2
+    assert facts.settings["finish"]["epochs"] == 2
+    for weight, begun in zip(network.parameters(), best.parameters(), strict=True):
+        torch.testing.assert_close(weight, begun, rtol=0, atol=1e-8)
+
+
+def test_a_changed_setting_starts_afresh(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    old = artifacts.train_segmenter.resume / resume_key(segmenter(), manifest, artifacts.prepare.cache)
+    old.mkdir(parents=True)
+    (old / "last.ckpt").write_text("not to be read")
+    assert resume_key(segmenter(batch_size=4), manifest, artifacts.prepare.cache) != resume_key(
+        segmenter(), manifest, artifacts.prepare.cache
+    )
+    train(segmenter(batch_size=4), artifacts)
+    assert len(pd.read_csv(artifacts.train_segmenter.history)) == 2
+
+
+def test_a_frozen_encoder_stays_as_it_was_and_then_wakes(tmp_path: Path) -> None:
+    networks = []
+    for epochs in (1, 3):
+        artifacts = blobs_in(tmp_path / str(epochs))
+        params = classifier(
+            epochs=epochs, frozen_epochs=1, encoder="tf_efficientnet_lite0", weights="bundled", monitor="loss",
+            optimiser={"schedule": "constant", "decoder_rate": 1e-3},
+        )  # fmt: skip
+        train(params, artifacts)
+        networks.append(load_checkpoint(artifacts.train_classifier.members / "seed0.safetensors")[0])
+    given = {key: value for key, value in read_bundled("tf_efficientnet_lite0").items() if "classifier" not in key}
+    frozen, awake = (network.encoder.state_dict() for network in networks)
+    assert [key for key, value in given.items() if not torch.equal(frozen[key], value)] == []  # statistics, too
+    for part in ("conv_stem.weight", "bn1.running_mean"):
+        assert not torch.equal(awake[part], given[part])
+
+
+def test_nothing_drops_at_random_in_a_frozen_encoder() -> None:
+    network = build_segmenter("FPN", "timm-tf_efficientnet_lite0", 2).train()  # smp's has stochastic depth
+    task = SimpleNamespace(network=network)
+    resting = Unfreezing(frozen_epochs=1, steps=2)
+    pictures = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    for epoch, random in ((0, False), (1, True)):
+        resting.on_train_epoch_start(SimpleNamespace(current_epoch=epoch, world_size=1), task)  # type: ignore[arg-type]
+        one, other = (network.encoder(network.normalise(pictures))[-1] for _ in range(2))
+        assert torch.equal(one, other) is not random
+
+
+@pytest.mark.parametrize("name", ["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("schedule", ["constant", "onecycle", "cosine", "plateau"])
+def test_every_optimiser_runs_with_every_schedule(name: str, schedule: str) -> None:
+    network = build_segmenter("VanillaUnet", "", 2)
+    settings = Optimiser.model_validate({"name": name, "schedule": schedule})
+    optimiser = build_optimiser(network, settings)
+    planned = build_schedule(optimiser, settings, steps=3)
+    before = network.body.head.weight.detach().clone()
+    for _ in range(3):
+        network(torch.zeros(2, 3, 32, 32)).square().mean().backward()
+        optimiser.step()
+        if planned is not None:
+            planned.step(0.5) if schedule == "plateau" else planned.step()  # type: ignore[call-arg]
+    assert not torch.equal(before, network.body.head.weight)
+
+
+@pytest.mark.parametrize("steps", range(1, 12))
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_cycle_of_any_length_has_a_rate_for_every_step(steps: int, share: float) -> None:
+    settings = Optimiser(schedule="onecycle", warmup_share=share)
+    optimiser = build_optimiser(build_segmenter("VanillaUnet", "", 2), settings)
+    planned = build_schedule(optimiser, settings, steps)
+    for _ in range(steps):
+        assert 0 < optimiser.param_groups[-1]["lr"] <= settings.decoder_rate * 1.0001
+        optimiser.step()
+        if planned is not None and planned.last_epoch < steps - 1:
+            planned.step()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": {"cce": 0.7, "dice": 0.3}, "pictures": "positives"},
+        {"loss": {"weighted_bce": 1, "lovasz": 1}, "sampling": "balanced"},
+        {"augmentation": {"rotation": 0.5, "grid_distortion": 0.5, "cutmix": 1.0}, "input_shape": [24, 40]},
+        {"monitor": "pr_auc", "ema_decay": 0.9, "label_smoothing": 0.1, "gradient_clip": None},
+        {"machine": {"accelerator": "cpu", "precision": "bf16"}, "optimiser": {"name": "adamw"}},
+        {"machine": {"accelerator": "cpu", "precision": "bf16"}, "optimiser": {"name": "sgd"}},
+    ],
+)
+def test_settings_go_together(tmp_path: Path, changes: dict[str, object]) -> None:
+    path = train(segmenter(epochs=1, **changes), blobs_in(tmp_path))
+    _, facts = load_checkpoint(path)
+    assert facts.settings["epochs"] == 1
+    assert facts.input_shape == tuple(changes.get("input_shape", (32, 48)))  # type: ignore[arg-type]
+
+
+def test_two_processes_learn_together(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    machine = {"accelerator": "cpu", "devices": 2, "strategy": "ddp_fork"}
+    path = train(segmenter(epochs=2, machine=machine), artifacts)
+    history = pd.read_csv(artifacts.train_segmenter.history)
+    assert history["epoch"].tolist() == [0, 1]
+    _, facts = load_checkpoint(path)
+    assert facts.score == pytest.approx(history["validation_dice"].max())
+
+
+def test_what_learns_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    """As strategies that spawn their processes do."""
+    params, folder = segmenter(), blobs_in(tmp_path).prepare
+    task = build_task(params, (32, 48), torch.tensor([0.5, 0.5]), seed=0, weights="none")
+    pictures = Pictures(folder.cache, np.ones((64, 2), bool), (32, 48), Augment(params.augmentation))
+    loader = make_train_loader(pictures, np.arange(64), params, seed=0)
+    there, served = pickle.loads(pickle.dumps((task, loader)))
+    assert same(there.state_dict(), task.state_dict())
+    assert next(iter(served)).images.shape == (8, 3, 32, 48)
+
+
+def test_a_classifier_begins_with_the_segmenter_of_its_fold(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path, folds=2)
+    folder = artifacts.train_segmenter.members
+    train_members(segmenter(epochs=1, seeds=[3]), artifacts.prepare, artifacts.train_segmenter)
+    for fold in range(2):
+        found = find_weights(Member(f"seed0-fold{fold}", 0, fold), "segmenter", folder)
+        assert Path(found) == folder / f"seed3-fold{fold}.safetensors"
+    own = Member("seed3-fold1", 3, 1)
+    assert Path(find_weights(own, "segmenter", folder)) == folder / "seed3-fold1.safetensors"
+    assert find_weights(own, "bundled", folder) == "bundled"
+    with pytest.raises(Mendable, match=r"no segmenter for seed0; `python -m stages.train_segmenter`"):
+        find_weights(Member("seed0", 0, -1), "segmenter", folder)
+
+
+def test_other_first_weights_are_another_run(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    start = tmp_path / "start.safetensors"
+    keys = []
+    for content in (b"one", b"two"):
+        start.write_bytes(content)
+        keys.append(resume_key(classifier(), manifest, artifacts.prepare.cache, [str(start)]))
+    keys.append(resume_key(classifier(), manifest, artifacts.prepare.cache))
+    assert len(set(keys)) == 3
+
+
+def test_a_corrected_label_is_another_run(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    before = resume_key(classifier(), manifest, artifacts.prepare.cache)
+    truth = np.load(artifacts.prepare.cache / "truth.npy", mmap_mode="r+")
+    truth[0] ^= 1
+    truth.flush()
+    assert resume_key(classifier(), manifest, artifacts.prepare.cache) != before
+
+
+def shares(params: TrainClassifier | TrainSegmenter) -> list[float]:
+    """Of three pictures, two show a (on a tenth and on a half), one of them b (on a fifth), and one shows nothing."""
+    facts = Facts("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
+    images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0], "area_b": [0.2, 0.0, 0.0]})
+    return fit._positive_shares(params, Manifest(facts, images), np.arange(3)).tolist()
+
+
+def test_how_often_a_class_is_true_is_asked_where_it_counts() -> None:
+    assert shares(classifier()) == pytest.approx([2 / 3, 1 / 3])
+    assert shares(segmenter()) == pytest.approx([0.2, 0.2 / 3])
+    assert shares(segmenter(pictures="positives")) == pytest.approx([0.3, 0.2])
+
+
+def test_how_often_a_class_is_true_follows_what_is_drawn() -> None:
+    # With a pattern for every picture balanced draws change nothing; of two empty ones each has half the weight.
+    assert shares(segmenter(sampling="balanced")) == pytest.approx([0.2, 0.2 / 3])
+    facts = Facts("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
+    images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0, 0.0], "area_b": [0.2, 0.0, 0.0, 0.0]})
+    found = fit._positive_shares(classifier(sampling="balanced"), Manifest(facts, images), np.arange(4))
+    assert found.tolist() == pytest.approx([2 / 3, 1 / 3])

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score
+
+from nephoscope.training.callbacks import frozen_count
+from nephoscope.training.loaders import Batch
+from nephoscope.training.metrics import PixelJudge, PresenceJudge
+
+
+def batch(planes: torch.Tensor, visible: torch.Tensor | None = None) -> Batch:
+    images = torch.zeros(len(planes), 3, *planes.shape[1:], dtype=torch.uint8)
+    presence = torch.stack([(planes >> bit & 1).flatten(1).any(1) for bit in range(2)], 1).float()
+    return Batch(images, planes, torch.ones_like(planes, dtype=torch.bool) if visible is None else visible, presence)
+
+
+def planes(seed: int = 0) -> torch.Tensor:
+    return torch.randint(0, 4, (3, 5, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def truth_of(some: torch.Tensor) -> torch.Tensor:
+    return torch.stack([some >> bit & 1 for bit in range(2)], 1).bool()
+
+
+def test_perfect_maps_score_one() -> None:
+    judge = PixelJudge()
+    judge.add(20.0 * (2 * truth_of(planes()).float() - 1), batch(planes()))
+    assert judge.scores() == {"dice": pytest.approx(1.0), "pr_auc": pytest.approx(1.0)}
+
+
+def test_pixel_pr_auc_is_that_of_scikit_learn_over_what_was_seen() -> None:
+    logits = torch.randn(3, 2, 5, 7, generator=torch.Generator().manual_seed(1))
+    visible = torch.rand(3, 5, 7, generator=torch.Generator().manual_seed(2)) > 0.3
+    judge = PixelJudge()
+    judge.add(logits, batch(planes(), visible))
+    levels, truth = (logits.sigmoid() * 255).round(), truth_of(planes())
+    expected = [average_precision_score(truth[:, c][visible].numpy(), levels[:, c][visible].numpy()) for c in range(2)]
+    assert judge.scores()["pr_auc"] == pytest.approx(np.mean(expected))
+
+
+def test_leaving_all_empty_is_within_reach() -> None:
+    judge = PixelJudge()
+    judge.add(torch.zeros(3, 2, 5, 7), batch(torch.zeros(3, 5, 7, dtype=torch.uint8)))
+    assert judge.scores()["dice"] == 1
+
+
+def test_classes_that_validation_never_shows_are_left_out() -> None:
+    judge = PresenceJudge()
+    some = batch(planes())
+    judge.add(
+        torch.tensor([[2.0, 0], [1, 0], [-1, 0]]), some._replace(presence=torch.tensor([[1.0, 0], [1, 0], [0, 0]]))
+    )
+    assert judge.scores() == {"pr_auc": 1.0}
+
+
+def test_layers_wake_from_the_deepest() -> None:
+    assert [frozen_count(10, epoch, frozen_epochs=2, steps=2) for epoch in range(5)] == [10, 10, 5, 0, 0]
+    assert [frozen_count(9, epoch, frozen_epochs=1, steps=1) for epoch in range(3)] == [9, 0, 0]

@@ -1,0 +1,62 @@
+"""A run that is killed in the middle of an epoch goes on with the next batch."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from lightning.pytorch import Trainer
+
+from nephoscope.artifacts import Artifacts
+from nephoscope.training import fit
+from nephoscope.training.callbacks import History
+from tests.builders.blobs import blobs_in
+from tests.builders.killing import die, exit_code_of
+from tests.training.test_fit import same, segmenter, train, weights_of
+
+
+def run(artifacts: Artifacts, changes: dict[str, object]) -> Path:
+    """Train, saving after every batch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "SAVE_EVERY", timedelta(microseconds=1))
+        return train(segmenter(epochs=3, **changes), artifacts)
+
+
+def run_until_killed(artifacts: Artifacts, changes: dict[str, object], killed_at: str) -> None:
+    """Dies in the second epoch: after its third batch, or before it is validated."""
+
+    def die_midway(_: History, trainer: Trainer, *rest: Any) -> None:
+        batch = rest[-1]
+        if (trainer.current_epoch, batch) == (1, 2):
+            die()
+
+    def die_before_validation(_: History, trainer: Trainer, *__: Any) -> None:
+        if trainer.current_epoch == 1:
+            die()
+
+    if killed_at == "midway":
+        History.on_train_batch_end = die_midway  # type: ignore[method-assign]
+    else:
+        History.on_validation_start = die_before_validation  # type: ignore[method-assign]
+    run(artifacts, changes)
+
+
+@pytest.mark.parametrize(
+    ("killed_at", "changes"),
+    [
+        ("midway", {"sampling": "balanced", "optimiser": {"schedule": "plateau"}}),
+        ("midway", {"ema_decay": 0.9, "machine": {"accelerator": "cpu", "workers": 1}}),
+        ("validation", {"optimiser": {"schedule": "plateau"}}),
+    ],
+)
+def test_no_batch_and_no_validation_is_done_twice_or_left_out(
+    tmp_path: Path, killed_at: str, changes: dict[str, object]
+) -> None:
+    killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
+    assert exit_code_of(run_until_killed, killed, changes, killed_at) == 9
+    went_on, uninterrupted = run(killed, changes), run(whole, changes)
+    assert same(weights_of(went_on), weights_of(uninterrupted))
+    # The loss of the interrupted epoch is that of its second part: all else is told alike.
+    told = [pd.read_csv(one.train_segmenter.history).drop(columns="train_loss") for one in (killed, whole)]
+    pd.testing.assert_frame_equal(*told)

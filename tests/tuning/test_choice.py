@@ -1,0 +1,159 @@
+"""Which rule is chosen, and what it is said to be worth."""
+
+import numpy as np
+import pytest
+
+from nephoscope.evaluation.labelled import JudgedArrays
+from nephoscope.rules.rules import NEVER
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.crossfit import ALL_COUNT, CrossFitting, pick_middle, pick_unless_beaten
+from nephoscope.tuning.evidence import ClassEvidence, gather
+from nephoscope.tuning.families import FAMILIES, NO_SEED, Grid
+from nephoscope.tuning.fitting import fit_presence, fit_rules
+from nephoscope.tuning.plateau import choose, standard_errors
+from nephoscope.tuning.search import Problem
+from tests.builders.tuning_pictures import draw_pictures, gather_pictures
+
+SETTINGS = Tune(
+    pixel_thresholds=(51, 102, 153, 204), min_areas=(0, 3, 10), seed_thresholds=(204,), core_thresholds=(153,),
+    core_areas=(5,), folds=3, resamples=4, bootstrap=50,
+)  # fmt: skip
+GRID = FAMILIES["presence"](np.array(SETTINGS.pixel_thresholds), np.array(SETTINGS.min_areas), SETTINGS)
+
+
+def discs(areas: list[int], truth_area: int) -> ClassEvidence:
+    """Pictures with one component each, of this area at levels 1 to 100 and half as large up to 200."""
+    rows = [[[1, 100, 200, area, min(area, truth_area)], [101, 200, 200, area // 2, area // 2]] for area in areas]
+    count = len(areas)
+    starts, truths = np.arange(0, 2 * count + 1, 2), np.full(count, truth_area)
+    return ClassEvidence(np.array(rows, np.int32).reshape(-1, 5), starts, truths, np.zeros((count, 256), np.int64))
+
+
+def test_equals_are_averaged_to_the_middle() -> None:
+    """All thresholds from 1 to 100 do the same; so do all areas up to 400."""
+    grid = Grid(np.arange(1, 256), np.arange(0, 901, 100), False, np.array([NO_SEED]))
+    (choice,) = choose(discs([400] * 6, 400), grid, [Problem.open(np.ones(6))])
+    assert choice.best.pixel_threshold == 1
+    assert choice.middle.pixel_threshold == 50
+    assert 100 <= choice.middle.min_area <= 200  # the mean of sides 0, 10, 14, 17 and 20 is 12, squared 149
+    assert (choice.lowest["pixel_threshold"], choice.highest["pixel_threshold"]) == (1, 100)
+    assert (choice.lowest["min_area"], choice.highest["min_area"]) == (0, 400)
+    assert choice.share == pytest.approx(100 * 5 / (255 * 10))
+
+
+def test_what_is_clearly_worse_has_no_say() -> None:
+    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), False, np.array([NO_SEED]))
+    (choice,) = choose(discs([300, 410, 420, 380, 390, 400], 400), grid, [Problem.open(np.ones(6))])
+    assert choice.highest["pixel_threshold"] == 100
+    assert choice.middle.pixel_threshold == pytest.approx(50, abs=1)
+
+
+def test_a_hollow_between_two_plateaus_is_not_chosen() -> None:
+    """Levels 1-20 and 181-200 are right, between them the mask is half of it; the mean would be in between."""
+    rows = [[[1, 20, 200, 100, 100], [21, 180, 200, 50, 50], [181, 200, 200, 100, 100]] for _ in range(5)]
+    spans = np.array(rows, np.int32).reshape(-1, 5)
+    evidence = ClassEvidence(spans, np.arange(0, 16, 3), np.full(5, 100), np.zeros((5, 256), np.int64))
+    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), False, np.array([NO_SEED]))
+    (choice,) = choose(evidence, grid, [Problem.open(np.ones(5))])
+    assert choice.middle.pixel_threshold in (*range(1, 21), *range(181, 201))
+
+
+def test_standard_errors_are_those_of_a_paired_mean() -> None:
+    difference = np.array([0.1, 0.3, 0.2, 0.4])
+    expected = difference.mean() / (difference.std() / 2)
+    assert standard_errors(difference.mean(), (difference**2).mean(), 4) == pytest.approx(expected)
+    assert standard_errors(0.0, 0.0, 4) == 0
+    assert standard_errors(0.1, 0.01, 4) > 1e6  # always the same distance behind: no noise at all
+
+
+def test_thresholds_of_classes_move_half_way_together() -> None:
+    _, evidence = gather_pictures(3, count=40, classes=2)
+    fitted = fit_presence(evidence, np.ones(40, bool), calibrate=True)
+    alone, together = (
+        fit_rules(evidence, GRID, [fitted], [np.ones(40)], [None, None], borrow)[0].rules.rules for borrow in (0, 0.5)
+    )
+    own = np.array([rule.presence_threshold for rule in alone])
+    assert [rule.presence_threshold for rule in together] == pytest.approx((own + own.mean()) / 2)
+
+
+def test_a_class_that_never_pays_is_never_shown_and_moves_no_other() -> None:
+    judged = draw_pictures(4, count=40, classes=3)
+    judged.maps[:, 1] = np.where(judged.truths[:, 1], 0, 255)
+    evidence, every = gather(judged), np.ones(40)
+    fitted = fit_presence(evidence, every > 0, calibrate=True)
+    alone, together = (fit_rules(evidence, GRID, [fitted], [every], [None] * 3, borrow)[0] for borrow in (0, 0.5))
+    assert together.choices[1].best.presence_threshold == NEVER
+    assert [fit.rules.rules[1].presence_threshold for fit in (alone, together)] == [NEVER, NEVER]
+    own, moved = (np.array([fit.rules.rules[of].presence_threshold for of in (0, 2)]) for fit in (alone, together))
+    assert own[0] != own[1]
+    assert moved == pytest.approx((own + own.mean()) / 2)
+
+
+def test_a_class_that_is_never_true_is_never_shown() -> None:
+    judged = draw_pictures(1, count=30, classes=2)
+    judged.truths[:, 1] = False
+    crossfitting = cross_fitting(judged)
+    found = crossfitting.run()
+    assert found.fit.rules.rules[1].presence_threshold == NEVER or found.structure.family in ("pixel", "area")
+    gated = fit_rules(
+        crossfitting.evidence,
+        GRID,
+        [fit_presence(crossfitting.evidence, np.ones(30, bool), calibrate=True)],
+        [np.ones(30)],
+        [None] * 2,
+        0.5,
+    )
+    assert gated[0].rules.rules[1].presence_threshold == NEVER
+    assert gated[0].rules.rules[0].presence_threshold < 1
+
+
+def cross_fitting(judged: JudgedArrays, settings: Tune = SETTINGS) -> CrossFitting:
+    evidence = gather(judged)
+    return CrossFitting(evidence, settings, [None] * len(judged.classes), np.array(settings.min_areas))
+
+
+def test_no_picture_is_scored_by_rules_that_saw_it() -> None:
+    """With every truth of one fold turned round, the rules that score it stay what they were."""
+    judged = draw_pictures(7, count=30, classes=2)
+    before = cross_fitting(judged)
+    before.run()
+    fold = before.folds == 1
+    judged.truths[fold] = ~judged.truths[fold]
+    after = cross_fitting(judged)
+    after.run()
+    held = [pair for pair in before._rules if 1 in pair[1]]
+    assert len(held) >= 9
+    assert all(before._rules[pair] == after._rules[pair] for pair in held if pair in after._rules)
+    seen = [pair for pair in before._rules if 1 not in pair[1] and pair in after._rules]
+    assert any(before._rules[pair] != after._rules[pair] for pair in seen)
+
+
+def test_the_structure_is_decided_without_the_fold_that_is_scored() -> None:
+    judged = draw_pictures(9, count=30, classes=2)
+    first = cross_fitting(judged)
+    structures, trials = first._decide([ALL_COUNT, frozenset({2})], possible=True)
+    assert len(structures) == 2
+    outside = first.folds == 2
+    assert all(np.isnan(trial.dices[:, outside]).all() for trial in trials[1])
+    assert not any(np.isnan(trial.dices).any() for trial in trials[0])
+
+
+def test_too_few_pictures_to_cross_fit() -> None:
+    found = cross_fitting(draw_pictures(0, count=5)).run()
+    assert np.isnan(found.dices).all()
+    assert found.trials == ()
+    assert found.structure.family == "presence"
+
+
+def test_the_middle_of_weights() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(1, 200))
+    scores = np.array([0.3, 0.5, 0.5, 0.5, 0.1])[:, None] + 0.01 * noise + 0.001 * rng.normal(size=(5, 200))
+    assert pick_middle(scores) == 2
+
+
+def test_the_usual_serves_unless_another_is_clearly_ahead() -> None:
+    noise = np.random.default_rng(0).normal(size=100)
+    usual, luckier, better = np.full(100, 0.5), 0.501 + 0.1 * noise, 0.6 + 0.1 * noise
+    assert pick_unless_beaten(0, np.stack([usual, luckier])) == 0
+    assert pick_unless_beaten(0, np.stack([usual, luckier, better])) == 2

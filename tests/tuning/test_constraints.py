@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from sklearn.metrics import fbeta_score
+
+from nephoscope.errors import Mendable
+from nephoscope.rules.presence import RawPresences, presences
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.constraints import Goal, goals_of
+from nephoscope.tuning.search import Problem
+from nephoscope.tuning.tune import Tuning, tune
+
+PRESENCE = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+PRESENT = np.array([True, True, False, True, False, False])
+
+
+SETTINGS = Tune(
+    presence="classifier",
+    family="presence",
+    pixel_thresholds=(100,),
+    min_areas=(0,),
+    folds=3,
+    resamples=3,
+    bootstrap=20,
+)
+
+
+def allowed_counts(goal: Goal) -> list[int]:
+    """How many pictures may be shown."""
+    return np.flatnonzero(Problem.gated(PRESENCE, np.ones(6), PRESENT, goal).allowed).tolist()
+
+
+def test_bounds_on_precision_and_recall() -> None:
+    assert allowed_counts(Goal("a", min_precision=0.75)) == [1, 2, 4]
+    assert allowed_counts(Goal("a", min_recall=0.6)) == [2, 3, 4, 5, 6]
+    assert allowed_counts(Goal("a", min_precision=0.75, min_recall=1)) == [4]
+
+
+@pytest.mark.parametrize("beta", [0.5, 1, 2])
+def test_the_best_f_beta(beta: float) -> None:
+    scores = [fbeta_score(PRESENT, np.arange(6) < count, beta=beta, zero_division=0) for count in range(7)]
+    assert allowed_counts(Goal("a", beta=beta)) == np.flatnonzero(np.isclose(scores, max(scores))).tolist()
+
+
+def test_weights_count() -> None:
+    weight = np.array([1, 1, 5, 1, 1, 1.0])
+    problem = Problem.gated(PRESENCE, weight, PRESENT, Goal("a", min_precision=0.4))
+    assert np.flatnonzero(problem.allowed).tolist() == [1, 2]
+
+
+def test_what_cannot_be_fulfilled_is_told_with_what_can() -> None:
+    cuts = np.ones(7, bool)
+    with pytest.raises(Mendable, match=r"Fish: no presence threshold has precision >= 0.9 and recall >= 1.*0.750"):
+        Goal("Fish", min_precision=0.9, min_recall=1).check(cuts, np.ones(6), PRESENT)
+    Goal("Fish", min_precision=0.9).check(cuts, np.ones(6), PRESENT)
+
+
+def test_in_a_part_of_the_pictures_the_nearest_cut_serves() -> None:
+    assert allowed_counts(Goal("Fish", min_precision=0.9, min_recall=1)) == [4]
+
+
+def test_settings_name_classes() -> None:
+    goals = goals_of(Tune(min_precision={"a": 0.9, "every": 0.5}, min_recall={"b": 0.7}), ("a", "b"))
+    assert goals == [Goal("a", 0.9, 0.0), Goal("b", 0.5, 0.7)]
+    assert goals_of(Tune(), ("a", "b")) == [None, None]
+    with pytest.raises(Mendable, match=r"min_recall: \['c'\] is no class"):
+        goals_of(Tune(min_recall={"c": 0.5}), ("a", "b"))
+
+
+def noisy_pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Maps that show the mask in every picture, and a classifier that is right in four cases of five."""
+    rng = np.random.default_rng(0)
+    truths = np.zeros((60, 1, 12, 12), bool)
+    truths[::2, :, 3:9, 3:9] = True
+    right = rng.random((60, 1)) < 0.8
+    presences = np.where(right == truths.any((2, 3)), 0.5 + 0.5 * rng.random((60, 1)), 0.5 * rng.random((60, 1)))
+    maps = np.broadcast_to(0.7 * truths[:1], truths.shape) + 0.3 * rng.random(truths.shape)
+    return maps, truths, presences
+
+
+@pytest.mark.parametrize("goal", [{"goal": "f_beta"}, {"min_recall": {"every": 0.9}}, {"min_precision": {"Fish": 0.9}}])
+def test_no_class_is_forced_over_a_bound(goal: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="force_strongest: true, but a class forced present breaks"):
+        Tune.model_validate({"force_strongest": True, **goal})
+
+
+def test_the_tuned_rule_keeps_its_bounds() -> None:
+    maps, truths, scores = noisy_pictures()
+    tuning = tune(maps, truths, scores, settings=SETTINGS.model_copy(update={"min_recall": {"every": 0.95}}))
+    shown, present = shown_by(tuning, scores), truths.any((2, 3))
+    assert (shown & present).sum() / present.sum() >= 0.95
+    free = tune(maps, truths, scores, settings=SETTINGS)
+    assert shown_by(free, scores).sum() < shown.sum()
+
+
+def shown_by(tuning: Tuning, scores: np.ndarray) -> np.ndarray:
+    return presences(RawPresences(scores, scores), tuning.rules) >= tuning.rules.rules[0].presence_threshold
+
+
+def test_a_class_that_is_never_annotated_is_bound_by_its_own_name_alone() -> None:
+    maps, truths, scores = (np.concatenate([one, one], axis=1) for one in noisy_pictures())
+    truths[:, 1] = False
+    bounds = ({"every": 0.9}, {"class 0": 0.9, "class 1": 0.9})
+    for_every, for_each = (SETTINGS.model_copy(update={"min_recall": bound}) for bound in bounds)
+    rules = tune(maps, truths, scores, settings=for_every).rules.rules
+    assert rules[0].presence_threshold < 1 < rules[1].presence_threshold
+    with pytest.raises(Mendable, match=r"class 1: never annotated in validation, .* tune\.min_recall"):
+        tune(maps, truths, scores, settings=for_each)
+
+
+def test_impossible_bounds_stop_the_tuning() -> None:
+    maps, truths, scores = noisy_pictures()
+    with pytest.raises(Mendable, match="class 0: no presence threshold has precision >= 1"):
+        tune(
+            maps,
+            truths,
+            scores,
+            settings=SETTINGS.model_copy(update={"min_precision": {"every": 1}, "min_recall": {"every": 0.9}}),
+        )

@@ -1,0 +1,169 @@
+"""The tuner's front door: anybody's arrays in, rules and tables out."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nephoscope.errors import Mendable
+from nephoscope.evaluation.scores import judge
+from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.tune import Tuning, tune
+from tests.builders.labelled_scenes import write_judged
+from tests.builders.tuning_pictures import draw_pictures
+
+SETTINGS = Tune(pixel_thresholds=(51, 102, 153), min_areas=(0, 3), folds=3, resamples=4, bootstrap=50)
+MAPS, TRUTHS = np.zeros((3, 2, 4, 5), np.uint8), np.zeros((3, 2, 4, 5), bool)
+
+
+@pytest.fixture(scope="module")
+def tuning() -> Tuning:
+    judged = draw_pictures(11, count=40, classes=2)
+    return tune(judged.maps, judged.truths, judged.raw.classifier, classes=("a", "b"), settings=SETTINGS)
+
+
+def test_what_is_told_is_what_judging_finds(tmp_path: Path) -> None:
+    judged = write_judged(tmp_path / "validation.zarr.zip", count=24)
+    settings = SETTINGS.model_copy(update={"min_areas": (0, 20, 60)})
+    for family, power in product(("area", "presence", "seed", "core"), (0.0, 0.5)):
+        one = settings.model_copy(update={"family": family, "follow_strongest": power})
+        tuning = tune(judged.store, judged.truth, settings=one)
+        assert tuning.rules.follow_strongest == power
+        assert judge(judged, tuning.rules).dices == pytest.approx(tuning.tuned, abs=1e-12), (family, power)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_thresholds_follow_pictures_where_that_is_ahead(power: int) -> None:
+    """Each picture of its own brightness, edge and rim dimmer by its power: no one threshold suits all."""
+    rng = np.random.default_rng(0)
+    truths, rims, cores = np.zeros((3, 60, 1, 20, 20), bool)
+    truths[:, :, 5:15, 5:15] = rims[:, :, 3:17, 3:17] = cores[:, :, 6:14, 6:14] = True
+    brightness = rng.uniform(0.3, 1, (60, 1, 1, 1))
+    outside = brightness**power * np.where(truths, 0.9, np.where(rims, 0.5, 0.0))
+    maps = np.where(cores, brightness * 0.95, outside)
+    settings = SETTINGS.model_copy(update={"pixel_thresholds": tuple(range(20, 256, 20)), "family": "area"})
+    fixed, searched = (
+        tune(maps, truths, settings=settings.model_copy(update={"follow_strongest": power}))
+        for power in (0.0, "searched")
+    )
+    assert fixed.cross_fitted.mean() < 0.95 < searched.cross_fitted.mean()
+    assert searched.rules.follow_strongest == power
+    assert searched.tuned.mean() == 1
+
+
+def test_arrays_memory_maps_and_probabilities_tune_alike(tmp_path: Path) -> None:
+    judged = draw_pictures(3, count=12)
+    np.save(tmp_path / "maps.npy", judged.maps)
+    mapped = np.load(tmp_path / "maps.npy", mmap_mode="r")
+    scores = judged.raw.classifier
+    expected = tune(judged.maps, judged.truths, scores, settings=SETTINGS).rules
+    assert tune(mapped, judged.truths, scores, settings=SETTINGS).rules == expected
+    assert tune(judged.maps / 255, judged.truths.astype(int), scores, settings=SETTINGS).rules == expected
+
+
+def test_nothing_is_left_to_chance() -> None:
+    judged = draw_pictures(3, count=12)
+    one, two = (tune(judged.maps, judged.truths, settings=SETTINGS) for _ in range(2))
+    assert one.rules == two.rules
+    assert all(one.tables[name].equals(two.tables[name]) for name in one.tables)
+
+
+def test_the_gap_is_what_the_tuned_figure_flatters_itself(tuning: Tuning) -> None:
+    table = tuning.tables["estimates"].set_index(["estimate", "class_name"])["dice"]
+    assert table["tuned", "a"] == pytest.approx(tuning.tuned[:, 0].mean())
+    assert table["gap", "mean"] == pytest.approx(table["tuned", "mean"] - table["cross-fitted", "mean"])
+    assert tuning.metrics()["cross-fitted"]["mean"] == pytest.approx(tuning.cross_fitted.mean())
+
+
+def test_intervals_hold_what_they_are_of(tuning: Tuning) -> None:
+    estimates, trials = tuning.tables["estimates"], tuning.tables["trials"]
+    assert estimates["dice"].between(estimates["low"], estimates["high"]).all()
+    assert trials["difference"].between(trials["difference_low"], trials["difference_high"]).all()
+    assert (trials.loc[trials["chosen"], "difference"] == 0).all()
+    assert trials.groupby("part")["chosen"].sum().tolist() == [1, 1, 1, 1]
+
+
+def test_thresholds_stand_beside_optimum_and_plateau(tuning: Tuning) -> None:
+    table = tuning.tables["thresholds"]
+    assert (table["plateau_low"] <= table["best"]).all() or tuning.rules.force_strongest
+    assert {"presence_threshold", "pixel_threshold", "min_area"} <= set(table["part"])
+    pixel = table[(table["class_name"] == "a") & (table["part"] == "pixel_threshold")]
+    assert pixel["chosen"].item() == tuning.rules.rules[0].pixel_threshold
+
+
+def test_the_best_is_never_worse_than_the_chosen(tuning: Tuning) -> None:
+    table = tuning.tables["optimum"]
+    assert (table["best_dice"] >= table["chosen_dice"] - 1e-12).all()
+
+
+def test_the_surface_peaks_at_the_optimum(tuning: Tuning) -> None:
+    peaks = tuning.tables["surface"].groupby("class_name")["dice"].max()
+    best = tuning.tables["optimum"].set_index("class_name")["best_dice"]
+    assert peaks.to_numpy() == pytest.approx(best[peaks.index].to_numpy())
+
+
+def test_the_presence_curve_passes_through_the_rule(tuning: Tuning) -> None:
+    rule, curve = tuning.rules.rules[0], tuning.tables["presence"].query("class_name == 'a'")
+    nearest = curve.iloc[(curve["presence_threshold"] - rule.presence_threshold).abs().argmin()]
+    assert nearest["low"] <= tuning.tuned[:, 0].mean() <= nearest["high"]
+    assert curve["presence_threshold"].tolist() == pytest.approx(np.linspace(0, 1, 101).tolist())
+
+
+def test_every_area_may_be_tried() -> None:
+    judged = draw_pictures(3, count=12)
+    some, every = (
+        tune(judged.maps, judged.truths, settings=SETTINGS.model_copy(update={"family": "presence", **update}))
+        for update in ({"force_strongest": False}, {"force_strongest": False, "min_areas": "every"})
+    )
+    assert (every.tables["optimum"]["best_dice"] >= some.tables["optimum"]["best_dice"] - 1e-12).all()
+
+
+def test_few_pictures_have_no_cross_fitted_score() -> None:
+    judged = draw_pictures(0, count=4)
+    tuning = tune(judged.maps, judged.truths, settings=SETTINGS)
+    table = tuning.tables["estimates"].set_index("estimate")
+    assert table.loc["cross-fitted", "dice"].isna().all()
+    assert table.loc["tuned", "dice"].notna().all()
+    assert isinstance(tuning.tables["trials"], pd.DataFrame)
+
+
+@pytest.mark.parametrize("family", ["pixel", "area", "presence"])
+def test_a_class_without_positives_and_one_without_negatives(family: str) -> None:
+    judged = draw_pictures(2, count=20, classes=2)
+    judged.truths[:, 0], judged.truths[:, 1] = False, True
+    settings = SETTINGS.model_copy(update={"family": family})
+    tuning = tune(judged.maps, judged.truths, judged.raw.classifier, settings=settings)
+    assert tuning.tuned[:, 0].mean() == 1
+    assert tuning.rules.rules[0].presence_threshold > 1
+    assert tuning.rules.rules[1].presence_threshold <= 1
+    assert not np.isnan(tuning.cross_fitted).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"maps": MAPS[0]}, r"maps .* have shape \(2, 4, 5\); expected four axes"),
+        ({"maps": MAPS[:0]}, r"shape \(0, 2, 4, 5\); expected four axes, none of them empty"),
+        ({"truths": TRUTHS[:, :1]}, r"truths .*: shape \(3, 1, 4, 5\); expected \(3, 2, 4, 5\)"),
+        ({"presences": np.zeros((3, 1))}, r"presences .*: shape \(3, 1\); expected \(3, 2\)"),
+        ({"presences": np.full((3, 2), np.nan)}, "presences .*: picture 0 has nan; expected 0 to 1"),
+        ({"presences": np.full((3, 2), 1.5)}, "picture 0 has 1.5"),
+        ({"maps": np.full((3, 2, 4, 5), np.nan)}, r"picture \d holds nan to nan; probabilities are 0 to 1"),
+        ({"maps": np.full((3, 2, 4, 5), 7.0)}, r"picture \d holds 7.0 to 7.0"),
+        ({"maps": MAPS.astype(int)}, "maps .* are int64; expected levels as uint8, or probabilities as floats"),
+        ({"truths": TRUTHS + 2}, r"truths .*: picture \d holds \[2\]; expected false and true"),
+        ({"visible": np.ones((3, 5, 4), bool)}, r"visible .*: shape \(3, 5, 4\); expected \(3, 4, 5\)"),
+        ({"classes": ("a", "a")}, "1 different names for 2 classes"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(Mendable, match=message):
+        tune(**{"maps": MAPS, "truths": TRUTHS, "settings": SETTINGS, **arguments})
+
+
+def test_a_store_goes_with_its_truth(tmp_path: Path) -> None:
+    judged = write_judged(tmp_path / "validation.zarr.zip", count=3)
+    with pytest.raises(Mendable, match="a ProbabilityStore goes with a Truth"):
+        tune(judged.store, TRUTHS)
