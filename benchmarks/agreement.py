@@ -25,9 +25,9 @@ from benchmarks.robustness import open_judged
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
-from nephoscope.evaluation.label_issues import find_contradictions, sort_by_surprise
+from nephoscope.evaluation.label_issues import find_label_issues, sort_by_surprise
 from nephoscope.rules.file import read_rules
-from nephoscope.rules.presence import judge_presence
+from nephoscope.rules.presence import decide_presence
 from nephoscope.rules.rules import Rules
 from nephoscope.tuning.evidence import Evidence, gather
 
@@ -47,37 +47,37 @@ def main() -> None:
     artifacts = Artifacts(given.artifacts)
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rules = read_rules(artifacts.tune.rules)
-    opinions = Opinions.read(given.boxes, manifest.facts.classes, manifest.facts.rle_shape)
+    opinions = Opinions.read(given.boxes, manifest.metadata.classes, manifest.metadata.rle_shape)
     cache = Cache.open(artifacts.prepare.cache)
     files, by_chance = (find_files(opinions, cache, mirrored=mirrored) for mirrored in (False, True))
-    tell("boxes found", pd.DataFrame([{
+    class_results("boxes found", pd.DataFrame([{
         "pictures": len(files), "their boxes found": len(files) - files.count(""),
         "mirrored, by chance": len(files) - by_chance.count(""),
     }]))  # fmt: skip
 
     file_of = pd.Series(files, index=manifest.images["image_id"])
-    contradictions = []
+    label_issues = []
     for split in ("validation", "holdout"):
-        judged = open_judged(artifacts, split)
-        contradictions.append(find_contradictions(judged, rules, split))
-        evidence = gather(judged).following(rules.follow_strongest)
-        behind = file_of.loc[list(judged.image_ids)].to_numpy()
+        labelled = open_judged(artifacts, split)
+        label_issues.append(find_label_issues(labelled, rules, split))
+        evidence = gather(labelled).following(rules.adaptive_power)
+        behind = file_of.loc[list(labelled.image_ids)].to_numpy()
         votes = opinions.votes.loc[behind[behind != ""]]
         picked = evidence.take(np.flatnonzero(behind != ""))
-        tell(f"{split}: {len(picked)} of {len(evidence)} pictures", shown_by_votes(votes, picked, rules))
-        tell(f"{split}: ceilings", ceilings(opinions.votes, votes, picked, evidence, rules))
-    surprising = sort_by_surprise(pd.concat(contradictions))
-    tell("labels that the networks contradict", contradicted_by_votes(surprising, file_of, opinions.votes))
+        class_results(f"{split}: {len(picked)} of {len(evidence)} pictures", shown_by_votes(votes, picked, rules))
+        class_results(f"{split}: ceilings", ceilings(opinions.votes, votes, picked, evidence, rules))
+    surprising = sort_by_surprise(pd.concat(label_issues))
+    class_results("labels that the networks contradict", contradicted_by_votes(surprising, file_of, opinions.votes))
 
 
-def tell(title: str, table: pd.DataFrame) -> None:
+def class_results(title: str, table: pd.DataFrame) -> None:
     tqdm.write(f"{title}\n{table.to_string(index=False, float_format='{:.3f}'.format, na_rep='')}\n")
 
 
 def shown_by_votes(votes: pd.DataFrame, evidence: Evidence, rules: Rules) -> pd.DataFrame:
     """Of each class: in how many pictures nobody drew it, one scientist alone, two, more; in which share of them the
     model shows it; and the Dice of its masks if it did so in all."""
-    shown = judge_presence(evidence.raw, rules).present
+    shown = decide_presence(evidence.raw, rules).present
     gains = shown_gains(evidence, rules)
     rows = []
     for index, name in enumerate(evidence.classes):
@@ -152,7 +152,7 @@ def ceilings(
     """What presence could be known at best: by one who knows of every picture how likely a scientist is to draw the
     class, and not who was asked. Its Dice is with the masks of the model, which are better where more agree."""
     gains = shown_gains(evidence, rules)
-    shown = judge_presence(everything.raw, rules).present
+    shown = decide_presence(everything.raw, rules).present
     dices = everything.dices(rules)
     rows = []
     for index, name in enumerate(evidence.classes):

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.decode import draw_pictures
 from benchmarks.table import OURS, Row, medians, print_rows, rows_against
 from nephoscope.app.options import Bounds
-from nephoscope.app.server import open_desk, running
+from nephoscope.app.server import open_state, running
 from nephoscope.settings.choices import Choice
 
 PICTURE = "1400×2100 JPEG"
@@ -48,11 +48,11 @@ def main() -> None:
     parser.add_argument("--engine", default="auto", choices=("auto", "openvino", "onnx", "torch"))
     parser.add_argument("--seconds", type=float, default=5.0, help="repeats included")
     given = parser.parse_args()
-    print_rows(measure(given.engine, given.seconds))
+    print_rows(evaluate_rules(given.engine, given.seconds))
 
 
-def measure(engine: Choice = "auto", seconds: float = 5.0) -> list[Row]:
-    with tempfile.TemporaryDirectory() as folder, running(open_desk(None, engine, Bounds())) as address:
+def evaluate_rules(engine: Choice = "auto", seconds: float = 5.0) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder, running(open_state(None, engine, Bounds())) as address:
         (path,) = draw_pictures(Path(folder) / "scenes", 1)
         return [*measure_requests(address, path, seconds), *measure_browser(address, path)]
 

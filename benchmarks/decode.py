@@ -26,10 +26,10 @@ QUALITY = 75
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="repeats included")
-    print_rows(measure(parser.parse_args().seconds))
+    print_rows(evaluate_rules(parser.parse_args().seconds))
 
 
-def measure(seconds: float = 5.0) -> list[Row]:
+def evaluate_rules(seconds: float = 5.0) -> list[Row]:
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         (path,) = draw_pictures(Path(folder) / "scenes", 1)
         tasks = {

@@ -40,21 +40,21 @@ ALIKE = 0.001
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="of a finished run")
-    print_rows(measure(parser.parse_args().artifacts))
+    print_rows(evaluate_rules(parser.parse_args().artifacts))
 
 
-def measure(artifacts: Path, seconds: float = 8.0) -> list[Row]:
+def evaluate_rules(artifacts: Path, seconds: float = 8.0) -> list[Row]:
     model = Artifacts(artifacts).export.model
     agreement = holdout_agreement(Artifacts(artifacts))
     rows = []
     for kind in ("classifier", "segmenter"):
         checkpoint = next(iter(sorted(model.glob(f"{kind}-*.safetensors"))))
-        network, facts = load_checkpoint(checkpoint)
-        views = np.concatenate([draw_probe(facts.input_shape)] * (BATCH // 2))
+        network, metadata = load_checkpoint(checkpoint)
+        views = np.concatenate([draw_probe(metadata.input_shape)] * (BATCH // 2))
         engines = {name: first_member(model, name, kind) for name in CHOICES}
         tasks = {PLAIN: run_plainly(network.eval(), views), **{name: run(engines[name], views) for name in CHOICES}}
         found = {name: 1000 * each / BATCH for name, each in medians(tasks, seconds).items()}
-        case = f"{kind} {facts.input_shape[0]}×{facts.input_shape[1]}"
+        case = f"{kind} {metadata.input_shape[0]}×{metadata.input_shape[1]}"
         work = f"{count_flops(network, views) / BATCH / 1e9:.2f} GFLOP a view"
         rows += [Row(f"engine {name}", case, "ms", found[name], PLAIN, found[PLAIN], work) for name in CHOICES]
     return [_with_agreement(row, agreement) for row in rows]
@@ -93,7 +93,7 @@ def count_flops(network: torch.nn.Module, views: np.ndarray) -> int:
 def holdout_agreement(artifacts: Artifacts) -> dict[str, str]:
     """Engine → its Dice on holdout beside torch's in fp32, and how many pixels of the masks are the same."""
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    cache, truth = Cache.open(artifacts.prepare.cache), Truth.load(artifacts.prepare.truth, manifest.facts)
+    cache, truth = Cache.open(artifacts.prepare.cache), Truth.load(artifacts.prepare.truth, manifest.metadata)
     rows = manifest.rows("holdout")
     true = np.stack([truth.masks(manifest.images["image_id"].iloc[row]) for row in rows])
     reference = decide_all(artifacts.export.model, "torch", EXACT, cache, rows)

@@ -27,10 +27,10 @@ from sklearn.metrics import average_precision_score
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.evaluation.labelled import Judged
-from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
+from nephoscope.evaluation.labelled import LabelledSplit
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, atomic_store
 from nephoscope.files import read_json, write_json
 from nephoscope.rules.presence import fuse
 from nephoscope.settings.params import Params
@@ -88,7 +88,7 @@ def run_experiment(given: argparse.Namespace) -> None:
         seconds[name] = time.monotonic() - begin
     metrics = {name: read_json(getattr(artifacts, name).metrics) for name in TRAINED}
     told = {"training seconds": round(sum(seconds[name] for name in TRAINED)), "training": metrics}
-    judge(params, artifacts, folder, told)
+    score_images(params, artifacts, folder, told)
 
 
 def average_experiments(given: argparse.Namespace) -> None:
@@ -99,7 +99,7 @@ def average_experiments(given: argparse.Namespace) -> None:
     link(artifacts.prepare.folder, averaged[0] / "artifacts" / "prepare")
     validation = [Artifacts(each / "artifacts").predict.probabilities("validation") for each in averaged]
     average_stores(validation, artifacts.predict.probabilities("validation"))
-    judge(params, artifacts, folder, {MEAN_OF: given.of})
+    score_images(params, artifacts, folder, {MEAN_OF: given.of})
 
 
 def average_stores(paths: list[Path], averaged: Path) -> None:
@@ -108,9 +108,9 @@ def average_stores(paths: list[Path], averaged: Path) -> None:
     first = stores[0]
     for path, store in zip(paths, stores, strict=True):
         if (store.image_ids, store.classes) != (first.image_ids, first.classes):
-            raise Mendable(f"{path}: holds other pictures or classes than {paths[0]}; average what predicts the same")
+            raise UserError(f"{path}: holds other pictures or classes than {paths[0]}; average what predicts the same")
     shape = first[0].levels.shape[1:]
-    with writing_store(averaged, first.image_ids, first.classes, shape, first.reading) as writer:
+    with atomic_store(averaged, first.image_ids, first.classes, shape, first.inference_settings) as writer:
         for index in range(len(first)):
             each = [store[index] for store in stores]
             levels = np.rint(np.mean([one.levels for one in each], axis=0)).astype(np.uint8)
@@ -160,18 +160,18 @@ def link(place: Path, target: Path) -> None:
         place.symlink_to(target.resolve())
 
 
-def judge(params: Params, artifacts: Artifacts, folder: Path, told: dict[str, Any]) -> None:
+def score_images(params: Params, artifacts: Artifacts, folder: Path, told: dict[str, Any]) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rows = manifest.tuning_rows()
-    judged = Judged.open(artifacts, manifest, "validation")
-    tuning = tune(judged.store, judged.truth, settings=params.tune)
-    names = list(manifest.facts.classes)
+    labelled = LabelledSplit.open(artifacts, manifest, "validation")
+    tuning = tune(labelled.store, labelled.truth, settings=params.tune)
+    names = list(manifest.metadata.classes)
     pd.DataFrame(tuning.cross_fitted, columns=names, index=manifest.images["image_id"].iloc[rows]).to_csv(
         folder / "cross_fitted.csv"
     )
-    shown, raw = manifest.presence(rows), judged.raw
-    kinds = {"classifier": raw.classifier, "pixels": raw.strongest, "fused": fuse(raw, tuning.rules)}
-    precision = {kind: precisions(shown, scores) for kind, scores in kinds.items()}
+    shown, raw = manifest.presence(rows), labelled.raw
+    error_types = {"classifier": raw.classifier, "pixels": raw.strongest, "fused": fuse(raw, tuning.rules)}
+    precision = {kind: precisions(shown, scores) for kind, scores in error_types.items()}
     write_json(folder / "summary.json", {
         "cross-fitted Dice": float(tuning.cross_fitted.mean()), "tuned Dice": float(tuning.tuned.mean()),
         "average precision of presence": precision, **told,

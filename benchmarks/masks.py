@@ -28,10 +28,10 @@ Tasks = dict[str, Callable[[], Any]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.0, help="for every comparison, repeats included")
-    print_rows(measure(parser.parse_args().seconds))
+    print_rows(evaluate_rules(parser.parse_args().seconds))
 
 
-def measure(seconds: float = 1.0) -> list[Row]:
+def evaluate_rules(seconds: float = 1.0) -> list[Row]:
     with one_thread():
         return [
             row
@@ -126,7 +126,7 @@ def loop_decide(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:
     labels, count = ndimage.label(levels >= rule.pixel_threshold, np.ones((3, 3)))
     for label in range(1, count + 1):
         component = labels == label
-        if component.sum() >= rule.min_area and levels[component].max() >= (rule.seed_threshold or 0):
+        if component.sum() >= rule.min_area and levels[component].max() >= (rule.high_threshold or 0):
             decided |= component
     return decided
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from nephoscope.data.cache import Cache
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.masks.geometry import from_planes
 from nephoscope.masks.rle import Shape
 
@@ -51,11 +51,11 @@ class Opinions:
         scientist's; one without a label says that there is nothing."""
         table = pd.read_csv(path)
         if missing := [name for name in COLUMNS if name not in table]:
-            raise Mendable(f"{path}: no column {', '.join(missing)}; expected: {', '.join(COLUMNS)}")
+            raise UserError(f"{path}: no column {', '.join(missing)}; expected: {', '.join(COLUMNS)}")
         if unknown := sorted(set(table["label"].dropna()) - set(classes)):
-            raise Mendable(f"{path}: label {unknown[0]!r}; known: {', '.join(classes)}")
+            raise UserError(f"{path}: label {unknown[0]!r}; known: {', '.join(classes)}")
         if not table["label"].notna().any():
-            raise Mendable(f"{path}: no row with a label; nothing tells which pictures its files are")
+            raise UserError(f"{path}: no row with a label; nothing tells which pictures its files are")
         height, width = frame
         boxes = pd.DataFrame({
             "file": table["file"],

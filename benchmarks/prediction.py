@@ -33,16 +33,16 @@ from nephoscope.bundle.export import EXACT
 from nephoscope.bundle.load import open_portable
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.visible import find_visible
-from nephoscope.hardware import calm_allocator, count_cores
-from nephoscope.inference.ensemble import FLIPS, TwoStage
+from nephoscope.hardware import count_cores, keep_freed_memory
+from nephoscope.inference.ensemble import FLIPS, Ensemble
 from nephoscope.masks.geometry import resize_mask
 from nephoscope.masks.rle import decode_rle
 from nephoscope.models.checkpoint import load_checkpoint
 from nephoscope.rules.decide import rules_of_picture
-from nephoscope.rules.presence import RawPresences, presences, strongest_mean
+from nephoscope.rules.presence import RawPresences, presences, top_fraction_mean
 from nephoscope.rules.rules import Flip, Rule, Rules
 
-DRAWN, JUDGED = FORMATS["clouds"].rle_shape, FORMATS["clouds"].judged_shape
+DRAWN, JUDGED = FORMATS["clouds"].rle_shape, FORMATS["clouds"].output_shape
 BATCH = 4
 ROUNDS = 4
 """Times that the fast way gets all pictures, or filling and emptying its threads would count as the work does not."""
@@ -61,10 +61,10 @@ def main() -> None:
     parser.add_argument("--plain", type=int, default=96, help="pictures for the plain way, which takes its time")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    print_rows(measure(given.model, given.pictures, given.plain, given.repeats) + measure_growth(given.model))
+    print_rows(evaluate_rules(given.model, given.pictures, given.plain, given.repeats) + measure_growth(given.model))
 
 
-def measure(model: Path, pictures: int = 96, plain: int = 96, repeats: int = 3) -> list[Row]:
+def evaluate_rules(model: Path, pictures: int = 96, plain: int = 96, repeats: int = 3) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         scenes = Path(folder) / "scenes"
         paths = [str(path) for path in draw_pictures(scenes, pictures)]
@@ -101,7 +101,7 @@ def _agreement(ours: RLEs, theirs: RLEs, truths: list[np.ndarray]) -> str:
 
 def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
     """Milliseconds per picture of the whole, of each step by itself, and RLE per picture and class."""
-    calm_allocator()
+    keep_freed_memory()
     cv2.setNumThreads(1)
     model, rules = open_portable(folder, streams=count_cores())
     list(decide_pictures(model, rules, paths[:48], BATCH, count_cores()))  # compiles
@@ -111,12 +111,12 @@ def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
     return 1000 * seconds / len(many), steps, [one.rles for one in decided[: len(paths)]]
 
 
-def break_down(model: TwoStage, rules: Rules, paths: list[str]) -> Steps:
-    reading, pictures = timed(lambda: [Reader(model.facts)(path) for path in paths])
+def break_down(model: Ensemble, rules: Rules, paths: list[str]) -> Steps:
+    inference_settings, pictures = timed(lambda: [Reader(model.metadata)(path) for path in paths])
     batches = [pictures[begin : begin + BATCH] for begin in range(0, len(paths), BATCH)]
     predicting, predictions = timed(lambda: [predict_batch(model, batch) for batch in batches])
     deciding, _ = timed(lambda: decide_batch(rules, paths, [one for batch in predictions for one in batch]))
-    steps = {READ: reading, NETWORKS: predicting, RULE: deciding}
+    steps = {READ: inference_settings, NETWORKS: predicting, RULE: deciding}
     return {name: 1000 * seconds / len(paths) for name, seconds in steps.items()}
 
 
@@ -134,13 +134,13 @@ def predict_plainly(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]
     return 1000 * seconds / len(paths), {name: 1000 * each / len(paths) for name, each in steps.items()}, rles
 
 
-def predict_one_plainly(model: TwoStage, rules: Rules, path: str, steps: Steps) -> tuple[str, ...]:
+def predict_one_plainly(model: Ensemble, rules: Rules, path: str, steps: Steps) -> tuple[str, ...]:
     def clocked(step: str, call: Callable[[], Any]) -> Any:
         seconds, result = timed(call)
         steps[step] = steps.get(step, 0.0) + seconds
         return result
 
-    image = clocked(READ, lambda: read_plainly(Path(path), model.facts.cache_shape))
+    image = clocked(READ, lambda: read_plainly(Path(path), model.metadata.cache_shape))
     scores, maps = clocked(
         NETWORKS, lambda: [average_plainly(model, kind, image) for kind in (model.classifiers, model.segmenters)]
     )
@@ -151,9 +151,9 @@ def predict_one_plainly(model: TwoStage, rules: Rules, path: str, steps: Steps) 
     ]))  # fmt: skip
 
 
-def average_plainly(model: TwoStage, networks: Any, image: np.ndarray) -> np.ndarray:
+def average_plainly(model: Ensemble, networks: Any, image: np.ndarray) -> np.ndarray:
     return np.asarray(
-        np.mean([run(network, image, flip) for network in networks for flip in model.reading.flips], axis=0)
+        np.mean([run(network, image, flip) for network in networks for flip in model.inference_settings.flips], axis=0)
     )
 
 
@@ -166,19 +166,19 @@ def run(network: torch.nn.Module, image: np.ndarray, flip: Flip) -> np.ndarray:
 
 
 def to_levels_plainly(
-    model: TwoStage, rules: Rules, image: np.ndarray, scores: np.ndarray, maps: np.ndarray
+    model: Ensemble, rules: Rules, image: np.ndarray, scores: np.ndarray, maps: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, tuple[Rule, ...]]:
     """Levels (C×H×W), 0 where nobody saw, presences (C), and the rules as they hold for this picture."""
-    rows, columns = model.facts.judged_shape
+    rows, columns = model.metadata.output_shape
     levels = np.stack([np.round(255 * cv2.resize(one, (columns, rows))).astype(np.uint8) for one in maps])
-    visible = resize_mask(find_visible(image, model.facts.nodata), model.facts.judged_shape)
-    strongest = strongest_mean(levels, visible, rules.reading.strongest_share)
+    visible = resize_mask(find_visible(image, model.metadata.nodata), model.metadata.output_shape)
+    strongest = top_fraction_mean(levels, visible, rules.inference_settings.top_fraction)
     presence = presences(RawPresences(scores[None], strongest[None]), rules)[0]
     return levels * visible, presence, rules_of_picture(rules, strongest)
 
 
 def read_truths(folder: Path) -> dict[str, np.ndarray]:
-    """File name → masks (C×H×W) at the judged shape."""
+    """File name → masks (C×H×W) at the output shape."""
     table = pd.read_csv(folder / "train.csv", keep_default_na=False)
     keys = table["Image_Label"].str.rsplit("_", n=1, expand=True)
     masks = [resize_mask(decode_rle(rle, DRAWN), JUDGED) for rle in table["EncodedPixels"]]
@@ -216,7 +216,7 @@ def measure_growth(model: Path, pictures: int = 200) -> list[Row]:
 
 def predict_folder(model: Path, pictures: Path) -> tuple[float, float]:
     """Seconds, without opening the model, and peak GiB."""
-    calm_allocator()
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as out:
         # The first picture pays for opening and compiling.
         predict_pictures([str(next(pictures.iterdir()))], model, f"{out}/first")

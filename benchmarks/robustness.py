@@ -17,7 +17,7 @@ from tqdm import tqdm
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.manifest import Manifest
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.evaluation.labelled import Judged, JudgedSplit
+from nephoscope.evaluation.labelled import EvaluatedSplit, LabelledSplit
 from nephoscope.rules.rules import Rule, Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.evidence import Evidence, gather
@@ -52,8 +52,8 @@ def main() -> None:
         table.to_csv(given.out, index=False)
 
 
-def open_judged(artifacts: Artifacts, split: JudgedSplit) -> Judged:
-    return Judged.open(artifacts, Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images), split)
+def open_judged(artifacts: Artifacts, split: EvaluatedSplit) -> LabelledSplit:
+    return LabelledSplit.open(artifacts, Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images), split)
 
 
 def study(tuning: Evidence, other: Evidence, grid: Grid, size: int, given: argparse.Namespace) -> pd.DataFrame:
@@ -90,7 +90,7 @@ def row(size: int, name: str, means: dict[str, Dices], scores: dict[str, list[Di
 def ways_to_choose(part: Evidence, grid: Grid, given: argparse.Namespace, seed: int) -> dict[str, Rules]:
     (fit,) = tune_all(part, grid, given.weight)
     resamples = list(Bootstrap(given.resamples, seed=seed).weights(len(part)) * len(part))
-    fits = fit_rules(part, grid, [fit.rules] * given.resamples, resamples, no_goals(part), borrow=0)
+    fits = fit_rules(part, grid, [fit.rules] * given.resamples, resamples, no_goals(part), shrinkage=0)
     return {
         OPTIMUM: with_rules(fit.rules, [choice.best for choice in fit.choices]),
         MEDIAN: with_rules(
@@ -103,7 +103,7 @@ def ways_to_choose(part: Evidence, grid: Grid, given: argparse.Namespace, seed: 
 def tune_all(part: Evidence, grid: Grid, weight: float) -> list[Fit]:
     fitted = fit_presence(part, np.ones(len(part), bool), calibrate=True)
     fitted = fitted.model_copy(update={"classifier_weight": weight})
-    return fit_rules(part, grid, [fitted], [np.ones(len(part))], no_goals(part), Tune().borrow)
+    return fit_rules(part, grid, [fitted], [np.ones(len(part))], no_goals(part), Tune().shrinkage)
 
 
 def no_goals(part: Evidence) -> list[None]:

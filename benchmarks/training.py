@@ -27,7 +27,7 @@ from benchmarks.table import Row, alone, print_rows
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
-from nephoscope.hardware import calm_allocator
+from nephoscope.hardware import keep_freed_memory
 from nephoscope.masks.rle import Shape
 from nephoscope.settings.data import Prepare
 from nephoscope.settings.training import TrainClassifier, Training, TrainingMachine, TrainSegmenter
@@ -57,10 +57,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12, help="of each network, each way, each turn")
     parser.add_argument("--repeats", type=int, default=2)
     given = parser.parse_args()
-    print_rows(measure(given.steps, given.repeats))
+    print_rows(evaluate_rules(given.steps, given.repeats))
 
 
-def measure(steps: int = 12, repeats: int = 2) -> list[Row]:
+def evaluate_rules(steps: int = 12, repeats: int = 2) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         draw_pictures(root / "scenes", PICTURES)
@@ -93,7 +93,7 @@ class Clock(Callback):
 
 def train_fast(name: str, root: Path, steps: int) -> float:
     """Median seconds of a step."""
-    calm_allocator()
+    keep_freed_memory()
     params, clock = NETWORKS[name], Clock()
     pictures, task = open_pictures(Pictures, root, params), build_benchmark_task(params)
     task.network.to(memory_format=torch.channels_last)

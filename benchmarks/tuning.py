@@ -1,6 +1,6 @@
 """The exact tuner against the usual loop: threshold, label, loop over components, Dice, for every cell of the grid.
 
-Every timing is taken in a process of its own, on maps drawn for it (smooth fields at the judged shape, half of the
+Every timing is taken in a process of its own, on maps drawn for it (smooth fields at the output shape, half of the
 truths empty) and kept in a probability store, or on the validation maps of a finished run:
 
     python -m benchmarks.tuning                             # 546 pictures × 4 classes at 350×525
@@ -24,13 +24,13 @@ from benchmarks.robustness import open_judged, tune_all
 from benchmarks.table import Row, alone, peak_gib
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.truth import Truth
-from nephoscope.evaluation.labelled import Judged, JudgedImage
-from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
+from nephoscope.evaluation.labelled import LabelledImage, LabelledSplit
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, atomic_store
 from nephoscope.masks.dice import dice
 from nephoscope.masks.rle import Shape, encode_rle
 from nephoscope.masks.spans import find_spans
-from nephoscope.rules.presence import strongest_mean
-from nephoscope.rules.rules import Reading
+from nephoscope.rules.presence import top_fraction_mean
+from nephoscope.rules.rules import InferenceSettings
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.evidence import gather
 from nephoscope.tuning.families import FAMILIES
@@ -57,22 +57,22 @@ def main() -> None:
         sizes += [(given.pictures // 2, (height, width)), (2 * given.pictures, (height, width))]
         sizes += [(given.pictures, (round(height * 2**0.5), round(width * 2**0.5)))]
     with tempfile.TemporaryDirectory() as folder:
-        measured = [measure(given.artifacts, Path(folder), *size) for size in sizes]
+        evaluation = [evaluate_rules(given.artifacts, Path(folder), *size) for size in sizes]
     if given.out:
-        given.out.write_text(json.dumps(measured, indent=2) + "\n", "utf-8")
+        given.out.write_text(json.dumps(evaluation, indent=2) + "\n", "utf-8")
 
 
 def rows(pictures: int = 136) -> list[Row]:
     """For the table of all benchmarks: a quarter of the pictures."""
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(None, Path(folder), pictures, (350, 525))
+        figures = evaluate_rules(None, Path(folder), pictures, (350, 525))
     search, loop = figures["joint search"], figures["usual loop"]
     ours, theirs = (1e6 * one["seconds per map and cell"] for one in (search, loop))
     note = f"{search['seconds']:.1f} s for {pictures} pictures, {search['peak GiB']:.2f} GiB; every Dice equal"
     return [Row("tuning, per map and cell", "joint search, drawn maps", "µs", ours, "the usual loop", theirs, note)]
 
 
-def measure(artifacts: Path | None, folder: Path, pictures: int, shape: Shape) -> dict[str, Any]:
+def evaluate_rules(artifacts: Path | None, folder: Path, pictures: int, shape: Shape) -> dict[str, Any]:
     opening = (open_run, artifacts) if artifacts else (open_drawn, draw(folder, pictures, shape))
     alone(search_once, *opening)  # compiles
     figures = {
@@ -88,28 +88,28 @@ def measure(artifacts: Path | None, folder: Path, pictures: int, shape: Shape) -
     return figures
 
 
-def open_run(artifacts: Path) -> Judged:
+def open_run(artifacts: Path) -> LabelledSplit:
     return open_judged(Artifacts(artifacts), "validation")
 
 
-def open_drawn(folder: Path) -> Judged:
+def open_drawn(folder: Path) -> LabelledSplit:
     rles = json.loads((folder / "truth.json").read_text("utf-8"))
     store = ProbabilityStore.open(folder / "validation.zarr.zip")
     truth = {(image_id, name): rle for image_id, each in rles.items() for name, rle in each.items() if rle}
     height, width = store[0].levels.shape[1:]
-    return Judged(store, Truth(CLASSES, (height, width), truth))
+    return LabelledSplit(store, Truth(CLASSES, (height, width), truth))
 
 
-def search_once(opening: Callable[[Any], Judged], source: Any) -> dict[str, float]:
+def search_once(opening: Callable[[Any], LabelledSplit], source: Any) -> dict[str, float]:
     """Every class: all pixel thresholds × all areas × all presence thresholds, jointly."""
-    judged, settings = opening(source), Tune()
+    labelled, settings = opening(source), Tune()
     grid = FAMILIES["presence"](np.array(settings.pixel_thresholds), np.array(settings.min_areas), settings)
     begin = time.perf_counter()
-    evidence = gather(judged)
+    evidence = gather(labelled)
     gathered = time.perf_counter()
     tune_all(evidence, grid, 0.5)
     seconds = time.perf_counter() - begin
-    cells = len(judged) * len(judged.classes) * len(grid.pixel_thresholds) * len(grid.min_areas)
+    cells = len(labelled) * len(labelled.classes) * len(grid.pixel_thresholds) * len(grid.min_areas)
     return {
         "seconds": seconds,
         "of which reading and spans": gathered - begin,
@@ -118,23 +118,23 @@ def search_once(opening: Callable[[Any], Judged], source: Any) -> dict[str, floa
     }
 
 
-def tune_once(opening: Callable[[Any], Judged], source: Any) -> dict[str, float]:
+def tune_once(opening: Callable[[Any], LabelledSplit], source: Any) -> dict[str, float]:
     """With families, fusion, cross-fitting and bootstrap."""
-    judged = opening(source)
+    labelled = opening(source)
     begin = time.perf_counter()
-    tune(judged.store, judged.truth)
+    tune(labelled.store, labelled.truth)
     return {"seconds": time.perf_counter() - begin, "peak GiB": peak_gib()}
 
 
-def loop_over_sample(opening: Callable[[Any], Judged], source: Any) -> dict[str, float]:
+def loop_over_sample(opening: Callable[[Any], LabelledSplit], source: Any) -> dict[str, float]:
     """The usual loop on sampled cells and pictures; every Dice is compared with the tuner's own."""
-    judged, settings, rng = opening(source), Tune(), np.random.default_rng(0)
-    images = [judged[int(index)] for index in rng.choice(len(judged), SAMPLED_PICTURES, replace=False)]
+    labelled, settings, rng = opening(source), Tune(), np.random.default_rng(0)
+    images = [labelled[int(index)] for index in rng.choice(len(labelled), SAMPLED_PICTURES, replace=False)]
     areas = np.array(settings.min_areas)
     cells = [(int(rng.integers(1, 256)), int(rng.choice(areas))) for _ in range(SAMPLED_CELLS)]
     seconds, count = 0.0, 0
     for image in tqdm(images, desc="usual loop", unit="picture"):
-        for index, (threshold, area) in ((c, cell) for c in range(len(judged.classes)) for cell in cells):
+        for index, (threshold, area) in ((c, cell) for c in range(len(labelled.classes)) for cell in cells):
             levels, truth = np.where(image.visible, image.levels[index], np.uint8(0)), image.truth[index]
             begin = time.perf_counter()
             usual = usual_dice(levels, truth, threshold, area)
@@ -153,7 +153,7 @@ def usual_dice(levels: np.ndarray, truth: np.ndarray, threshold: int, min_area: 
     return dice(truth, predicted)
 
 
-def exact_dice(image: JudgedImage, index: int, threshold: int, min_area: int) -> float:
+def exact_dice(image: LabelledImage, index: int, threshold: int, min_area: int) -> float:
     """As the tuner has it."""
     levels, truth = np.where(image.visible, image.levels[index], np.uint8(0)), image.truth[index]
     spans = find_spans(levels, truth)
@@ -166,8 +166,8 @@ def draw(folder: Path, pictures: int, shape: Shape) -> Path:
     place = folder / f"{pictures}-{shape[0]}"
     rng, rles = np.random.default_rng(0), {}
     image_ids = [f"{index:05d}" for index in range(pictures)]
-    reading = Reading()
-    with writing_store(place / "validation.zarr.zip", image_ids, CLASSES, shape, reading) as writer:
+    inference_settings = InferenceSettings()
+    with atomic_store(place / "validation.zarr.zip", image_ids, CLASSES, shape, inference_settings) as writer:
         for index, image_id in enumerate(tqdm(image_ids, desc="drawing", unit="picture")):
             fields = np.stack([smooth_field(rng, shape) for _ in CLASSES])
             present = rng.random(len(CLASSES)) < 0.5
@@ -176,7 +176,7 @@ def draw(folder: Path, pictures: int, shape: Shape) -> Path:
             levels = np.round(255 * fields * (0.5 + 0.5 * present[:, None, None])).astype(np.uint8)
             visible = np.ones(shape, bool)
             scores = np.clip(0.3 + 0.4 * present + rng.normal(0, 0.2, len(CLASSES)), 0, 1)
-            writer.write(index, Prediction(levels, visible, scores, strongest_mean(levels, visible, 0.1)))
+            writer.write(index, Prediction(levels, visible, scores, top_fraction_mean(levels, visible, 0.1)))
             rles[image_id] = dict(zip(CLASSES, map(encode_rle, truths), strict=True))
     (place / "truth.json").write_text(json.dumps(rles), "utf-8")
     return place

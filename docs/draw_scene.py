@@ -14,7 +14,7 @@ import pandas as pd
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.images import read_resized
 from nephoscope.data.manifest import Manifest
-from nephoscope.evaluation.labelled import Judged
+from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.figures.colours import CLASS_COLOURS
 from nephoscope.figures.overlays import draw_overlay
 from nephoscope.rules.decide import decide_masks
@@ -28,15 +28,15 @@ GAP = 12
 def main(artifacts: Artifacts, image_id: str | None) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rules = read_rules(artifacts.tune.rules)
-    judged = Judged.open(artifacts, manifest, "holdout")
+    labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     image_id = image_id or choose(artifacts)
-    index = judged.image_ids.index(image_id)
+    index = labelled.image_ids.index(image_id)
     file = manifest.images.set_index("image_id").loc[image_id, "file"]
-    image = read_resized(artifacts.synthesize.dataset / str(file), rules.judged_shape)
-    found = judged.store[index]
-    decided = decide_masks(presences(judged.raw, rules)[index], found.strongest, found.levels, found.visible, rules)
-    everything = np.ones(rules.judged_shape, bool)
-    panels = [image, *(draw_overlay(image, masks, everything) for masks in (judged[index].truth, decided))]
+    image = read_resized(artifacts.synthesize.dataset / str(file), rules.output_shape)
+    found = labelled.store[index]
+    decided = decide_masks(presences(labelled.raw, rules)[index], found.strongest, found.levels, found.visible, rules)
+    everything = np.ones(rules.output_shape, bool)
+    panels = [image, *(draw_overlay(image, masks, everything) for masks in (labelled[index].truth, decided))]
     white = np.full((image.shape[0], GAP, 3), 255, np.uint8)
     row = np.hstack([panels[0], white, panels[1], white, panels[2]])
     TARGET.parent.mkdir(exist_ok=True)
@@ -46,8 +46,8 @@ def main(artifacts: Artifacts, image_id: str | None) -> None:
 
 
 def choose(artifacts: Artifacts) -> str:
-    judgements = pd.read_csv(artifacts.evaluate.tables / "judgements.csv", dtype={"image_id": str})
-    pictures = judgements.groupby("image_id").agg(dice=("dice", "mean"), shown=("truth_area", lambda a: (a > 0).sum()))
+    scores = pd.read_csv(artifacts.evaluate.tables / "scores.csv", dtype={"image_id": str})
+    pictures = scores.groupby("image_id").agg(dice=("dice", "mean"), shown=("truth_area", lambda a: (a > 0).sum()))
     two = pictures[pictures["shown"] == 2].sort_values("dice")
     return str(two.index[len(two) // 2])
 

@@ -10,7 +10,7 @@ from nephoscope.settings.params import Params
 TARGET = Path(__file__).with_name("parameters.md")
 SHARED = {
     "Optimiser": "optimiser",
-    "Finish": "finish",
+    "Finetune": "finetune",
     "Augmentation": "augmentation",
     "TrainingMachine": "machine that trains",
     "Machine": "machine that predicts",

@@ -38,7 +38,7 @@ KEPT = (
     "artifacts/evaluate/tables/dice.csv",
     "artifacts/evaluate/tables/presence.csv",
     "artifacts/evaluate/tables/steps.csv",
-    "artifacts/evaluate/tables/sureness.csv",
+    "artifacts/evaluate/tables/confidence_marks.csv",
     "artifacts/export/metrics.json",
 )
 LISTED = ("artifacts/tune/tables", "artifacts/evaluate/tables")

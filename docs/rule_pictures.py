@@ -19,22 +19,22 @@ from nephoscope.masks.geometry import Image, gallery_shape, resize_image
 from nephoscope.masks.rle import Mask
 from nephoscope.rules.decide import decide
 from nephoscope.rules.presence import RawPresences, calibrate, presences
-from nephoscope.rules.rules import Calibration, Levels, Reading, Rule, Rules
+from nephoscope.rules.rules import Calibration, InferenceSettings, Levels, Rule, Rules
 
 FOLDER = Path(__file__).parent / "images"
 SHAPE = (350, 525)
 SCENE = (3, 0)
 """seed and number"""
 CLASS_INDEX = 1  # Flower
-RULE = Rule(presence_threshold=0.55, pixel_threshold=110, min_area=2500, seed_threshold=128)
+RULE = Rule(presence_threshold=0.55, pixel_threshold=110, min_area=2500, high_threshold=128)
 RAW = RawPresences(np.array([[0.30, 0.92, 0.62, 0.35]]), np.array([[0.22, 0.71, 0.28, 0.66]]))
 RULES = Rules(
     classes=("Fish", "Flower", "Gravel", "Sugar"),
-    judged_shape=SHAPE,
-    reading=Reading(),
+    output_shape=SHAPE,
+    inference_settings=InferenceSettings(),
     classifier_weight=0.4,
     classifier_calibrations=(Calibration(slope=0.9),) * 4,
-    strongest_calibrations=(Calibration(slope=1.2, intercept=0.3),) * 4,
+    top_fraction_calibrations=(Calibration(slope=1.2, intercept=0.3),) * 4,
     rules=(RULE, RULE, RULE, RULE),
 )
 KEPT, DROPPED, NEUTRAL = CLASS_COLOURS[1], CLASS_COLOURS[0], CLASS_COLOURS[7]
@@ -48,7 +48,7 @@ def draw_all() -> dict[str, Image]:
     scene = draw_clouds_scene(scene_rng(*SCENE), SHAPE)
     levels = act_levels(scene)
     everything, any_presence = np.ones(SHAPE, bool), RULE.presence_threshold
-    plain = RULE.model_copy(update={"min_area": 0, "seed_threshold": None})
+    plain = RULE.model_copy(update={"min_area": 0, "high_threshold": None})
     strong = decide(any_presence, levels, everything, plain)
     seen = decide(any_presence, levels, scene.visible, plain)
     seeded = decide(any_presence, levels, scene.visible, RULE.model_copy(update={"min_area": 0}))
@@ -100,7 +100,7 @@ def draw_presence() -> Image:
     axes = figure.subplots()
     sources = {
         "classifier": (calibrate(RAW.classifier, RULES.classifier_calibrations)[0], "o"),
-        "strongest pixels": (calibrate(RAW.strongest, RULES.strongest_calibrations)[0], "s"),
+        "strongest pixels": (calibrate(RAW.strongest, RULES.top_fraction_calibrations)[0], "s"),
     }
     places = np.arange(len(RULES.classes))[::-1]
     for label, (values, marker) in sources.items():

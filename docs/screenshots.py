@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.draw_scene import choose
 from nephoscope.app.options import Bounds
-from nephoscope.app.server import open_desk, running
+from nephoscope.app.server import open_state, running
 from nephoscope.artifacts import Artifacts
 
 IMAGES = Path(__file__).parent / "images"
@@ -43,7 +43,7 @@ SHOTS = (
 def main(artifacts: Artifacts) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        with running(open_desk(None, "auto", Bounds(), run=artifacts.root)) as address:
+        with running(open_state(None, "auto", Bounds(), run=artifacts.root)) as address:
             for shot in SHOTS:
                 take_app(browser, f"{address}/#picture=run:{choose(artifacts)}", shot)
 

@@ -3,12 +3,12 @@
 import sys
 from types import TracebackType
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 
 def _end_with_the_message(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What people can mend is told in their words; a traceback is for what only the code can mend."""
-    if isinstance(error, Mendable):
+    if isinstance(error, UserError):
         print(f"nephoscope: {error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)

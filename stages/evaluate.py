@@ -3,11 +3,11 @@
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
-from nephoscope.evaluation.evaluate import measure
+from nephoscope.evaluation.evaluate import evaluate_rules
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.evaluation.labelled import Judged
+from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.figures.dvc_plots import plots_page
-from nephoscope.files import write_json, writing
+from nephoscope.files import atomic_write, write_json
 from nephoscope.rules.file import read_rules
 from nephoscope.settings.params import Params
 from nephoscope.settings.tuning import Evaluate
@@ -15,17 +15,17 @@ from nephoscope.settings.tuning import Evaluate
 
 def main(params: Evaluate, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    judged = Judged.open(artifacts, manifest, "holdout")
+    labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     rules = read_rules(artifacts.tune.rules)
 
     bootstrap = Bootstrap(params.bootstrap, params.confidence, params.seed)
-    measured = measure(judged, rules, bootstrap, FORMATS[manifest.facts.format].human_dice)
+    evaluation = evaluate_rules(labelled, rules, bootstrap, FORMATS[manifest.metadata.format].human_dice)
 
-    measured.write(artifacts.evaluate.tables, artifacts.evaluate.plots)
-    write_json(artifacts.evaluate.metrics, measured.metrics)
-    with writing(artifacts.evaluate.plots_page) as unfinished:
+    evaluation.write(artifacts.evaluate.tables, artifacts.evaluate.plots)
+    write_json(artifacts.evaluate.metrics, evaluation.metrics)
+    with atomic_write(artifacts.evaluate.plots_page) as unfinished:
         unfinished.write_text(plots_page(), "utf-8")
-    print(measured.tables["dice"].to_string(index=False, float_format="{:.3f}".format, na_rep=""))
+    print(evaluation.tables["dice"].to_string(index=False, float_format="{:.3f}".format, na_rep=""))
 
 
 if __name__ == "__main__":

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from nephoscope.artifacts import Artifacts, written
+from nephoscope.artifacts import Artifacts, require_artifact
 from nephoscope.bundle.card import write_card
 from nephoscope.bundle.export import EXACT, compare, export_model
 from nephoscope.bundle.load import open_portable
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.evaluation.tables import read_tables
-from nephoscope.files import write_json, writing
+from nephoscope.files import atomic_write, write_json
 from nephoscope.inference.trained import members_read
-from nephoscope.models.metadata import load_facts
+from nephoscope.models.metadata import load_metadata
 from nephoscope.rules.file import read_rules
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.inference import Export
@@ -27,11 +27,11 @@ def main(params: Export, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     rules = read_rules(artifacts.tune.rules)
     folders = artifacts.train_classifier.members, artifacts.train_segmenter.members
-    members = members_read(*folders, manifest.facts, rules.reading)
+    members = members_read(*folders, manifest.metadata, rules.inference_settings)
     rows = manifest.rows("holdout")[: params.checked_pictures]
     images = np.asarray(Cache.open(artifacts.prepare.cache).images[rows])
 
-    with writing(artifacts.export.model) as unfinished:
+    with atomic_write(artifacts.export.model) as unfinished:
         export_model(unfinished, *members, rules, half=params.half)
         (unfinished / "card.md").write_text(describe(members, manifest, rules, params.licence, artifacts), "utf-8")
         exported, _ = open_portable(unfinished, "onnx")
@@ -39,7 +39,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
         agreement = compare(exported, original, images)
         difference = max(agreement.presence, agreement.pixels)
         if difference > params.tolerance:
-            raise Mendable(
+            raise UserError(
                 f"the exported networks differ from torch by {difference:.2g}, "
                 f"more than export.tolerance: {params.tolerance:.2g}"
             )
@@ -50,8 +50,10 @@ def main(params: Export, artifacts: Artifacts) -> None:
 def describe(
     members: Sequence[Sequence[Path]], manifest: Manifest, rules: Rules, licence: str, artifacts: Artifacts
 ) -> str:
-    facts = [load_facts(path) for paths in members for path in paths]
-    return write_card(facts, manifest, rules, licence, read_tables(written(artifacts.evaluate.tables, "evaluate")))
+    metadata = [load_metadata(path) for paths in members for path in paths]
+    return write_card(
+        metadata, manifest, rules, licence, read_tables(require_artifact(artifacts.evaluate.tables, "evaluate"))
+    )
 
 
 if __name__ == "__main__":

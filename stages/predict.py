@@ -7,16 +7,16 @@ from tqdm import tqdm
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
-from nephoscope.evaluation.store import writing_store
-from nephoscope.hardware import calm_allocator
-from nephoscope.inference.trained import open_two_stage, predict_rows, unseen_groups
-from nephoscope.rules.rules import Reading
+from nephoscope.evaluation.store import atomic_store
+from nephoscope.hardware import keep_freed_memory
+from nephoscope.inference.trained import open_ensemble, predict_rows, unseen_groups
+from nephoscope.rules.rules import InferenceSettings
 from nephoscope.settings.inference import Predict
 from nephoscope.settings.params import Params
 
 
 def main(params: Predict, artifacts: Artifacts) -> None:
-    calm_allocator()
+    keep_freed_memory()
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     predict_split("validation", manifest.tuning_rows(), manifest, params, artifacts)
     predict_split("holdout", manifest.rows("holdout"), manifest, params, artifacts)
@@ -25,25 +25,25 @@ def main(params: Predict, artifacts: Artifacts) -> None:
 def predict_split(
     split: str, rows: npt.NDArray[np.int64], manifest: Manifest, params: Predict, artifacts: Artifacts
 ) -> None:
-    cache, facts = Cache.open(artifacts.prepare.cache), manifest.facts
+    cache, metadata = Cache.open(artifacts.prepare.cache), manifest.metadata
     image_ids = manifest.images["image_id"].to_numpy()[rows].tolist()
     place = {int(row): index for index, row in enumerate(rows)}
-    reading = Reading(
+    inference_settings = InferenceSettings(
         flips=params.flips,
-        strongest_share=params.strongest_share,
+        top_fraction=params.top_fraction,
         classifiers=params.classifiers,
         segmenters=params.segmenters,
     )
     path = artifacts.predict.probabilities(split)
-    store = writing_store(path, image_ids, facts.classes, facts.judged_shape, reading)
+    store = atomic_store(path, image_ids, metadata.classes, metadata.output_shape, inference_settings)
 
     with store as writer, tqdm(total=len(rows), desc=split, unit="picture") as progress:
         for fold, unseen in unseen_groups(manifest, rows).items():
-            model = open_two_stage(
+            model = open_ensemble(
                 artifacts.train_classifier.members,
                 artifacts.train_segmenter.members,
-                facts,
-                reading,
+                metadata,
+                inference_settings,
                 params.machine,
                 fold,
             )

@@ -1,7 +1,7 @@
 """Prepare: any data set → manifest, splits, resized cache, findings about the data."""
 
 from nephoscope.artifacts import Artifacts
-from nephoscope.data.assemble import add_splits, describe_images, make_facts, name_split, sound_rows, truth_rows
+from nephoscope.data.assemble import add_splits, describe_images, make_metadata, name_split, sound_rows, truth_rows
 from nephoscope.data.cache import Cache, fill_cache
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
@@ -10,32 +10,32 @@ from nephoscope.data.profile import summarise
 from nephoscope.data.source import read_source
 from nephoscope.data.splits import group_duplicates, split_images
 from nephoscope.data.truth import Truth, write_truth
-from nephoscope.figures.data_profile import write_findings
-from nephoscope.files import writing
+from nephoscope.figures.data_profile import write_profile
+from nephoscope.files import atomic_write
 from nephoscope.settings.data import Prepare
 from nephoscope.settings.params import Params
 
 
 def main(params: Prepare, artifacts: Artifacts) -> None:
     folder, data_format = artifacts.prepare, FORMATS[params.format]
-    facts = make_facts(data_format, params.cache_shape, params.held_out)
+    metadata = make_metadata(data_format, params.cache_shape, params.held_out)
     # Removed first and written last: where there is a manifest, all that it speaks of is there and belongs to it.
     folder.manifest.unlink(missing_ok=True)
 
-    with recording(folder.faults) as faults, writing(folder.cache) as unfinished:
-        source = read_source(params.root, data_format, faults)
-        filled = fill_cache(unfinished, source, data_format, params.cache_shape, faults)
-        rows = sound_rows(source, faults, params.faults)
+    with recording(folder.problems) as problems, atomic_write(folder.cache) as unfinished:
+        source = read_source(params.root, data_format, problems)
+        filled = fill_cache(unfinished, source, data_format, params.cache_shape, problems)
+        rows = sound_rows(source, problems, params.problems)
         Cache.keep(unfinished, rows)
     cache = Cache.open(folder.cache)
     kept = [filled[row] for row in rows]
 
-    images = describe_images(source.pictures.iloc[rows], kept, facts.classes)
+    images = describe_images(source.pictures.iloc[rows], kept, metadata.classes)
     labelled = images[images["labelled"]]
     groups = group_duplicates(cache.images[: len(labelled)], params.duplicate_distance)
     splits = split_images(
         labelled["image_id"].tolist(),
-        labelled[[f"area_{name}" for name in facts.classes]].to_numpy() > 0,
+        labelled[[f"area_{name}" for name in metadata.classes]].to_numpy() > 0,
         groups,
         validation_share=params.validation_share,
         holdout_share=params.holdout_share,
@@ -44,12 +44,12 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
         seed=params.seed,
     )
     images = add_splits(images, splits)
-    manifest = Manifest(name_split(facts, images), images)
+    manifest = Manifest(name_split(metadata, images), images)
 
     write_truth(truth_rows(kept), folder.truth)
-    write_findings(folder.findings, manifest, Truth.load(folder.truth, facts), cache, groups, params.root)
+    write_profile(folder.profile, manifest, Truth.load(folder.truth, metadata), cache, groups, params.root)
     manifest.save(folder.manifest, folder.images)
-    print(summarise(manifest, groups, faults, source.found))
+    print(summarise(manifest, groups, problems, source.found))
 
 
 if __name__ == "__main__":

@@ -8,29 +8,29 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from nephoscope.artifacts import Artifacts, written
+from nephoscope.artifacts import Artifacts, require_artifact
 from nephoscope.batch.submission import write_submission
 from nephoscope.data.cache import Cache
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
 from nephoscope.data.problems import read_unlabelled
-from nephoscope.hardware import calm_allocator
+from nephoscope.hardware import keep_freed_memory
 from nephoscope.inference.ensemble import decide_predictions
-from nephoscope.inference.trained import open_two_stage, predict_rows
+from nephoscope.inference.trained import open_ensemble, predict_rows
 from nephoscope.rules.file import read_rules
 from nephoscope.settings.inference import Submit
 from nephoscope.settings.params import Params
 
 
 def main(params: Submit, artifacts: Artifacts) -> None:
-    calm_allocator()
+    keep_freed_memory()
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
     # The competition wants rows of every picture, also of those that could not be read.
-    set_aside = read_unlabelled(written(artifacts.prepare.faults, "prepare"))
-    empty = np.zeros((len(manifest.facts.classes), *manifest.facts.judged_shape), bool)
+    set_aside = read_unlabelled(require_artifact(artifacts.prepare.problems, "prepare"))
+    empty = np.zeros((len(manifest.metadata.classes), *manifest.metadata.output_shape), bool)
     count = write_submission(
         artifacts.submit.submission,
-        FORMATS[manifest.facts.format],
+        FORMATS[manifest.metadata.format],
         merge(decided(manifest, params, artifacts), ((one, empty) for one in set_aside), key=itemgetter(0)),
     )
     found = f"{count} pictures" if count else "no unlabelled pictures, so the header alone"
@@ -45,7 +45,7 @@ def decided(manifest: Manifest, params: Submit, artifacts: Artifacts) -> Iterato
         return
     rules = read_rules(artifacts.tune.rules)
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
-    model = open_two_stage(*members, manifest.facts, rules.reading, params.machine)
+    model = open_ensemble(*members, manifest.metadata, rules.inference_settings, params.machine)
     predictions = predict_rows(model, Cache.open(artifacts.prepare.cache), rows, params.batch_size)
     for row, prediction in tqdm(predictions, total=len(rows), desc="submit", unit="picture"):
         (masks,) = decide_predictions([prediction], rules)

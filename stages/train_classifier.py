@@ -1,14 +1,14 @@
 """Train classifier: manifest, cache and the segmenters it may begin with in, one checkpoint per member out."""
 
 from nephoscope.artifacts import Artifacts
-from nephoscope.hardware import calm_allocator
+from nephoscope.hardware import keep_freed_memory
 from nephoscope.settings.params import Params
 from nephoscope.settings.training import TrainClassifier
 from nephoscope.training.train import train_members
 
 
 def main(params: TrainClassifier, artifacts: Artifacts) -> None:
-    calm_allocator()
+    keep_freed_memory()
     train_members(params, artifacts.prepare, artifacts.train_classifier, artifacts.train_segmenter.members)
 
 

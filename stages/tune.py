@@ -2,7 +2,7 @@
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.manifest import Manifest
-from nephoscope.evaluation.labelled import Judged
+from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.evaluation.tables import write_tables
 from nephoscope.files import write_json
 from nephoscope.settings.params import Params
@@ -12,9 +12,9 @@ from nephoscope.tuning.tune import tune
 
 def main(params: Tune, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    judged = Judged.open(artifacts, manifest, "validation")
+    labelled = LabelledSplit.open(artifacts, manifest, "validation")
 
-    tuning = tune(judged.store, judged.truth, settings=params)
+    tuning = tune(labelled.store, labelled.truth, settings=params)
 
     write_json(artifacts.tune.rules, tuning.rules.model_dump())
     write_tables(artifacts.tune.tables, tuning.tables, plotted=True)

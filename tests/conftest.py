@@ -23,12 +23,12 @@ if "NEPHOSCOPE_CACHE" not in os.environ:
     kept = tempfile.TemporaryDirectory(prefix="nephoscope-tests-")
     os.environ["NEPHOSCOPE_CACHE"] = kept.name
 
-# The first call of compiled code takes a second, and a busy machine takes its time: neither is a fault.
+# The first call of compiled code takes a second, and a busy machine takes its time: neither is a problem.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
-MADE_ONCE = {"finished": "a finished run", "judged_run": "a judged run", "opened": "a judged run"}
+MADE_ONCE = {"finished": "a finished run", "labelled_run": "a judged run", "opened": "a judged run"}
 """Fixture → group of tests."""
 
 
@@ -65,11 +65,11 @@ def own_run(finished: Artifacts, tmp_path: Path) -> Artifacts:
 
 
 @pytest.fixture(scope="session")
-def judged_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Artifacts]:
+def labelled_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Artifacts]:
     """Everything that `report` reads. Only to be read: a test that changes it takes a copy."""
-    from tests.builders.labelled_run import judged_params, write_judged_run
+    from tests.builders.labelled_run import labelled_params, write_labelled_run
 
-    artifacts = Artifacts(tmp_path_factory.mktemp("judged"))
-    params = judged_params(artifacts.root)
-    write_judged_run(params, artifacts)
+    artifacts = Artifacts(tmp_path_factory.mktemp("labelled"))
+    params = labelled_params(artifacts.root)
+    write_labelled_run(params, artifacts)
     return params, artifacts

@@ -9,10 +9,10 @@ import pytest
 from benchmarks.agreement import Rates, ceilings, contradicted_by_votes, dice_at, expected_precision, shown_by_votes
 from benchmarks.opinions import Opinions, find_files
 from nephoscope.data.cache import Cache
-from nephoscope.errors import Mendable
-from nephoscope.evaluation.labelled import judge_arrays
+from nephoscope.errors import UserError
+from nephoscope.evaluation.labelled import label_arrays
 from nephoscope.masks.geometry import to_planes
-from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
+from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
 from nephoscope.tuning.evidence import gather
 
 CLASSES = ("Fish", "Sugar")
@@ -71,7 +71,7 @@ def test_boxes_hold_their_last_pixel(opinions: Opinions) -> None:
 def test_another_table_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
     path = tmp_path / "boxes.csv"
     path.write_text(content, "utf-8")
-    with pytest.raises(Mendable, match=complaint):
+    with pytest.raises(UserError, match=complaint):
         Opinions.read(path, CLASSES, FRAME)
 
 
@@ -119,14 +119,14 @@ def test_tables_of_two_classes() -> None:
     truths[:6, 0, :5] = True
     truths[::2, 1, 5:] = True
     presences = np.tile([0.9, 0.1], (8, 1))
-    evidence = gather(judge_arrays(0.9 * truths, truths, presences, classes=CLASSES))
+    evidence = gather(label_arrays(0.9 * truths, truths, presences, classes=CLASSES))
     rules = Rules(
         classes=CLASSES,
-        judged_shape=(10, 10),
-        reading=Reading(),
+        output_shape=(10, 10),
+        inference_settings=InferenceSettings(),
         classifier_weight=1,
         classifier_calibrations=(Calibration(),) * 2,
-        strongest_calibrations=(Calibration(),) * 2,
+        top_fraction_calibrations=(Calibration(),) * 2,
         rules=(Rule(presence_threshold=0.5, pixel_threshold=100, min_area=0),) * 2,
     )
     votes = pd.DataFrame({"Fish": [0, 1, 1, 2, 2, 5, 0, 0], "Sugar": [1, 0] * 4, "asked": [3, 3, 3, 3, 3, 6, 3, 3]})

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from nephoscope.files import read_json, write_json, writing
+from nephoscope.files import atomic_write, read_json, write_json
 
 
 def break_off(path: Path, *, folder: bool) -> None:
-    with writing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         if folder:
             unfinished.mkdir()
             unfinished = unfinished / "part"
@@ -34,7 +34,7 @@ def test_what_breaks_off_leaves_the_old_in_place(tmp_path: Path, folder: bool) -
 def test_a_finished_folder_takes_the_place_of_the_old(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out"
     for content in ("one", "two"):
-        with writing(path) as unfinished:
+        with atomic_write(path) as unfinished:
             unfinished.mkdir()
             (unfinished / content).touch()
     assert [one.name for one in path.iterdir()] == ["two"]
@@ -43,8 +43,8 @@ def test_a_finished_folder_takes_the_place_of_the_old(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from nephoscope.files import writing
-with writing(Path(sys.argv[1])) as unfinished:
+from nephoscope.files import atomic_write
+with atomic_write(Path(sys.argv[1])) as unfinished:
     unfinished.write_text("half")
     os._exit(9)
 """
@@ -55,7 +55,7 @@ def test_what_a_killed_process_left_behind_is_cleared(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert len(list(tmp_path.iterdir())) == 1
     assert not path.exists()
-    with writing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_text("whole")
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
 
@@ -63,7 +63,7 @@ def test_what_a_killed_process_left_behind_is_cleared(tmp_path: Path) -> None:
 def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
     path, others = tmp_path / "out", tmp_path / f".unfinished-{os.getppid()}-out"
     others.touch()
-    with writing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.touch()
     assert others.exists()
 

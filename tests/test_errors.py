@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import stages
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from tests.builders.source_tree import ROOT
 
 
@@ -32,7 +32,7 @@ def test_a_missing_parameter_file_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_what_only_the_code_can_put_right_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    for error, told in ((Mendable("say so"), "nephoscope: say so\n"), (KeyError("a"), "KeyError: 'a'\n")):
+    for error, told in ((UserError("say so"), "nephoscope: say so\n"), (KeyError("a"), "KeyError: 'a'\n")):
         stages._end_with_the_message(type(error), error, None)
         assert capsys.readouterr().err == told
 
@@ -40,17 +40,17 @@ def test_what_only_the_code_can_put_right_keeps_its_traceback(capsys: pytest.Cap
 @pytest.mark.parametrize("setting", ["tune: {presense: both}", "prepare: {format: cirrus}"])
 def test_a_wrong_setting_can_be_mended(folder: Path, setting: str) -> None:
     (folder / "params.yaml").write_text(setting)
-    with pytest.raises(Mendable, match=r"^params\.yaml: 1 setting\(s\) cannot be used:"):
+    with pytest.raises(UserError, match=r"^params\.yaml: 1 setting\(s\) cannot be used:"):
         run_stage("tune")
 
 
 def test_a_stage_that_comes_too_early_is_told_which_one_comes_before(folder: Path) -> None:
     (folder / "params.yaml").touch()
-    with pytest.raises(Mendable, match=r"^artifacts/prepare/manifest\.json is missing; `python -m stages\.prepare`"):
+    with pytest.raises(UserError, match=r"^artifacts/prepare/manifest\.json is missing; `python -m stages\.prepare`"):
         run_stage("tune")
 
 
 def test_a_data_set_that_is_not_there_is_told_with_its_place(folder: Path) -> None:
     (folder / "params.yaml").write_text("prepare: {root: data/clouds}")
-    with pytest.raises(Mendable, match="data/clouds"):
+    with pytest.raises(UserError, match="data/clouds"):
         run_stage("prepare")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from benchmarks.experiments import average_stores, feeds
-from nephoscope.errors import Mendable
-from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
+from nephoscope.errors import UserError
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, atomic_store
 from nephoscope.settings.params import Params
-from tests.builders.labelled_scenes import READING
+from tests.builders.labelled_scenes import INFERENCE_SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_predictions_depend_on_both_networks() -> None:
 
 
 def write_one(path: Path, image_id: str, level: int, presence: float) -> Path:
-    with writing_store(path, [image_id], ["a"], (2, 3), READING) as writer:
+    with atomic_store(path, [image_id], ["a"], (2, 3), INFERENCE_SETTINGS) as writer:
         levels, visible = np.full((1, 2, 3), level, np.uint8), np.ones((2, 3), bool)
         writer.write(0, Prediction(levels, visible, np.array([presence]), np.array([1 - presence])))
     return path
@@ -45,6 +45,6 @@ def test_a_mean_weighs_what_is_named_twice_twice(tmp_path: Path) -> None:
 
 def test_a_mean_of_other_pictures_is_refused(tmp_path: Path) -> None:
     paths = [write_one(tmp_path / f"{name}.zarr.zip", f"{name}.jpg", 30, 0.6) for name in "xy"]
-    with pytest.raises(Mendable, match=r"y\.zarr\.zip: holds other pictures"):
+    with pytest.raises(UserError, match=r"y\.zarr\.zip: holds other pictures"):
         average_stores(paths, tmp_path / "mean.zarr.zip")
     assert not (tmp_path / "mean.zarr.zip").exists()

@@ -16,6 +16,6 @@ Life of a sample:
 
     training   csv row → Manifest → cache → Dataset → model → loss
     judging    probability store → decide(rule) → dice → table → page
-    serving    image → TwoStage → Prediction → overlay | submission row | …
+    serving    image → Ensemble → Prediction → overlay | submission row | …
     explaining image → Explainer → heat per class → heat map
 """

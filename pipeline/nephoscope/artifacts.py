@@ -7,7 +7,7 @@ PosixPath('artifacts/tune/rules.json')
 from dataclasses import dataclass
 from pathlib import Path
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 SHIPPED = Path(__file__).parent / "bundle" / "shipped"
 """The model that comes with the package, trained on real clouds: see its card."""
@@ -37,7 +37,7 @@ class PrepareFolder(StageFolder):
 
     @property
     def truth(self) -> Path:
-        """Table: the non-empty masks at the judged shape, as RLE."""
+        """Table: the non-empty masks at the output shape, as RLE."""
         return self.folder / "truth.csv"
 
     @property
@@ -45,14 +45,14 @@ class PrepareFolder(StageFolder):
         return self.folder / "cache"
 
     @property
-    def faults(self) -> Path:
+    def problems(self) -> Path:
         """Table: everything found wrong, and what was set aside for it."""
-        return self.folder / "faults.csv"
+        return self.folder / "problems.csv"
 
     @property
-    def findings(self) -> Path:
+    def profile(self) -> Path:
         """Folder: tables and figures that describe the data."""
-        return self.folder / "findings"
+        return self.folder / "profile"
 
 
 class TrainFolder(StageFolder):
@@ -154,12 +154,12 @@ class ReportFolder(StageFolder):
     @property
     def labels(self) -> Path:
         """Page: labels that the networks contradict."""
-        return self.folder / "labels.html"
+        return self.folder / "label_issues.html"
 
     @property
-    def contradictions(self) -> Path:
+    def label_issues(self) -> Path:
         """Table: all of those labels, the most surprising first."""
-        return self.folder / "contradictions.csv"
+        return self.folder / "label_issues.csv"
 
 
 @dataclass(frozen=True)
@@ -211,8 +211,8 @@ class Artifacts:
         return ReportFolder(self.root / "report")
 
 
-def written(path: Path, stage: str) -> Path:
+def require_artifact(path: Path, stage: str) -> Path:
     """The path of what this stage writes; who comes before it is told so."""
     if not path.exists():
-        raise Mendable(f"{path} is missing; `python -m stages.{stage}` writes it")
+        raise UserError(f"{path} is missing; `python -m stages.{stage}` writes it")
     return path

@@ -1,5 +1,5 @@
-"""Mendable: what the person at the keyboard can put right. A stage ends with its message alone, without a traceback."""
+"""An error that the user can fix. A stage ends with its message alone, without a traceback."""
 
 
-class Mendable(ValueError):  # noqa: N818 - named for the person, not for the machine
+class UserError(ValueError):
     """The message says what was found, what was expected, and the way out."""

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def write_json(path: Path, content: Any) -> None:
-    with writing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_text(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n", "utf-8")
 
 
@@ -28,7 +28,7 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Lend a neighbouring path to write a file or folder at; it takes its place only once it is whole.
 
     >>> with writing(rules_path) as unfinished:

@@ -16,15 +16,15 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def list_cards() -> list[str]:
+def list_gpus() -> list[str]:
     """Drivers of GPUs; where there are none, torch would find none."""
     return sorted(path.name for driver in DRIVERS for path in Path("/dev").glob(driver))
 
 
-def calm_allocator() -> None:
+def keep_freed_memory() -> None:
     """Keep glibc from giving freed memory back: a training step frees and asks again for the same hundred megabytes,
 
-    and every return costs a storm of page faults (1.5 times the time of a step on a CPU).
+    and every return costs a storm of page problems (1.5 times the time of a step on a CPU).
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 
 from nephoscope.app.options import Bounds
-from nephoscope.app.server import open_desk, running
-from nephoscope.app.sessions import Shelf
-from nephoscope.app.state import Desk, Pool
+from nephoscope.app.server import open_state, running
+from nephoscope.app.sessions import PictureStore
+from nephoscope.app.state import AppState, Pool
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.data.synthetic import write_dataset
 from nephoscope.settings.params import Params
@@ -31,15 +31,15 @@ def picture(scenes: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def opened() -> Desk:
+def opened() -> AppState:
     """The shipped model, opened once for all servers."""
-    return open_desk(None, "torch", BOUNDS)
+    return open_state(None, "torch", BOUNDS)
 
 
 @pytest.fixture(scope="module")
-def server(opened: Desk) -> Iterator[str]:
+def server(opened: AppState) -> Iterator[str]:
     """With nobody's pictures yet."""
-    fresh = replace(opened, shelf=Shelf(BOUNDS.per_visitor, BOUNDS.in_all), pool=Pool(2, BOUNDS.waiting))
+    fresh = replace(opened, store=PictureStore(BOUNDS.per_visitor, BOUNDS.in_all), pool=Pool(2, BOUNDS.waiting))
     with running(fresh) as address:
         yield address
 
@@ -52,22 +52,22 @@ def client(server: str) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture(scope="session")
-def exported_run(judged_run: tuple[Params, Artifacts], tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+def exported_run(labelled_run: tuple[Params, Artifacts], tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     """A finished run whose model is the shipped one, with the run's own rules."""
     run = Artifacts(tmp_path_factory.mktemp("exported") / "artifacts")
-    shutil.copytree(judged_run[1].root, run.root)
+    shutil.copytree(labelled_run[1].root, run.root)
     shutil.copytree(SHIPPED, run.export.model)
     shutil.copy(run.tune.rules, run.export.model / "rules.json")
     return run
 
 
 @pytest.fixture(scope="session")
-def opened_run(exported_run: Artifacts) -> Desk:
-    return open_desk(None, "torch", BOUNDS, run=exported_run.root)
+def opened_run(exported_run: Artifacts) -> AppState:
+    return open_state(None, "torch", BOUNDS, run=exported_run.root)
 
 
 @pytest.fixture(scope="module")
-def run_server(opened_run: Desk) -> Iterator[str]:
-    fresh = replace(opened_run, shelf=Shelf(BOUNDS.per_visitor, BOUNDS.in_all), pool=Pool(2, BOUNDS.waiting))
+def run_server(opened_run: AppState) -> Iterator[str]:
+    fresh = replace(opened_run, store=PictureStore(BOUNDS.per_visitor, BOUNDS.in_all), pool=Pool(2, BOUNDS.waiting))
     with running(fresh) as address:
         yield address

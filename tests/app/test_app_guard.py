@@ -11,8 +11,8 @@ import pytest
 
 from nephoscope.app.options import Address
 from nephoscope.app.server import bind, build_app, running
-from nephoscope.app.state import Desk
-from nephoscope.errors import Mendable
+from nephoscope.app.state import AppState
+from nephoscope.errors import UserError
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1"])
@@ -70,13 +70,13 @@ def test_names_are_this_machines_and_those_that_were_allowed() -> None:
 def test_a_port_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(Mendable, match=f"port {port}.*choose another --port"):
+        with pytest.raises(UserError, match=f"port {port}.*choose another --port"):
             bind(Address(port=port))
 
 
-def test_a_failure_of_ours_is_told_in_json_too(opened: Desk, picture: Path) -> None:
+def test_a_failure_of_ours_is_told_in_json_too(opened: AppState, picture: Path) -> None:
     class Broken:
-        facts = opened.model.facts
+        metadata = opened.model.metadata
 
     with running(replace(opened, model=Broken())) as address:
         answer = httpx2.post(f"{address}/api/predict", content=picture.read_bytes())
@@ -85,7 +85,7 @@ def test_a_failure_of_ours_is_told_in_json_too(opened: Desk, picture: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data; boundary=x"])
-def test_an_upload_that_breaks_off_is_no_failure_of_ours(opened: Desk, kind: str) -> None:
+def test_an_upload_that_breaks_off_is_no_failure_of_ours(opened: AppState, kind: str) -> None:
     headers = {"host": "localhost", "content-type": kind, "content-length": "1000"}
     scope = {"type": "http", "method": "POST", "path": "/api/predict", "query_string": b""}
     scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -108,7 +108,7 @@ def test_answers_are_sent_at_once() -> None:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_a_form_of_unknown_length_is_not_taken(opened: Desk) -> None:
+def test_a_form_of_unknown_length_is_not_taken(opened: AppState) -> None:
     """Neither one that says a length and then goes on in chunks."""
     boundary = "x"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'.encode()
@@ -124,7 +124,7 @@ def test_a_form_of_unknown_length_is_not_taken(opened: Desk) -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://[x", "null", "http://elsewhere.example"])
-def test_odd_origins_are_foreign(opened: Desk, picture: Path, origin: str) -> None:
+def test_odd_origins_are_foreign(opened: AppState, picture: Path, origin: str) -> None:
     with running(opened) as address:
         answer = httpx2.post(f"{address}/api/predict", content=picture.read_bytes(), headers={"origin": origin})
     assert answer.status_code == 403

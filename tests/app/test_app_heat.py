@@ -6,7 +6,7 @@ import cv2
 import httpx2
 import numpy as np
 
-from nephoscope.app.state import Desk
+from nephoscope.app.state import AppState
 from nephoscope.artifacts import SHIPPED
 from nephoscope.bundle.folder import classifier_checkpoints
 from nephoscope.data.images import read_resized
@@ -16,14 +16,14 @@ from nephoscope.inference.grad_cam import Explainer
 from tests.builders.app_requests import bring
 
 
-def test_it_is_the_heat_that_explain_finds(client: httpx2.Client, picture: Path, opened: Desk) -> None:
+def test_it_is_the_heat_that_explain_finds(client: httpx2.Client, picture: Path, opened: AppState) -> None:
     answer = client.get(f"/api/pictures/{bring(client, picture)}/heat/Flower")
     assert answer.headers["content-type"] == "image/png"
     layer = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_UNCHANGED)
-    facts = opened.model.facts
-    image = read_resized(picture, facts.cache_shape)
-    visible = find_visible(image, facts.nodata)
-    (heat,) = Explainer.open(classifier_checkpoints(SHIPPED)).explain(image, visible, [1]).heats
+    metadata = opened.model.metadata
+    image = read_resized(picture, metadata.cache_shape)
+    visible = find_visible(image, metadata.nodata)
+    (heat,) = Explainer.open(classifier_checkpoints(SHIPPED)).explain(image, visible, [1]).heat_maps
     assert (cv2.cvtColor(layer, cv2.COLOR_BGRA2RGBA) == colour_heat(heat)).all()
     assert layer[..., 3].max() > 0
     assert not layer[~visible, 3].any()

@@ -13,10 +13,10 @@ import pytest
 from nephoscope.app.curves import Curves, Point, ShownCurve
 from nephoscope.app.holdout import _read_rows
 from nephoscope.app.options import Bounds
-from nephoscope.app.server import open_desk
-from nephoscope.app.state import Desk
+from nephoscope.app.server import open_state
+from nephoscope.app.state import AppState
 from nephoscope.artifacts import SHIPPED, Artifacts
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.files import read_json, write_json
 from tests.builders.app_requests import decide, every_pixel_from, tuned_moves
 
@@ -28,23 +28,23 @@ def client(run_server: str) -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
-def judgements(exported_run: Artifacts) -> pd.DataFrame:
-    return pd.read_csv(exported_run.evaluate.tables / "judgements.csv", dtype={"image_id": str})
+def scores(exported_run: Artifacts) -> pd.DataFrame:
+    return pd.read_csv(exported_run.evaluate.tables / "scores.csv", dtype={"image_id": str})
 
 
-def test_the_list_is_the_evaluation(client: httpx2.Client, judgements: pd.DataFrame, exported_run: Artifacts) -> None:
+def test_the_list_is_the_evaluation(client: httpx2.Client, scores: pd.DataFrame, exported_run: Artifacts) -> None:
     rows = client.get("/api/run/pictures").json()
     pictures = pd.read_csv(exported_run.evaluate.tables / "pictures.csv", dtype={"image_id": str})
     assert [row["image_id"] for row in rows] == pictures["image_id"].tolist()
     assert [row["mean_dice"] for row in rows] == pytest.approx(pictures["mean"].tolist())
     assert [row["dices"] for row in rows] == [pytest.approx(one) for one in pictures.iloc[:, 2:].to_numpy().tolist()]
-    first = judgements[judgements["image_id"] == rows[0]["image_id"]]
+    first = scores[scores["image_id"] == rows[0]["image_id"]]
     assert rows[0]["annotated"] == (first["truth_area"] > 0).tolist()
     assert rows[0]["predicted"] == (first["predicted_area"] > 0).tolist()
 
 
-def test_tuned_rules_give_the_published_dice(client: httpx2.Client, judgements: pd.DataFrame, opened_run: Desk) -> None:
-    for image_id, rows in judgements.groupby("image_id"):
+def test_tuned_rules_give_the_published_dice(client: httpx2.Client, scores: pd.DataFrame, opened_run: AppState) -> None:
+    for image_id, rows in scores.groupby("image_id"):
         found = decide(client, f"run:{image_id}", tuned_moves(opened_run.rules))["classes"]
         assert [one["dice"] for one in found] == pytest.approx(rows["dice"].tolist())
         assert [one["score"] for one in found] == pytest.approx(rows["presence"].tolist())
@@ -55,8 +55,8 @@ def test_a_model_of_other_rules_is_not_shown_with_the_run(exported_run: Artifact
     rules = read_json(run.tune.rules)
     rules["rules"][0]["min_area"] += 1
     write_json(run.tune.rules, rules)
-    with pytest.raises(Mendable, match="dvc repro export"):
-        open_desk(None, "torch", Bounds(), run=run.root)
+    with pytest.raises(UserError, match="dvc repro export"):
+        open_state(None, "torch", Bounds(), run=run.root)
 
 
 def test_a_moved_rule_moves_dice_and_the_point_on_the_curve(client: httpx2.Client, exported_run: Artifacts) -> None:
@@ -77,7 +77,7 @@ def test_classes_whose_names_are_numbers_are_read_as_names(tmp_path: Path) -> No
         folder.mkdir(parents=True)
     rows = [("a.jpg", name, 0.5, 9, 8) for name in classes]
     columns = ["image_id", "class_name", "dice", "truth_area", "predicted_area"]
-    pd.DataFrame(rows, columns=columns).to_csv(run.evaluate.tables / "judgements.csv", index=False)
+    pd.DataFrame(rows, columns=columns).to_csv(run.evaluate.tables / "scores.csv", index=False)
     for kind in ("pixels", "presence"):
         averages = pd.DataFrame({"class_name": classes, "average_precision": 0.5})
         averages.to_csv(run.evaluate.tables / f"{kind}.csv", index=False)
@@ -109,7 +109,7 @@ def test_the_run_is_nobodys_to_annotate(client: httpx2.Client) -> None:
     assert answer.status_code == 404
 
 
-def test_curves_come_with_the_tuned_point(client: httpx2.Client, opened_run: Desk) -> None:
+def test_curves_come_with_the_tuned_point(client: httpx2.Client, opened_run: AppState) -> None:
     image_id = client.get("/api/run/pictures").json()[0]["image_id"]
     decided = decide(client, f"run:{image_id}", tuned_moves(opened_run.rules))["classes"]
     curves = client.get("/api/run/curves").json()
@@ -117,18 +117,18 @@ def test_curves_come_with_the_tuned_point(client: httpx2.Client, opened_run: Des
     assert [curve["tuned"] for curve in curves["presence"]] == [one["presence_point"] for one in decided]
 
 
-def test_thresholds_that_follow_each_picture_have_no_point_on_a_curve(opened_run: Desk) -> None:
+def test_thresholds_that_follow_each_picture_have_no_point_on_a_curve(opened_run: AppState) -> None:
     assert opened_run.holdout is not None
     curves = opened_run.holdout.curves
     for power in (0.0, 1.0):
-        answer = curves.answer(opened_run.rules.model_copy(update={"follow_strongest": power}))
+        answer = curves.answer(opened_run.rules.model_copy(update={"adaptive_power": power}))
         assert [one.follows for one in answer["pixels"]] == [power > 0] * len(opened_run.rules.classes)
         assert [one.tuned is None for one in answer["pixels"]] == [power > 0] * len(opened_run.rules.classes)
         assert not any(one.follows for one in answer["presence"])
 
 
-def test_without_the_data_set_the_cache_is_shown(opened_run: Desk, exported_run: Artifacts, tmp_path: Path) -> None:
-    elsewhere = open_desk(None, "torch", Bounds(), run=exported_run.root, dataset=tmp_path)
+def test_without_the_data_set_the_cache_is_shown(opened_run: AppState, exported_run: Artifacts, tmp_path: Path) -> None:
+    elsewhere = open_state(None, "torch", Bounds(), run=exported_run.root, dataset=tmp_path)
     assert elsewhere.holdout is not None
     assert opened_run.holdout is not None
     picture = elsewhere.holdout.picture(elsewhere.holdout.rows[0].image_id)
@@ -153,23 +153,23 @@ def test_a_curve_of_a_class_without_positives_is_unknown() -> None:
 
 
 def test_a_run_brings_its_own_model(exported_run: Artifacts) -> None:
-    with pytest.raises(Mendable, match="leave --model out"):
-        open_desk(SHIPPED, "torch", Bounds(), run=exported_run.root)
+    with pytest.raises(UserError, match="leave --model out"):
+        open_state(SHIPPED, "torch", Bounds(), run=exported_run.root)
 
 
 def test_a_data_set_is_of_a_run(tmp_path: Path) -> None:
-    with pytest.raises(Mendable, match="--dataset has the sharp pictures of a run; say --run, too"):
-        open_desk(None, "auto", Bounds(), None, tmp_path)
+    with pytest.raises(UserError, match="--dataset has the sharp pictures of a run; say --run, too"):
+        open_state(None, "auto", Bounds(), None, tmp_path)
 
 
 def test_a_data_set_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(Mendable, match=r"mistyped: no such folder; .*leave it out"):
-        open_desk(None, "torch", Bounds(), run=tmp_path, dataset=tmp_path / "mistyped")
+    with pytest.raises(UserError, match=r"mistyped: no such folder; .*leave it out"):
+        open_state(None, "torch", Bounds(), run=tmp_path, dataset=tmp_path / "mistyped")
 
 
 def test_a_run_that_is_not_finished_is_told(tmp_path: Path) -> None:
-    with pytest.raises(Mendable, match=r"python -m stages\.export"):
-        open_desk(None, "torch", Bounds(), run=tmp_path)
+    with pytest.raises(UserError, match=r"python -m stages\.export"):
+        open_state(None, "torch", Bounds(), run=tmp_path)
 
 
 def test_without_a_run_there_is_none_to_browse(server: str) -> None:

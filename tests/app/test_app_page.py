@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
-from nephoscope.app.state import Desk
+from nephoscope.app.state import AppState
 from nephoscope.masks.rle import decode_rle
 from tests.builders.app_requests import every_pixel_from
 
@@ -98,7 +98,7 @@ def draw_all(page: Page) -> None:
     page.wait_for_selector("html[data-ready]")
 
 
-def test_a_picture_is_read_and_shown(visit: Opener, picture: Path, opened: Desk) -> None:
+def test_a_picture_is_read_and_shown(visit: Opener, picture: Path, opened: AppState) -> None:
     page = visit()
     expect(page.get_by_role("button", name="Drop satellite pictures here")).to_be_visible()
     expect(page.locator("#curves")).to_be_hidden()  # no run was given
@@ -129,12 +129,12 @@ def test_sliders_move_the_mask_and_the_numbers_and_go_back(visit: Opener, pictur
     expect(page.locator("#slider-pixel_threshold ~ output, output[for=slider-pixel_threshold]")).to_have_text(
         "30 (0.12)"
     )
-    facts = page.locator("[data-class=Sugar] .facts")
-    expect(facts).to_contain_text("present")
-    wide = facts.inner_text()
+    metadata = page.locator("[data-class=Sugar] .facts")
+    expect(metadata).to_contain_text("present")
+    wide = metadata.inner_text()
     set_slider(page, "pixel_threshold", 120)
     wait_for_outline(page, 3, low)
-    expect(facts).not_to_have_text(wide)
+    expect(metadata).not_to_have_text(wide)
     assert "#rule=" in page.url
     page.get_by_role("button", name="Reset to tuned").click()
     expect(page.locator("#predicted .line").nth(3)).to_have_attribute("d", tuned)
@@ -156,7 +156,7 @@ def test_a_link_keeps_the_rule_and_nonsense_in_it_does_no_harm(visit: Opener, pi
         expect(page.get_by_role("button", name="Reset to tuned")).to_be_disabled()
 
 
-def test_the_rule_can_be_copied(visit: Opener, opened: Desk) -> None:
+def test_the_rule_can_be_copied(visit: Opener, opened: AppState) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     set_slider(page, "pixel_threshold", 7)
     page.get_by_role("button", name="Copy as JSON").click()
@@ -199,8 +199,8 @@ def test_downloads_hold_what_is_shown(visit: Opener, picture: Path, tmp_path: Pa
         waiting.value.save_as(saved[name])
     table = pd.read_csv(saved["RLE (CSV)"], keep_default_na=False)
     shares = [round(100 * decode_rle(rle, (350, 525)).mean()) for rle in table["EncodedPixels"]]
-    facts = page.locator("#classes .facts").all_inner_texts()
-    assert [f"covers {share} %" in told for share, told in zip(shares, facts, strict=True)] == [True] * 4
+    metadata = page.locator("#classes .facts").all_inner_texts()
+    assert [f"covers {share} %" in told for share, told in zip(shares, metadata, strict=True)] == [True] * 4
     with zipfile.ZipFile(saved["Masks (PNG)"]) as archive:
         assert len(archive.namelist()) == 4
     outlines = json.loads(saved["Outlines (GeoJSON)"].read_text("utf-8"))
@@ -376,7 +376,7 @@ def test_a_picture_can_be_forgotten(visit: Opener, scenes: Path) -> None:
     expect(page.locator("#downloads")).to_be_hidden()
 
 
-def test_everything_can_be_done_by_keyboard(visit: Opener, picture: Path, opened: Desk) -> None:
+def test_everything_can_be_done_by_keyboard(visit: Opener, picture: Path, opened: AppState) -> None:
     page = visit()
     bring(page, picture)
     page.locator("body").focus()
@@ -417,7 +417,7 @@ def test_it_fits_any_screen(visit: Opener, picture: Path, scheme: str, width: in
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 23, 29)"}[scheme]
 
 
-def test_a_run_is_browsed(visit: Opener, run_server: str, opened_run: Desk) -> None:
+def test_a_run_is_browsed(visit: Opener, run_server: str, opened_run: AppState) -> None:
     assert opened_run.holdout is not None
     rows = opened_run.holdout.rows
     page = visit(run_server)

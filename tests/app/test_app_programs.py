@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nephoscope.app.errors import RefusalError
-from nephoscope.app.state import Desk, Pool
+from nephoscope.app.errors import RequestError
+from nephoscope.app.state import AppState, Pool
 from nephoscope.artifacts import SHIPPED
 from nephoscope.batch.predict import predict_pictures
 
@@ -41,7 +41,7 @@ def test_nothing_of_it_is_kept(client: httpx2.Client, picture: Path) -> None:
     assert client.get("/api/state").json()["pictures"] == []
 
 
-def test_health_names_the_model(client: httpx2.Client, opened: Desk) -> None:
+def test_health_names_the_model(client: httpx2.Client, opened: AppState) -> None:
     health = client.get("/api/health").json()
     assert health["status"] == "ok"
     assert health["model"] == opened.fingerprint
@@ -132,7 +132,7 @@ def test_only_so_many_calls_wait() -> None:
     async def ask() -> list[str]:
         calls = [asyncio.create_task(pool.run(work)) for _ in range(2)]
         await asyncio.to_thread(begun.wait, 60)
-        with pytest.raises(RefusalError, match="busy") as refusal:
+        with pytest.raises(RequestError, match="busy") as refusal:
             await pool.run(work)
         assert (refusal.value.status, refusal.value.headers) == (503, {"Retry-After": "2"})
         go_on.set()

@@ -13,7 +13,7 @@ import pytest
 
 from nephoscope.app.decisions import Decision, Move, move_rules
 from nephoscope.app.pictures import predict_content
-from nephoscope.app.state import Desk
+from nephoscope.app.state import AppState
 from nephoscope.data.formats import FORMATS
 from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.ensemble import raw_presences
@@ -30,7 +30,7 @@ CLOUDS = FORMATS["clouds"]
 
 
 @pytest.fixture(scope="module")
-def prediction(opened: Desk, picture: Path) -> Prediction:
+def prediction(opened: AppState, picture: Path) -> Prediction:
     return predict_content(opened.model, picture.read_bytes())[0]
 
 
@@ -42,7 +42,7 @@ def masks_by(rules: Rules, moves: list[dict[str, float]], prediction: Prediction
 
 @pytest.mark.parametrize(("level", "min_area"), [(1, 0), (60, 0), (60, 5000), (200, 0)])
 def test_masks_are_those_of_the_pipeline(
-    client: httpx2.Client, picture: Path, opened: Desk, prediction: Prediction, level: int, min_area: int
+    client: httpx2.Client, picture: Path, opened: AppState, prediction: Prediction, level: int, min_area: int
 ) -> None:
     moves = every_pixel_from(level, min_area=min_area)
     answer = decide(client, bring(client, picture), moves)
@@ -52,7 +52,7 @@ def test_masks_are_those_of_the_pipeline(
     assert answer["mean_dice"] is None
 
 
-def test_a_presence_threshold_decides_who_is_present(client: httpx2.Client, picture: Path, opened: Desk) -> None:
+def test_a_presence_threshold_decides_who_is_present(client: httpx2.Client, picture: Path, opened: AppState) -> None:
     own = bring(client, picture)
     scores = [one["score"] for one in decide(client, own, tuned_moves(opened.rules))["classes"]]
     just_there = [{"presence_threshold": score, "pixel_threshold": 90, "min_area": 0} for score in scores]
@@ -62,12 +62,12 @@ def test_a_presence_threshold_decides_who_is_present(client: httpx2.Client, pict
     assert [one["confidence"] for one in never] == pytest.approx([1 - one["presence"] for one in never])
 
 
-def test_the_rest_of_a_rule_stays_as_it_was_tuned(opened: Desk) -> None:
-    seeded = opened.rules.rules[0].model_copy(update={"seed_threshold": 200})
+def test_the_rest_of_a_rule_stays_as_it_was_tuned(opened: AppState) -> None:
+    seeded = opened.rules.rules[0].model_copy(update={"high_threshold": 200})
     tuned = opened.rules.model_copy(update={"rules": (seeded, *opened.rules.rules[1:])})
     moved = move_rules(tuned, [Move(**move) for move in every_pixel_from(7)])
     assert [rule.pixel_threshold for rule in moved.rules] == [7] * 4
-    assert [rule.seed_threshold for rule in moved.rules] == [200, None, None, None]
+    assert [rule.high_threshold for rule in moved.rules] == [200, None, None, None]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_rest_of_a_rule_stays_as_it_was_tuned(opened: Desk) -> None:
         (every_pixel_from(256), "less than or equal to 255"),
         (every_pixel_from(9, min_area=-1), "min_area"),
         (every_pixel_from(9)[:3], "3 rules; expected 4, for Fish, Flower, Gravel, Sugar"),
-        ([{**every_pixel_from(9)[0], "seed_threshold": 9}] * 4, "seed_threshold"),
+        ([{**every_pixel_from(9)[0], "high_threshold": 9}] * 4, "high_threshold"),
         ([{"pixel_threshold": 9}] * 4, "presence_threshold"),
     ],
 )
@@ -90,7 +90,7 @@ def test_a_rule_that_is_none_is_refused(
 
 
 def test_the_files_hold_the_masks_of_the_moved_rule(
-    client: httpx2.Client, picture: Path, opened: Desk, prediction: Prediction
+    client: httpx2.Client, picture: Path, opened: AppState, prediction: Prediction
 ) -> None:
     moves = every_pixel_from(90)
     masks, own = masks_by(opened.rules, moves, prediction), bring(client, picture)
@@ -122,7 +122,7 @@ def test_the_files_hold_the_masks_of_the_moved_rule(
 
 
 def test_dice_against_a_csv_of_the_competition(
-    client: httpx2.Client, picture: Path, scenes: Path, opened: Desk, prediction: Prediction
+    client: httpx2.Client, picture: Path, scenes: Path, opened: AppState, prediction: Prediction
 ) -> None:
     own, moves = bring(client, picture), every_pixel_from(90)
     answer = client.put(f"/api/pictures/{own}/truth", content=(scenes / "train.csv").read_bytes())
@@ -201,8 +201,8 @@ def test_outlines_keep_their_corners_and_holes() -> None:
     assert exact_path(np.zeros((4, 6), bool)) == ""
 
 
-def test_a_decision_compares_its_scores(opened: Desk, prediction: Prediction) -> None:
+def test_a_decision_compares_its_scores(opened: AppState, prediction: Prediction) -> None:
     decision = Decision(prediction, opened.rules)
     thresholds = [rule.presence_threshold for rule in opened.rules.rules]
-    assert decision.verdict.present[0].tolist() == (decision.scores >= thresholds).tolist()
+    assert decision.decision.present[0].tolist() == (decision.scores >= thresholds).tolist()
     assert decision.dices(None) == [None] * 4

@@ -8,9 +8,9 @@ import httpx2
 import numpy as np
 import pytest
 
-from nephoscope.app.errors import RefusalError
+from nephoscope.app.errors import RequestError
 from nephoscope.app.pictures import Picture
-from nephoscope.app.sessions import SESSION, Shelf, new_session
+from nephoscope.app.sessions import SESSION, PictureStore, new_session
 from nephoscope.evaluation.store import Prediction
 from tests.builders.app_requests import bring, every_pixel_from
 
@@ -22,8 +22,8 @@ def named(name: str) -> Picture:
     return replace(BLANK, image_id=name)
 
 
-def names(shelf: Shelf, session: str) -> list[str]:
-    return [picture.image_id for picture in shelf.of(session).values()]
+def names(store: PictureStore, session: str) -> list[str]:
+    return [picture.image_id for picture in store.of(session).values()]
 
 
 def test_a_session_is_a_cookie_that_neither_scripts_nor_other_sites_get(client: httpx2.Client) -> None:
@@ -79,18 +79,18 @@ def test_a_name_keeps_only_its_end(client: httpx2.Client, picture: Path, name: s
 
 
 def test_where_all_have_too_many_whoever_has_most_loses_the_oldest() -> None:
-    shelf, greedy, modest = Shelf(per_visitor=3, in_all=4), new_session(), new_session()
-    shelf.put(modest, named("modest"))
+    store, greedy, modest = PictureStore(per_visitor=3, in_all=4), new_session(), new_session()
+    store.put(modest, named("modest"))
     for name in ("first", "second", "third"):
-        shelf.put(greedy, named(name))
-    shelf.put(modest, named("modest too"))
-    assert names(shelf, greedy) == ["second", "third"]
-    assert names(shelf, modest) == ["modest", "modest too"]
+        store.put(greedy, named(name))
+    store.put(modest, named("modest too"))
+    assert names(store, greedy) == ["second", "third"]
+    assert names(store, modest) == ["modest", "modest too"]
 
 
 def test_a_picture_that_was_forgotten_meanwhile_takes_no_truth() -> None:
-    shelf, session = Shelf(1, 1), new_session()
-    gone = shelf.put(session, BLANK)
-    shelf.put(session, BLANK)
-    with pytest.raises(RefusalError, match="no such picture"):
-        shelf.annotate(session, gone, None)
+    store, session = PictureStore(1, 1), new_session()
+    gone = store.put(session, BLANK)
+    store.put(session, BLANK)
+    with pytest.raises(RequestError, match="no such picture"):
+        store.annotate(session, gone, None)

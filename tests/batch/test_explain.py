@@ -12,7 +12,7 @@ from nephoscope.batch import heat_maps as heat_folder
 from nephoscope.batch.heat_maps import explain_pictures
 from nephoscope.cli.commands import app
 from nephoscope.data.images import read_image
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 CLASSES = ["Fish", "Flower", "Gravel", "Sugar"]
 
@@ -37,9 +37,9 @@ def test_the_command_draws_what_can_be_read_and_tells_the_rest(
     assert result.exit_code == 1, result.output
     assert "2 pictures were set aside" in result.stderr
     *readable, broken, _ = sorted(path.name for path in pictures.iterdir())
-    faults = pd.read_csv(out / "faults.csv").set_index("image_id")["fault"]
-    assert "breaks off" in faults[broken]
-    assert "neither a JPEG nor a PNG" in faults["text.png"]
+    problems = pd.read_csv(out / "problems.csv").set_index("image_id")["problem"]
+    assert "breaks off" in problems[broken]
+    assert "neither a JPEG nor a PNG" in problems["text.png"]
     summary = pd.read_csv(out / "summary.csv")
     assert summary["image_id"].tolist() == [name for name in readable for _ in CLASSES]
     assert summary["class_name"].tolist() == CLASSES * 2
@@ -82,11 +82,11 @@ def test_further_classes_join_those_that_lie_there(finished: Artifacts, pictures
 
 def test_heat_maps_of_two_models_are_not_mixed(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
     explain_pictures([str(pictures)], finished.export.model, tmp_path, ["Fish"])
-    with pytest.raises(Mendable, match="holds heat maps of another model"):
+    with pytest.raises(UserError, match="holds heat maps of another model"):
         explain_pictures([str(pictures)], SHIPPED, tmp_path, ["Fish"])
 
 
 def test_a_class_that_nobody_knows_is_refused(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(Mendable, match="--class-name Fisch: the model knows Fish, Flower, Gravel, Sugar"):
+    with pytest.raises(UserError, match="--class-name Fisch: the model knows Fish, Flower, Gravel, Sugar"):
         explain_pictures([str(pictures)], finished.export.model, tmp_path / "out", ["Fisch"])
     assert not (tmp_path / "out").exists()

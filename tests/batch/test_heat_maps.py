@@ -10,7 +10,7 @@ import pytest
 
 from nephoscope.artifacts import SHIPPED
 from nephoscope.batch.heat_maps import HeatFolder, explain_pictures
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 SHAPE = (16, 24)
 NOT_UNICODE = os.fsdecode(b"wolke_\xfc.jpg")
@@ -28,26 +28,26 @@ def test_names_that_are_no_unicode_are_taken_up_like_others(tmp_path: Path) -> N
             if folder.missing(name, ["Fish"]):
                 add(folder, name)
     assert [folder.missing(name, ["Fish", "Sugar"]) for name in names] == [["Sugar"], ["Sugar"]]
-    folder.write_faults([(NOT_UNICODE, "the file is empty")])
+    folder.write_problems([(NOT_UNICODE, "the file is empty")])
     summary = pd.read_csv(tmp_path / "summary.csv")
     assert summary["image_id"].tolist() == ["wolke_ä.jpg", "wolke_\\udcfc.jpg"]
     assert summary["file"].tolist() == ["wolke_ä.jpg_Fish.jpg", "wolke_\\udcfc.jpg_Fish.jpg"]
-    assert pd.read_csv(tmp_path / "faults.csv")["image_id"].tolist() == ["wolke_\\udcfc.jpg"]
+    assert pd.read_csv(tmp_path / "problems.csv")["image_id"].tolist() == ["wolke_\\udcfc.jpg"]
 
 
 def test_heat_maps_do_not_come_among_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jpg").touch()
     monkeypatch.chdir(tmp_path)
     for given, out in ((str(tmp_path), Path()), ("a.jpg", tmp_path)):
-        with pytest.raises(Mendable, match="holds the pictures themselves; choose another folder with --out"):
+        with pytest.raises(UserError, match="holds the pictures themselves; choose another folder with --out"):
             explain_pictures([given], SHIPPED, out)
     assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
 
 
-def test_a_name_too_long_for_a_heat_map_is_a_fault(tmp_path: Path) -> None:
+def test_a_name_too_long_for_a_heat_map_is_a_problem(tmp_path: Path) -> None:
     _, encoded = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
     name = "x" * 246 + ".jpg"
     (tmp_path / name).write_bytes(encoded.tobytes())
     assert explain_pictures([str(tmp_path)], SHIPPED, tmp_path / "out", ["Fish"]) == (0, 1)
-    faults = pd.read_csv(tmp_path / "out" / "faults.csv")
-    assert faults.to_numpy().tolist() == [[name, "its name is too long for a heat map's"]]
+    problems = pd.read_csv(tmp_path / "out" / "problems.csv")
+    assert problems.to_numpy().tolist() == [[name, "its name is too long for a heat map's"]]

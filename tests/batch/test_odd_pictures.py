@@ -96,11 +96,11 @@ def test_every_good_file_is_done_and_every_broken_one_is_named(
     assert shares["palette.png"] > 0.8
     rows = pd.read_csv(tmp_path / "out/submission.csv")["Image_Label"]
     assert rows.str.rsplit("_", n=1).str[0].unique().tolist() == sorted([*ODD, "half.png"])
-    faults = pd.read_csv(tmp_path / "out/faults.csv").set_index("image_id")["fault"]
-    assert faults.index.tolist() == sorted(BROKEN)
+    problems = pd.read_csv(tmp_path / "out/problems.csv").set_index("image_id")["problem"]
+    assert problems.index.tolist() == sorted(BROKEN)
     for name, (_, reason) in BROKEN.items():
-        assert reason in faults[name]
-        assert f"set aside: {name}: {faults[name]}" in done.stderr
+        assert reason in problems[name]
+        assert f"set aside: {name}: {problems[name]}" in done.stderr
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -16,17 +16,17 @@ from pycocotools.coco import COCO
 
 from nephoscope.batch import shards
 from nephoscope.batch.heat_maps import HeatFolder
-from nephoscope.batch.merge import collect, table_writer
+from nephoscope.batch.merge import merge_shards, table_writer
 from nephoscope.batch.outputs import encode_overlay
-from nephoscope.batch.pictures import UNSEEN, Decided, Reader
+from nephoscope.batch.pictures import UNSEEN, Reader, Result
 from nephoscope.batch.predict import find_pictures
 from nephoscope.batch.shards import UNFINISHED, Plan, read_shards, write_shard
 from nephoscope.data.formats.clouds import CLOUDS
-from nephoscope.data.manifest import Facts
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Metadata
+from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output
 
-FACTS = Facts("clouds", CLOUDS.classes, CLOUDS.rle_shape, CLOUDS.judged_shape, (16, 24))
+METADATA = Metadata("clouds", CLOUDS.classes, CLOUDS.rle_shape, CLOUDS.output_shape, (16, 24))
 PICTURES = tuple(f"in/{index}.jpg" for index in range(5))
 
 
@@ -34,12 +34,12 @@ def plan(out: Path, fingerprint: str = "model", pictures: tuple[str, ...] = PICT
     return Plan(pictures, 2, str(out), fingerprint)
 
 
-def decide(plan: Plan, shard: int) -> list[Decided]:
+def decide(plan: Plan, shard: int) -> list[Result]:
     return [decided(address, ("1 2", "", "", "7 1")) for address in plan.pictures(shard)]
 
 
-def decided(address: str, rles: tuple[str, ...]) -> Decided:
-    return Decided(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75), (True, True, False, True), 0.8)
+def decided(address: str, rles: tuple[str, ...]) -> Result:
+    return Result(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75), (True, True, False, True), 0.8)
 
 
 def test_the_last_shard_holds_what_is_left(tmp_path: Path) -> None:
@@ -68,22 +68,22 @@ def test_a_shard_that_broke_off_is_not_there(tmp_path: Path) -> None:
     assert list((tmp_path / "shards").iterdir()) == []
 
 
-def test_a_shard_with_a_fault_is_done_again(tmp_path: Path) -> None:
+def test_a_shard_with_a_problem_is_done_again(tmp_path: Path) -> None:
     one = plan(tmp_path)
     one.begin()
     for shard in range(3):
         write_shard(one, shard, decide(one, shard))
-    write_shard(one, 1, [Decided("in/2.jpg", (), "the file is empty"), *decide(one, 1)[1:]])
+    write_shard(one, 1, [Result("in/2.jpg", (), "the file is empty"), *decide(one, 1)[1:]])
     assert plan(tmp_path).begin() == [1]
     write_shard(one, 1, decide(one, 1))
     assert plan(tmp_path).begin() == []
-    assert collect(one) == (5, 0)
+    assert merge_shards(one) == (5, 0)
 
 
 def test_a_shard_done_again_leaves_no_mask_of_before(tmp_path: Path) -> None:
     one = plan(tmp_path)
     one.begin()
-    broken = Decided("in/3.jpg", (), "the file is empty")
+    broken = Result("in/3.jpg", (), "the file is empty")
     write_shard(one, 1, [decided("in/2.jpg", ("1 2", "", "", "7 1")), broken])
     write_shard(one, 1, [decided("in/2.jpg", ("", "3 4", "", "")), decided("in/3.jpg", ("", "", "", ""))])
     assert [path.name for path in (tmp_path / "masks").iterdir()] == ["2.jpg_Flower.png"]
@@ -99,23 +99,23 @@ def test_a_shard_that_cannot_be_read_is_done_again(tmp_path: Path) -> None:
 
 def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "plan.json").touch()
-    with pytest.raises(Mendable, match=r"plan\.json cannot be read; choose another folder"):
+    with pytest.raises(UserError, match=r"plan\.json cannot be read; choose another folder"):
         plan(tmp_path).begin()
 
 
 def test_another_shard_size_is_named(tmp_path: Path) -> None:
     plan(tmp_path).begin()
     write_shard(plan(tmp_path), 0, decide(plan(tmp_path), 0))
-    with pytest.raises(Mendable, match="holds shards of 2 pictures; say --shard-size 2, or choose another folder"):
+    with pytest.raises(UserError, match="holds shards of 2 pictures; say --shard-size 2, or choose another folder"):
         Plan(PICTURES, 3, str(tmp_path), "model").begin()
 
 
 @pytest.mark.parametrize("place", ["file", "file/folder"])
 def test_a_file_is_no_place_for_results(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Mendable, match=r"results cannot be written there .*choose another folder with --out"):
+    with pytest.raises(UserError, match=r"results cannot be written there .*choose another folder with --out"):
         plan(tmp_path / place).begin()
-    with pytest.raises(Mendable, match=r"results cannot be written there .*choose another folder with --out"):
+    with pytest.raises(UserError, match=r"results cannot be written there .*choose another folder with --out"):
         HeatFolder.open(tmp_path / place, "model", {"a.jpg": "in/a.jpg"})
 
 
@@ -129,16 +129,16 @@ def test_results_of_another_version_are_not_mixed_in(tmp_path: Path, monkeypatch
     write_shard(plan(tmp_path), 0, decide(plan(tmp_path), 0))
     assert plan(tmp_path).begin() == [1, 2]
     monkeypatch.setattr(shards, "version", lambda _: "0.0.1")
-    with pytest.raises(Mendable, match="or another version; choose another folder"):
+    with pytest.raises(UserError, match="or another version; choose another folder"):
         plan(tmp_path).begin()
 
 
 @pytest.mark.parametrize("address", ["nowhere://bucket/pictures", "s3://bucket/pictures"])
 def test_a_place_that_cannot_be_reached_from_here_is_told(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(Mendable, match=address):
+    with pytest.raises(UserError, match=address):
         find_pictures([address])
-    with pytest.raises(Mendable, match=address):
+    with pytest.raises(UserError, match=address):
         Plan(PICTURES, 2, address, "model").begin()
 
 
@@ -146,13 +146,13 @@ def test_a_place_that_cannot_be_reached_from_here_is_told(monkeypatch: pytest.Mo
 def test_other_results_are_not_mixed_in(tmp_path: Path, other: dict[str, object]) -> None:
     plan(tmp_path).begin()
     write_shard(plan(tmp_path), 2, decide(plan(tmp_path), 2))
-    with pytest.raises(Mendable, match="holds results of other pictures, another model or another version"):
+    with pytest.raises(UserError, match="holds results of other pictures, another model or another version"):
         plan(tmp_path, **other).begin()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"pictures": PICTURES[:4]}])
 def test_masks_of_a_shard_that_broke_off_are_not_mixed_in(tmp_path: Path, other: dict[str, object]) -> None:
-    def breaking_off() -> Iterator[Decided]:
+    def breaking_off() -> Iterator[Result]:
         yield decide(one, 0)[0]
         raise KeyboardInterrupt
 
@@ -160,7 +160,7 @@ def test_masks_of_a_shard_that_broke_off_are_not_mixed_in(tmp_path: Path, other:
     one.begin()
     with pytest.raises(KeyboardInterrupt):
         write_shard(one, 0, breaking_off())
-    with pytest.raises(Mendable, match="holds results of other pictures, another model or another version"):
+    with pytest.raises(UserError, match="holds results of other pictures, another model or another version"):
         plan(tmp_path, **other).begin()  # type: ignore[arg-type]
     assert plan(tmp_path).begin() == [0, 1, 2]
 
@@ -170,12 +170,12 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     one.begin()
     for shard in (2, 0, 1):
         write_shard(one, shard, decide(one, shard))
-    write_shard(one, 1, [Decided("in/2.jpg", (), "the file is empty"), decided("in/3.jpg", ("", "3 1", "", ""))])
-    assert collect(one) == (4, 1)
+    write_shard(one, 1, [Result("in/2.jpg", (), "the file is empty"), decided("in/3.jpg", ("", "3 1", "", ""))])
+    assert merge_shards(one) == (4, 1)
     rows = pd.read_csv(tmp_path / "submission.csv", keep_default_na=False)
     assert rows["Image_Label"].str[:5].unique().tolist() == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
     assert rows.set_index("Image_Label").loc["3.jpg_Flower", "EncodedPixels"] == "3 1"
-    assert pd.read_csv(tmp_path / "faults.csv").to_numpy().tolist() == [["2.jpg", "the file is empty"]]
+    assert pd.read_csv(tmp_path / "problems.csv").to_numpy().tolist() == [["2.jpg", "the file is empty"]]
     assert [one.address for one in read_shards(one)] == list(PICTURES)
     summary = pd.read_csv(tmp_path / "summary.csv", keep_default_na=False).set_index(["image_id", "class_name"])
     assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 1, 0.9, "", round(2 / (350 * 525), 4), 0.8]
@@ -233,18 +233,18 @@ def test_nothing_is_lost_when_every_run_asks_for_something_else(tmp_path: Path) 
     assert len(list((tmp_path / "geojson").iterdir())) == len(PICTURES)
 
 
-def test_nothing_is_lost_where_a_shard_with_a_fault_is_done_again_for_something_else(tmp_path: Path) -> None:
-    def run(outputs: tuple[Output, ...], faulty: bool) -> None:
+def test_nothing_is_lost_where_a_shard_with_a_problem_is_done_again_for_something_else(tmp_path: Path) -> None:
+    def run(outputs: tuple[Output, ...], problem: bool) -> None:
         one = Plan(PICTURES, 2, str(tmp_path), "model", outputs=outputs)
         for shard in one.begin():
             decided = decide(one, shard)
-            write_shard(one, shard, [Decided(decided[0].address, (), "broken"), *decided[1:]] if faulty else decided)
-        collect(one)
+            write_shard(one, shard, [Result(decided[0].address, (), "broken"), *decided[1:]] if problem else decided)
+        merge_shards(one)
 
-    run(("submission", "masks"), faulty=True)
-    run(("geojson",), faulty=True)
+    run(("submission", "masks"), problem=True)
+    run(("geojson",), problem=True)
     assert len(list((tmp_path / "masks").iterdir())) == 2 * (len(PICTURES) - 3)
-    run(("coco",), faulty=False)
+    run(("coco",), problem=False)
     assert len(list((tmp_path / "masks").iterdir())) == 2 * len(PICTURES)
     assert len(list((tmp_path / "geojson").iterdir())) == len(PICTURES)
     assert len(pd.read_csv(tmp_path / "submission.csv")) == 4 * len(PICTURES)
@@ -253,7 +253,7 @@ def test_nothing_is_lost_where_a_shard_with_a_fault_is_done_again_for_something_
 def test_a_black_picture_is_not_looked_at_again(tmp_path: Path) -> None:
     one = plan(tmp_path)
     one.begin()
-    write_shard(one, 0, [Decided("in/0.jpg", (), UNSEEN), *decide(one, 0)[1:]])
+    write_shard(one, 0, [Result("in/0.jpg", (), UNSEEN), *decide(one, 0)[1:]])
     assert plan(tmp_path).begin() == [1, 2]
 
 
@@ -290,7 +290,7 @@ def test_a_name_too_long_for_more_leaves_files_out_and_keeps_the_rows(
     one = Plan((f"in/{name}",), 2, str(tmp_path), "model")
     one.begin()
     write_shard(one, 0, decide(one, 0))
-    assert collect(one) == (1, 0)
+    assert merge_shards(one) == (1, 0)
     assert f"masks: {name} is left out: File name too long" in capsys.readouterr().err
     assert f"{name}_Fish,1 2" in (tmp_path / "submission.csv").read_text("utf-8")
 
@@ -305,12 +305,12 @@ def test_an_object_store_knows_no_empty_folders(monkeypatch: pytest.MonkeyPatch)
 
 def test_heat_maps_and_predictions_keep_apart(tmp_path: Path) -> None:
     HeatFolder.open(tmp_path / "heat", "model", {"a.jpg": "in/a.jpg"})
-    with pytest.raises(Mendable, match="holds heat maps"):
+    with pytest.raises(UserError, match="holds heat maps"):
         plan(tmp_path / "heat").begin()
     plan(tmp_path / "masks").begin()
-    with pytest.raises(Mendable, match="holds predictions"):
+    with pytest.raises(UserError, match="holds predictions"):
         HeatFolder.open(tmp_path / "masks", "model", {"a.jpg": "in/a.jpg"})
-    with pytest.raises(Mendable, match=r"holds heat maps of another a\.jpg"):
+    with pytest.raises(UserError, match=r"holds heat maps of another a\.jpg"):
         HeatFolder.open(tmp_path / "heat", "model", {"a.jpg": "other/a.jpg"})
 
 
@@ -319,7 +319,7 @@ def test_names_that_are_no_unicode_are_predicted_like_others(tmp_path: Path) -> 
     one = Plan((name,), 2, str(tmp_path), "model", outputs=("submission", "coco"))
     one.begin()
     write_shard(one, 0, [decided(name, ("1 2", "", "", ""))])
-    assert collect(one) == (1, 0)
+    assert merge_shards(one) == (1, 0)
     assert "wolke_\\udcfc.jpg_Fish,1 2" in (tmp_path / "submission.csv").read_text("utf-8")
 
 
@@ -327,9 +327,9 @@ def test_names_that_are_no_unicode_are_predicted_like_others(tmp_path: Path) -> 
 def test_coco_holds_the_same_masks(tmp_path: Path) -> None:
     one = Plan(PICTURES[:3], 2, str(tmp_path), "model", outputs=("coco",))
     one.begin()
-    write_shard(one, 0, [Decided("in/0.jpg", (), "the file is empty"), *decide(one, 0)[1:]])
+    write_shard(one, 0, [Result("in/0.jpg", (), "the file is empty"), *decide(one, 0)[1:]])
     write_shard(one, 1, [decided("in/2.jpg", ("", f"{350 * 525} 1", "", ""))])
-    collect(one)
+    merge_shards(one)
     coco = COCO(str(tmp_path / "coco.json"))
     assert [coco.imgs[index]["file_name"] for index in (1, 2)] == ["1.jpg", "2.jpg"]
     found = [(each["image_id"], coco.cats[each["category_id"]]["name"], each["bbox"]) for each in coco.anns.values()]
@@ -377,9 +377,9 @@ class Unreachable(MemoryFileSystem):
 
 def test_a_place_with_errors_of_its_own_is_told_and_a_picture_there_set_aside() -> None:
     fsspec.register_implementation("unreachable", Unreachable, clobber=True)
-    with pytest.raises(Mendable, match=r"unreachable://in/\*\.jpg: cannot be looked at: .*503"):
+    with pytest.raises(UserError, match=r"unreachable://in/\*\.jpg: cannot be looked at: .*503"):
         find_pictures(["unreachable://in/*.jpg"])
-    assert "503, message='Service Unavailable'" in str(Reader(FACTS)("unreachable://in/a.jpg"))
+    assert "503, message='Service Unavailable'" in str(Reader(METADATA)("unreachable://in/a.jpg"))
 
 
 def test_a_local_name_is_no_chain_of_addresses(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_a_local_name_is_no_chain_of_addresses(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(black)
     (tmp_path / "a.png::b.png").write_bytes(white)
     (address,) = find_pictures([str(tmp_path / "a.png::b.png")])
-    image, _ = Reader(FACTS)(address)
+    image, _ = Reader(METADATA)(address)
     assert image.min() == 255
     overlay = encode_overlay(decided(address, ("", "", "", "")), CLOUDS)["a.png::b.png.jpg"]
     assert cv2.imdecode(np.frombuffer(overlay, np.uint8), cv2.IMREAD_COLOR).min() > 250
@@ -410,9 +410,9 @@ def test_pictures_are_found_in_folders_and_by_patterns(tmp_path: Path) -> None:
     (tmp_path / "c[1].jpg").touch()
     assert [Path(one).name for one in find_pictures([str(tmp_path / "c[1].jpg")])] == ["c[1].jpg"]
     (tmp_path / "c[1].jpg").unlink()
-    with pytest.raises(Mendable, match="no picture there"):
+    with pytest.raises(UserError, match="no picture there"):
         find_pictures([str(tmp_path / "c.jpg")])
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "b.jpg").touch()
-    with pytest.raises(Mendable, match="have the same name"):
+    with pytest.raises(UserError, match="have the same name"):
         find_pictures([str(tmp_path), str(tmp_path / "more")])

@@ -8,7 +8,7 @@ import pandas as pd
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
-from nephoscope.data.manifest import Facts, Manifest
+from nephoscope.data.manifest import Manifest, Metadata
 
 SHAPE = (32, 48)
 
@@ -30,21 +30,21 @@ def write_blobs(artifacts: Artifacts, *, count: int = 64, folds: int = 0, seed: 
         visible[:, -4:] = False
         cache.images[row], cache.truth[row], cache.visible[row] = image.clip(0, 255), planes, visible
         areas[row] = [(planes >> bit & 1).mean() for bit in range(2)]
-    facts = Facts("clouds", ("a", "b"), (64, 96), (64, 96), SHAPE, folds)
-    return _write_manifest(artifacts, facts, areas)
+    metadata = Metadata("clouds", ("a", "b"), (64, 96), (64, 96), SHAPE, folds)
+    return _write_manifest(artifacts, metadata, areas)
 
 
-def _write_manifest(artifacts: Artifacts, facts: Facts, areas: np.ndarray) -> Manifest:
+def _write_manifest(artifacts: Artifacts, metadata: Metadata, areas: np.ndarray) -> Manifest:
     count = len(areas)
     split = np.array(["train", "train", "validation", "holdout"] * (count // 4))
     fold = np.full(count, -1)
-    if facts.folds:
+    if metadata.folds:
         pool = np.flatnonzero(split != "holdout")
-        split[pool], fold[pool] = "train", np.arange(len(pool)) % facts.folds
+        split[pool], fold[pool] = "train", np.arange(len(pool)) % metadata.folds
     ids = [f"{index:04d}.jpg" for index in range(count)]
     table = {"image_id": ids, "file": ids, "split": split, "fold": fold, "visible_share": 44 / 48}
     table |= {"area_a": areas[:, 0], "area_b": areas[:, 1]}
-    manifest = Manifest(facts, pd.DataFrame(table))
+    manifest = Manifest(metadata, pd.DataFrame(table))
     manifest.save(artifacts.prepare.manifest, artifacts.prepare.images)
     return manifest
 

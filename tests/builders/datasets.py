@@ -9,7 +9,7 @@ import numpy as np
 
 from nephoscope.data.cache import fill_cache
 from nephoscope.data.formats import FORMATS
-from nephoscope.data.problems import DataFaults, Fault
+from nephoscope.data.problems import DataProblemsError, Problem
 from nephoscope.data.source import read_source
 from nephoscope.masks.rle import Shape
 
@@ -36,9 +36,9 @@ def cloud_rows(image_id: str, **rles: str) -> list[str]:
     return [f"{image_id}_{name},{rles.get(name, '')}" for name in FORMATS["clouds"].classes]
 
 
-def find_faults(root: Path, tmp_path: Path, name: str = "clouds") -> list[str]:
-    """Every fault of a data set, as a person reads it."""
-    faults: list[Fault] = []
-    with suppress(DataFaults):
-        fill_cache(tmp_path / "cache", read_source(root, FORMATS[name], faults), FORMATS[name], (8, 12), faults)
-    return [str(fault) for fault in faults]
+def find_problems(root: Path, tmp_path: Path, name: str = "clouds") -> list[str]:
+    """Every problem of a data set, as a person reads it."""
+    problems: list[Problem] = []
+    with suppress(DataProblemsError):
+        fill_cache(tmp_path / "cache", read_source(root, FORMATS[name], problems), FORMATS[name], (8, 12), problems)
+    return [str(problem) for problem in problems]

@@ -13,19 +13,19 @@ import stages.synthesize
 import stages.tune
 from nephoscope.artifacts import Artifacts, TrainFolder
 from nephoscope.data.cache import Cache
-from nephoscope.data.manifest import Facts, Manifest, Split
+from nephoscope.data.manifest import Manifest, Metadata, Split
 from nephoscope.data.truth import Truth
-from nephoscope.evaluation.store import Prediction, writing_store
+from nephoscope.evaluation.store import Prediction, atomic_store
 from nephoscope.masks.geometry import resize_mask
-from nephoscope.models.metadata import NetworkFacts
-from nephoscope.rules.presence import strongest_mean
-from nephoscope.rules.rules import Reading
+from nephoscope.models.metadata import NetworkMetadata
+from nephoscope.rules.presence import top_fraction_mean
+from nephoscope.rules.rules import InferenceSettings
 from nephoscope.settings.params import Params
 
-READING = Reading()
+INFERENCE_SETTINGS = InferenceSettings()
 
 
-def judged_params(root: Path, labelled: int = 24) -> Params:
+def labelled_params(root: Path, labelled: int = 24) -> Params:
     content = {
         "synthesize": {"labelled": labelled, "unlabelled": 2, "shape": [70, 105]},
         "prepare": {
@@ -42,11 +42,11 @@ def judged_params(root: Path, labelled: int = 24) -> Params:
     return Params.model_validate(content)
 
 
-def write_judged_run(params: Params, artifacts: Artifacts) -> None:
+def write_labelled_run(params: Params, artifacts: Artifacts) -> None:
     """Everything that `report` reads."""
     stages.synthesize.main(params.synthesize, artifacts)
     stages.prepare.main(params.prepare, artifacts)
-    data = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).facts
+    data = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).metadata
     write_training(artifacts.train_classifier, data, seed=1)
     write_training(artifacts.train_segmenter, data, seed=2)
     write_probabilities(artifacts, "validation")
@@ -55,7 +55,7 @@ def write_judged_run(params: Params, artifacts: Artifacts) -> None:
     stages.evaluate.main(params.evaluate, artifacts)
 
 
-def write_training(folder: TrainFolder, data: Facts, seed: int, epochs: int = 6) -> None:
+def write_training(folder: TrainFolder, data: Metadata, seed: int, epochs: int = 6) -> None:
     """A history, and a checkpoint of which only the header is true."""
     rng, epoch = np.random.default_rng(seed), np.arange(epochs)
     decay = np.exp(-epoch / 3)
@@ -68,26 +68,26 @@ def write_training(folder: TrainFolder, data: Facts, seed: int, epochs: int = 6)
     }
     folder.members.mkdir(parents=True)
     pd.DataFrame(columns).to_csv(folder.history, index=False)
-    facts = NetworkFacts(
+    metadata = NetworkMetadata(
         kind="segmenter", architecture="Unet", encoder="tiny", input_shape=(64, 96), data=data, member="seed0", seed=0,
         fold=-1, epoch=epochs - 2, score=0.75, settings={},
     )  # fmt: skip
-    save_file({"weight": np.zeros(1, np.float32)}, folder.members / "seed0.safetensors", facts.to_header())
+    save_file({"weight": np.zeros(1, np.float32)}, folder.members / "seed0.safetensors", metadata.to_header())
 
 
 def write_probabilities(artifacts: Artifacts, split: Split) -> None:
     """What two networks would say that know the truth more or less."""
     manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-    truth, cache = Truth.load(artifacts.prepare.truth, manifest.facts), Cache.open(artifacts.prepare.cache)
-    rows, shape, classes = manifest.rows(split), manifest.facts.judged_shape, manifest.facts.classes
+    truth, cache = Truth.load(artifacts.prepare.truth, manifest.metadata), Cache.open(artifacts.prepare.cache)
+    rows, shape, classes = manifest.rows(split), manifest.metadata.output_shape, manifest.metadata.classes
     ids = manifest.images["image_id"].iloc[rows].tolist()
     rng = np.random.default_rng(len(rows))
-    with writing_store(artifacts.predict.probabilities(split), ids, classes, shape, READING) as writer:
+    with atomic_store(artifacts.predict.probabilities(split), ids, classes, shape, INFERENCE_SETTINGS) as writer:
         for index, (row, image_id) in enumerate(zip(rows.tolist(), ids, strict=True)):
             masks, visible = truth.masks(image_id), resize_mask(np.asarray(cache.visible[row]), shape)
             levels = np.stack([_half_known(mask, rng) for mask in masks])
             classifier = np.clip(0.2 * masks.any((1, 2)) + rng.uniform(0.1, 0.8, len(classes)), 0, 1)
-            strongest = strongest_mean(levels, visible, READING.strongest_share)
+            strongest = top_fraction_mean(levels, visible, INFERENCE_SETTINGS.top_fraction)
             writer.write(index, Prediction(levels, visible, classifier, strongest))
 
 

@@ -6,23 +6,23 @@ import cv2
 import numpy as np
 
 from nephoscope.data.truth import Truth
-from nephoscope.evaluation.labelled import Judged
-from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
+from nephoscope.evaluation.labelled import LabelledSplit
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, atomic_store
 from nephoscope.masks.rle import Shape, encode_rle
-from nephoscope.rules.presence import strongest_mean
-from nephoscope.rules.rules import Reading
+from nephoscope.rules.presence import top_fraction_mean
+from nephoscope.rules.rules import InferenceSettings
 
-READING = Reading(flips=("none",), strongest_share=0.1)
+INFERENCE_SETTINGS = InferenceSettings(flips=("none",), top_fraction=0.1)
 
 
-def write_judged(
+def write_labelled(
     path: Path, *, count: int = 12, classes: tuple[str, ...] = ("a", "b"), shape: Shape = (24, 36), seed: int = 0
-) -> Judged:
+) -> LabelledSplit:
     """Random rectangles as truth (a third of them empty), blurred and disturbed as probabilities."""
     rng = np.random.default_rng(seed)
     image_ids = [f"{index:04d}.jpg" for index in range(count)]
     rles: dict[tuple[str, str], str] = {}
-    with writing_store(path, image_ids, classes, shape, READING) as writer:
+    with atomic_store(path, image_ids, classes, shape, INFERENCE_SETTINGS) as writer:
         for index, image_id in enumerate(image_ids):
             truth = np.stack([_rectangle(rng, shape) for _ in classes])
             rles |= {(image_id, name): encode_rle(mask) for name, mask in zip(classes, truth, strict=True)}
@@ -30,10 +30,10 @@ def write_judged(
             visible = np.ones(shape, bool)
             visible[:, : rng.integers(0, 4)] = False
             classifier = np.clip(0.5 * truth.any((1, 2)) + rng.uniform(0.1, 0.5, len(classes)), 0, 1)
-            strongest = strongest_mean(levels, visible, READING.strongest_share)
+            strongest = top_fraction_mean(levels, visible, INFERENCE_SETTINGS.top_fraction)
             writer.write(index, Prediction(levels, visible, classifier, strongest))
     truth_table = Truth(classes, shape, {key: rle for key, rle in rles.items() if rle})
-    return Judged(ProbabilityStore.open(path), truth_table)
+    return LabelledSplit(ProbabilityStore.open(path), truth_table)
 
 
 def _rectangle(rng: np.random.Generator, shape: Shape) -> np.ndarray:

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from nephoscope.evaluation.labelled import JudgedArrays, judge_arrays
+from nephoscope.evaluation.labelled import LabelledArrays, label_arrays
 from nephoscope.masks.dice import dice
 from nephoscope.rules.decide import decide
 from nephoscope.rules.rules import NEVER, Rule
@@ -13,38 +13,38 @@ from nephoscope.tuning.evidence import Evidence, gather
 from nephoscope.tuning.families import Grid
 
 
-def draw_pictures(seed: int, count: int = 8, classes: int = 1, shape: tuple[int, int] = (9, 11)) -> JudgedArrays:
+def draw_pictures(seed: int, count: int = 8, classes: int = 1, shape: tuple[int, int] = (9, 11)) -> LabelledArrays:
     """Coarse noise as maps, some truths empty, some full, presences with ties."""
     rng = np.random.default_rng(seed)
     maps = (rng.integers(0, 6, (count, classes, *shape)) * 51).astype(np.uint8)
     fill = rng.choice([0.0, 0.4, 1.0], (count, classes, 1, 1), p=[0.4, 0.5, 0.1])
     truths = rng.random((count, classes, *shape)) < fill
     visible = rng.random((count, *shape)) > 0.1
-    return judge_arrays(maps, truths, rng.integers(0, 6, (count, classes)) / 5, visible=visible)
+    return label_arrays(maps, truths, rng.integers(0, 6, (count, classes)) / 5, visible=visible)
 
 
-def gather_pictures(seed: int, **kwargs: int) -> tuple[JudgedArrays, Evidence]:
-    judged = draw_pictures(seed, **kwargs)
-    return judged, gather(judged)
+def gather_pictures(seed: int, **kwargs: int) -> tuple[LabelledArrays, Evidence]:
+    labelled = draw_pictures(seed, **kwargs)
+    return labelled, gather(labelled)
 
 
-def plain_dices(judged: JudgedArrays, class_index: int, presence: np.ndarray, rule: Rule) -> np.ndarray:
+def plain_dices(labelled: LabelledArrays, class_index: int, presence: np.ndarray, rule: Rule) -> np.ndarray:
     """N: decide every mask, and compare it with truth."""
-    images = (judged[index] for index in range(len(judged)))
+    images = (labelled[index] for index in range(len(labelled)))
     masks = [decide(p, im.levels[class_index], im.visible, rule) for p, im in zip(presence, images, strict=True)]
-    return np.array([dice(judged[index].truth[class_index], mask) for index, mask in enumerate(masks)])
+    return np.array([dice(labelled[index].truth[class_index], mask) for index, mask in enumerate(masks)])
 
 
 def rules_of(grid: Grid, presence: np.ndarray) -> Iterator[Rule]:
     """All rules of a grid, one at a time; every distinct presence is a threshold."""
     thresholds = [0.0, *np.unique(presence), NEVER] if grid.gated else [0.0]
-    axes = product(thresholds, grid.pixel_thresholds, grid.min_areas, grid.seed_thresholds, grid.cores)
+    axes = product(thresholds, grid.pixel_thresholds, grid.min_areas, grid.high_thresholds, grid.cores)
     for presence_threshold, pixel, area, seed, core in axes:
         yield Rule(
             presence_threshold=float(presence_threshold),
             pixel_threshold=int(pixel),
             min_area=int(area),
-            seed_threshold=int(seed) or None,
+            high_threshold=int(seed) or None,
             core_threshold=core.threshold or None,
             core_area=core.area if core.threshold else 0,
         )

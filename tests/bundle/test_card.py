@@ -5,10 +5,10 @@ import pytest
 
 from nephoscope.bundle.card import write_card
 from nephoscope.data.formats.clouds import CLOUDS
-from nephoscope.data.manifest import Facts, Manifest
+from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.evaluation.calibration import CHANCE, EVERY_CLASS
 from nephoscope.evaluation.tables import HUMAN_UNION, OURS
-from nephoscope.rules.rules import NEVER, Calibration, Reading, Rule, Rules
+from nephoscope.rules.rules import NEVER, Calibration, InferenceSettings, Rule, Rules
 
 NAN = float("nan")
 CLASSES = ("Fish", "Sugar")
@@ -21,7 +21,7 @@ def card() -> str:
 
 def card_of(area: float, **parts: int) -> str:
     """Of a holdout of one picture, so much of it Fish, no Sugar, no unsure decision; rules have these parts, too."""
-    facts = Facts("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.judged_shape, (64, 96))
+    metadata = Metadata("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.output_shape, (64, 96))
     dice = {
         "class_name": ["Fish", "Sugar"],
         "reference": OURS,
@@ -33,25 +33,30 @@ def card_of(area: float, **parts: int) -> str:
     presence = {"class_name": ["Fish", "Sugar"], "precision": [0.8, NAN], "recall": [0.7, NAN]}
     brier = {"source": ["raw", CHANCE], "class_name": ["Fish", "Fish"], "brier": 0.2, "low": 0.1, "high": 0.3}
     pooled = {"source": ["raw", CHANCE], "class_name": EVERY_CLASS, "brier": [NAN, NAN], "low": NAN, "high": NAN}
-    sureness = {"class_name": EVERY_CLASS, "mark": ["sure", "unsure"], "share": [1.0, 0.0], "wrong_share": [0.25, NAN]}
+    confidence_marks = {
+        "class_name": EVERY_CLASS,
+        "mark": ["sure", "unsure"],
+        "share": [1.0, 0.0],
+        "wrong_share": [0.25, NAN],
+    }
     rules = Rules(
         classes=CLASSES,
-        judged_shape=CLOUDS.judged_shape,
-        reading=Reading(),
+        output_shape=CLOUDS.output_shape,
+        inference_settings=InferenceSettings(),
         classifier_weight=0.5,
         classifier_calibrations=(Calibration(),) * 2,
-        strongest_calibrations=(Calibration(),) * 2,
+        top_fraction_calibrations=(Calibration(),) * 2,
         rules=tuple(Rule(presence_threshold=one, pixel_threshold=120, min_area=9, **parts) for one in (0.25, NEVER)),
     )
     tables = {
         "dice": pd.concat([pd.DataFrame(dice), pd.DataFrame(means)]),
         "presence": pd.DataFrame(presence).assign(average_precision=[0.9, NAN]),
         "brier": pd.concat([pd.DataFrame(brier), pd.DataFrame(pooled)]).assign(calibration_error=NAN),
-        "sureness": pd.DataFrame(sureness),
+        "confidence_marks": pd.DataFrame(confidence_marks),
     }
     areas = {"area_Fish": [area], "area_Sugar": [0.0]}
     images = pd.DataFrame({"image_id": ["a.jpg"], "split": ["holdout"], "fold": [-1]} | areas)
-    return write_card([], Manifest(facts, images), rules, "", tables)
+    return write_card([], Manifest(metadata, images), rules, "", tables)
 
 
 def test_what_is_unknown_is_no_number(card: str) -> None:
@@ -74,8 +79,8 @@ def test_a_rule_that_never_says_yes_says_never(card: str) -> None:
 
 
 def test_every_part_of_a_rule_is_told() -> None:
-    card = card_of(0.3, seed_threshold=140, core_threshold=160, core_area=50)
-    columns = "presence threshold | pixel threshold | minimum area | seed threshold | core threshold | core area"
+    card = card_of(0.3, high_threshold=140, core_threshold=160, core_area=50)
+    columns = "presence threshold | pixel threshold | minimum area | high threshold | core threshold | core area"
     assert f"| class | {columns} |" in card
     assert "| Fish | ≥ 0.250 | 0.471 (level 120) | 9 | 0.549 (level 140) | 0.627 (level 160) | 50 |" in card
 

@@ -9,7 +9,7 @@ from nephoscope.artifacts import SHIPPED
 from nephoscope.bundle.folder import fingerprint, read_model
 from nephoscope.bundle.load import open_portable
 from nephoscope.cli.info import describe_model
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.files import read_json, write_json
 from nephoscope.settings.choices import Choice
 
@@ -37,14 +37,14 @@ def test_whatever_decides_counts(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["rules.json", "classifier-seed0-fold0.safetensors"])
 def test_a_file_that_is_missing_is_told(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    assert describe_model(folder) == {"fault": f"{folder}: {name} is missing; export it anew, or copy all of it"}
-    with pytest.raises(Mendable, match=f"{name} is missing"):
+    assert describe_model(folder) == {"problem": f"{folder}: {name} is missing; export it anew, or copy all of it"}
+    with pytest.raises(UserError, match=f"{name} is missing"):
         open_portable(folder, "torch")
 
 
 def test_what_torch_answered_is_needed_to_choose_an_engine(folder: Path) -> None:
     (folder / "answers.safetensors").unlink()
-    with pytest.raises(Mendable, match=r"answers\.safetensors is missing; .*, or choose an --engine"):
+    with pytest.raises(UserError, match=r"answers\.safetensors is missing; .*, or choose an --engine"):
         open_portable(folder)
 
 
@@ -61,7 +61,7 @@ def test_what_torch_answered_is_needed_to_choose_an_engine(folder: Path) -> None
 def test_a_file_that_breaks_off_is_told(folder: Path, name: str, engine: Choice) -> None:
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(Mendable, match=name):
+    with pytest.raises(UserError, match=name):
         open_portable(folder, engine)
 
 
@@ -69,12 +69,12 @@ def test_a_file_that_breaks_off_is_told(folder: Path, name: str, engine: Choice)
 def test_a_description_that_does_not_fit_is_told(folder: Path, change: dict[str, object]) -> None:
     content = read_json(folder / "model.json")
     write_json(folder / "model.json", {**content, "data": {**content["data"], **change}})
-    with pytest.raises(Mendable, match=r"model\.json does not describe a model"):
+    with pytest.raises(UserError, match=r"model\.json does not describe a model"):
         open_portable(folder, "torch")
 
 
 @pytest.mark.parametrize("content", ["{}", "", "[]", '{"data": {}, "classifiers": [], "segmenters": []}'])
 def test_a_description_that_is_none_is_told(folder: Path, content: str) -> None:
     (folder / "model.json").write_text(content)
-    with pytest.raises(Mendable, match=r"model\.json does not describe a model; export it anew, or copy all of it"):
+    with pytest.raises(UserError, match=r"model\.json does not describe a model; export it anew, or copy all of it"):
         read_model(folder)

@@ -9,9 +9,9 @@ import torch
 from nephoscope.bundle.onnx_graph import write_onnx
 from nephoscope.inference.torch_engine import TorchEngine
 from nephoscope.models.checkpoint import build_network, save_checkpoint
-from nephoscope.models.metadata import load_facts
+from nephoscope.models.metadata import load_metadata
 from nephoscope.settings.section import Machine
-from tests.models.test_networks import facts
+from tests.models.test_networks import metadata
 
 SHAPE = (64, 96)
 NETWORKS = {
@@ -23,7 +23,7 @@ NETWORKS = {
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    of_it = facts(**NETWORKS[request.param], input_shape=SHAPE)
+    of_it = metadata(**NETWORKS[request.param], input_shape=SHAPE)
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("exported") / "network.safetensors"
     save_checkpoint(path, build_network(of_it), of_it, half="16" in request.param)
@@ -52,7 +52,7 @@ def test_it_answers_like_torch_for_any_number_of_pictures(checkpoint: Path) -> N
 def test_its_weights_are_those_of_the_checkpoint(checkpoint: Path) -> None:
     size = checkpoint.with_suffix(".onnx").stat().st_size
     # A U-Net's decoder is folded: its weights are copied, those of the encoder are not.
-    assert size < (0.2 if load_facts(checkpoint).architecture != "Unet" else 0.9) * checkpoint.stat().st_size
+    assert size < (0.2 if load_metadata(checkpoint).architecture != "Unet" else 0.9) * checkpoint.stat().st_size
     images = np.random.default_rng(0).integers(0, 256, (1, *SHAPE, 3), np.uint8)
     before = answer(checkpoint, images)
     content = checkpoint.read_bytes()

@@ -27,8 +27,8 @@ def test_it_is_small_and_whole() -> None:
 
 def test_it_reads_the_four_patterns_as_its_rules_say() -> None:
     model, rules = open_portable(SHIPPED, "torch")
-    assert rules.classes == model.facts.classes == CLASSES
-    assert rules.judged_shape == (350, 525)
+    assert rules.classes == model.metadata.classes == CLASSES
+    assert rules.output_shape == (350, 525)
     assert rules.chance_calibrations is not None
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from nephoscope.artifacts import Artifacts
 from nephoscope.bundle.load import open_portable
 from nephoscope.cli.commands import app
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.report import open as reporting
 from nephoscope.settings.choices import OUTPUTS, parse_outputs
 from tests.cli.test_predict import run_command
@@ -32,7 +32,7 @@ def test_programs_read_a_line_a_picture(finished: Artifacts, tmp_path: Path) -> 
     asked = (pictures, "--model", finished.export.model, "--engine", "torch", "--out", tmp_path / "out", "--json")
     done = run_command(*asked)
     assert done.returncode == 1
-    begin, progress, picture, fault, end = lines(done.stdout)
+    begin, progress, picture, problem, end = lines(done.stdout)
     assert begin == {"event": "progress", "done": 0, "total": 2}
     assert progress == {"event": "progress", "done": 2, "total": 2}
     assert picture["image_id"] == first.name
@@ -40,8 +40,8 @@ def test_programs_read_a_line_a_picture(finished: Artifacts, tmp_path: Path) -> 
     assert isinstance(classes, list)
     assert [one["class_name"] for one in classes] == ["Fish", "Flower", "Gravel", "Sugar"]
     assert all(0 <= one["presence"] <= 1 and one["unsure"] == (one["confidence"] < 2 / 3) for one in classes)
-    assert fault == {"event": "fault", "image_id": "zz.jpg", "fault": "the file is empty"}
-    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "faulty": 1}
+    assert problem == {"event": "problem", "image_id": "zz.jpg", "problem": "the file is empty"}
+    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "problem": 1}
 
 
 def test_heat_maps_and_pages_are_told_in_lines(finished: Artifacts, tmp_path: Path) -> None:
@@ -49,12 +49,12 @@ def test_heat_maps_and_pages_are_told_in_lines(finished: Artifacts, tmp_path: Pa
     (tmp_path / "zz.jpg").touch()
     asked = ["explain", str(first), str(tmp_path / "zz.jpg"), "--model", str(finished.export.model), "--json"]
     done = ASK.invoke(app, [*asked, "--class-name", "Fish", "--out", str(tmp_path / "out")])
-    begin, *_, heat_map, fault, end = lines(done.stdout)
+    begin, *_, heat_map, problem, end = lines(done.stdout)
     assert begin == {"event": "progress", "done": 0, "total": 2}
     assert (heat_map["event"], heat_map["file"]) == ("heat_map", f"{first.name}_Fish.jpg")
     assert isinstance(heat_map["presence"], float)
-    assert fault == {"event": "fault", "image_id": "zz.jpg", "fault": "the file is empty"}
-    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "faulty": 1}
+    assert problem == {"event": "problem", "image_id": "zz.jpg", "problem": "the file is empty"}
+    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "problem": 1}
     assert done.exit_code == 1
     other = ASK.invoke(app, [*asked, "--class-name", "Sugar", "--out", str(tmp_path / "out")])
     told = [line["file"] for line in lines(other.stdout) if line["event"] == "heat_map"]
@@ -86,7 +86,7 @@ def test_info_tells_the_engines_that_were_chosen(
 
 def test_info_tells_of_a_model_that_is_none(tmp_path: Path) -> None:
     (found,) = lines(ASK.invoke(app, ["info", "--json", "--model", str(tmp_path)]).stdout)
-    assert "no portable model" in found["model"]["fault"]  # type: ignore[index]
+    assert "no portable model" in found["model"]["problem"]  # type: ignore[index]
 
 
 def test_the_page_of_a_run_is_opened(finished: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_the_page_of_a_run_is_opened(finished: Artifacts, monkeypatch: pytest.Mo
 
 
 def test_a_run_elsewhere_without_a_page_says_who_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(Mendable, match=r"`python -m stages\.report`"):
+    with pytest.raises(UserError, match=r"`python -m stages\.report`"):
         reporting.open_report(tmp_path, show=False)
 
 
@@ -114,7 +114,7 @@ def test_help_teaches_without_waiting_for_torch() -> None:
 
 def test_outputs_are_chosen_by_name() -> None:
     assert parse_outputs("coco,masks,") == ("masks", "coco")
-    with pytest.raises(Mendable, match=f"pngs is unknown; choose any of {', '.join(OUTPUTS)}"):
+    with pytest.raises(UserError, match=f"pngs is unknown; choose any of {', '.join(OUTPUTS)}"):
         parse_outputs("pngs")
 
 

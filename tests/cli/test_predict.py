@@ -12,7 +12,7 @@ import pytest
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.batch import predict as predicting
-from nephoscope.batch.pictures import Decided
+from nephoscope.batch.pictures import Result
 from nephoscope.batch.predict import Job, predict_pictures
 from nephoscope.batch.shards import Plan
 from nephoscope.data.images import read_image
@@ -44,9 +44,9 @@ def test_the_command_predicts_what_submit_submitted(
     result = run_command(pictures, "--model", finished.export.model, "--out", out, "--engine", engine)
     assert result.returncode == 1, result.stderr
     assert "2 pictures were set aside" in result.stderr
-    faults = pd.read_csv(out / "faults.csv").set_index("image_id")["fault"]
-    assert faults["zz-empty.jpg"] == "the file is empty"
-    assert "neither a JPEG nor a PNG" in faults["zz-text.png"]
+    problems = pd.read_csv(out / "problems.csv").set_index("image_id")["problem"]
+    assert problems["zz-empty.jpg"] == "the file is empty"
+    assert "neither a JPEG nor a PNG" in problems["zz-text.png"]
     found = pd.read_csv(out / "submission.csv", keep_default_na=False)
     expected = pd.read_csv(finished.submit.submission, keep_default_na=False)
     assert found["Image_Label"].tolist() == expected["Image_Label"].tolist()
@@ -68,7 +68,7 @@ def test_a_run_goes_on_where_it_was_killed(
     )
     write_shard, written = predicting.write_shard, []
 
-    def dying(after: int, plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
+    def dying(after: int, plan: Plan, shard: int, decided: Iterable[Result]) -> int:
         if len(written) == after:
             raise KeyboardInterrupt
         written.append(shard)
@@ -80,7 +80,7 @@ def test_a_run_goes_on_where_it_was_killed(
         predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1)
     monkeypatch.setattr(predicting, "write_shard", partial(dying, 9))
     done = predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1)
-    assert (done.readable, done.faulty) == (whole.readable, whole.faulty)
+    assert (done.readable, done.problem) == (whole.readable, whole.problem)
     assert sorted(written) == [0, 1, 2, 3, 4]
     same = (tmp_path / name / "submission.csv" for name in ("whole", "killed"))
     assert len({path.read_text("utf-8") for path in same}) == 1

@@ -23,10 +23,10 @@ def filled(tmp_path):
         ["a.png", "b.png"],
     )
     write_picture(root / "test_images" / "u.png", (56, 84))
-    faults = []
-    source = read_source(root, FORMATS["clouds"], faults)
-    learnt = fill_cache(tmp_path / "cache", source, FORMATS["clouds"], SHAPE, faults)
-    assert faults == []
+    problems = []
+    source = read_source(root, FORMATS["clouds"], problems)
+    learnt = fill_cache(tmp_path / "cache", source, FORMATS["clouds"], SHAPE, problems)
+    assert problems == []
     return root, source, learnt, Cache.open(tmp_path / "cache")
 
 
@@ -52,8 +52,8 @@ def test_masks_of_the_formats_shape_are_brought_to_the_cached_and_the_judged_sha
     assert not masks[0, [1, 2]].any()
     assert not masks[1:].any()
     assert set(learnt[0].rles) == {"Fish", "Sugar"}
-    judged = decode_rle(learnt[0].rles["Fish"], (350, 525))
-    assert judged.mean() == learnt[0].areas["Fish"] == pytest.approx(0.5, abs=0.001)
+    labelled = decode_rle(learnt[0].rles["Fish"], (350, 525))
+    assert labelled.mean() == learnt[0].areas["Fish"] == pytest.approx(0.5, abs=0.001)
     assert learnt[1].rles == learnt[1].areas == {}
 
 

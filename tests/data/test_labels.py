@@ -16,10 +16,10 @@ SPLIT = "ImageId,ClassId,EncodedPixels\na.jpg,1,1 2\na.jpg,4,9 1\n"
 @pytest.mark.parametrize(("text", "every_class"), [(JOINED, True), (SPLIT, False)])
 def test_both_layouts_of_steel_say_the_same(tmp_path, text, every_class):
     (tmp_path / "train.csv").write_text(text)
-    faults = []
-    labels = read_labels(tmp_path, FORMATS["severstal"], faults)
+    problems = []
+    labels = read_labels(tmp_path, FORMATS["severstal"], problems)
     table = labels.table[labels.table["rle"] != ""]
-    assert faults == []
+    assert problems == []
     assert labels.every_class == every_class
     assert table[["image_id", "class_name", "rle"]].to_numpy().tolist() == [
         ["a.jpg", "1", "1 2"],
@@ -37,9 +37,9 @@ def test_further_columns_and_underscores_in_names_are_welcome(tmp_path):
     (tmp_path / "train.csv").write_text(
         "index,Image_Label,EncodedPixels\n" + "".join(f"{i},a_b.jpg_{name},\n" for i, name in enumerate(FISHES))
     )
-    faults = []
-    labels = read_labels(tmp_path, FORMATS["clouds"], faults)
-    assert faults == []
+    problems = []
+    labels = read_labels(tmp_path, FORMATS["clouds"], problems)
+    assert problems == []
     assert set(labels.table["image_id"]) == {"a_b.jpg"}
     assert tuple(labels.table["class_name"]) == FISHES
 

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nephoscope.data.problems import DataFaults, Fault, faulty_images, recording
-from tests.builders.datasets import cloud_rows, find_faults, write_clouds, write_picture
+from nephoscope.data.problems import DataProblemsError, Problem, problem_images, recording
+from tests.builders.datasets import cloud_rows, find_problems, write_clouds, write_picture
 
 WHOLE = 1400 * 2100
 
 
-def test_a_sound_data_set_has_no_faults(tmp_path):
+def test_a_sound_data_set_has_no_problems(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.jpg", Fish="1 5 9 2", Sugar=f"{WHOLE} 1"), ["a.jpg"])
-    assert find_faults(root, tmp_path) == []
+    assert find_problems(root, tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -33,43 +33,43 @@ def test_a_sound_data_set_has_no_faults(tmp_path):
 )
 def test_a_bad_rle_is_reported_with_its_line(tmp_path, rle, message):
     root = write_clouds(tmp_path, cloud_rows("a.jpg", Flower=rle), ["a.jpg"])
-    assert find_faults(root, tmp_path) == [f"train.csv:3: bad_rle: Flower of a.jpg: {message}"]
+    assert find_problems(root, tmp_path) == [f"train.csv:3: bad_rle: Flower of a.jpg: {message}"]
 
 
 def test_an_unknown_class_is_reported_with_its_line_and_what_is_known(tmp_path):
     root = write_clouds(tmp_path, [*cloud_rows("a.jpg"), "a.jpg_Fih,1 2"], ["a.jpg"])
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train.csv:6: unknown_class: 'Fih' of 'a.jpg'; known: Fish, Flower, Gravel, Sugar"
     ]
 
 
 def test_a_key_without_a_class_is_an_unknown_class(tmp_path):
     root = write_clouds(tmp_path, [*cloud_rows("a.jpg"), "a.jpg,1 2"], ["a.jpg"])
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train.csv:6: unknown_class: '' of 'a.jpg'; known: Fish, Flower, Gravel, Sugar"
     ]
 
 
 def test_a_duplicate_row_is_reported_with_both_lines(tmp_path):
     root = write_clouds(tmp_path, [*cloud_rows("a.jpg"), "a.jpg_Fish,"], ["a.jpg"])
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train.csv:6: duplicate_row: Fish of a.jpg stands on line 2 already",
     ]
 
 
 def test_a_missing_row_is_reported_with_its_class(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.jpg")[:3], ["a.jpg"])
-    assert find_faults(root, tmp_path) == ["train.csv:4: missing_row: a.jpg has no row for Sugar"]
+    assert find_problems(root, tmp_path) == ["train.csv:4: missing_row: a.jpg has no row for Sugar"]
 
 
 def test_a_row_of_too_many_cells_is_reported_and_blank_lines_only_count(tmp_path):
     root = write_clouds(tmp_path, ["", *cloud_rows("a.jpg")[:3], "a.jpg_Sugar,1 2,3 4"], ["a.jpg"])
-    assert find_faults(root, tmp_path) == ["train.csv:6: malformed_row: 3 cells under 2 columns"]
+    assert find_problems(root, tmp_path) == ["train.csv:6: malformed_row: 3 cells under 2 columns"]
 
 
 def test_missing_and_extra_pictures_are_reported_together(tmp_path):
     root = write_clouds(tmp_path, [*cloud_rows("a.jpg"), *cloud_rows("lost.jpg")], ["a.jpg", "extra.jpg"])
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train.csv:6: missing_picture: lost.jpg is not in train_images",
         "train_images/extra.jpg: extra_picture: the picture has no rows in train.csv",
     ]
@@ -78,13 +78,13 @@ def test_missing_and_extra_pictures_are_reported_together(tmp_path):
 def test_a_name_that_leads_out_of_the_folder_is_only_a_missing_picture(tmp_path):
     write_picture(tmp_path / "outside.jpg")
     root = write_clouds(tmp_path / "root", [*cloud_rows("a.jpg"), *cloud_rows("../../outside.jpg")], ["a.jpg"])
-    assert find_faults(root, tmp_path) == ["train.csv:6: missing_picture: ../../outside.jpg is not in train_images"]
+    assert find_problems(root, tmp_path) == ["train.csv:6: missing_picture: ../../outside.jpg is not in train_images"]
 
 
 def test_a_picture_in_both_folders_is_reported(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.jpg"), ["a.jpg"])
     write_picture(root / "test_images" / "a.jpg")
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "test_images/a.jpg: doubled_picture: train_images has a picture of the same name"
     ]
 
@@ -92,7 +92,7 @@ def test_a_picture_in_both_folders_is_reported(tmp_path):
 def test_a_name_that_is_not_utf_8_is_reported_as_it_can_be_written(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.jpg"), ["a.jpg"])
     shutil.copy(root / "train_images" / "a.jpg", root / "train_images" / os.fsdecode(b"caf\xe9.jpg"))
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         r"train_images/caf\udce9.jpg: misnamed_picture: the file's name is not UTF-8; rename it"
     ]
 
@@ -101,7 +101,7 @@ def test_a_truncated_jpeg_is_reported(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.jpg"), ["a.jpg"])
     path = root / "train_images" / "a.jpg"
     path.write_bytes(path.read_bytes()[:900])
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train_images/a.jpg: truncated_picture: the JPEG breaks off after 900 bytes, before its end marker"
     ]
 
@@ -112,7 +112,7 @@ def test_a_picture_that_ends_in_a_decoders_grey_is_reported(tmp_path):
     image = cv2.imread(str(path))
     image[-4:] = 128
     cv2.imwrite(str(path), image)
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train_images/a.png: truncated_picture: the lowest rows are one flat grey: the JPEG was damaged, "
         "and a decoder filled in what was lost"
     ]
@@ -123,7 +123,7 @@ def test_unreadable_pictures_are_reported_unlabelled_ones_too(tmp_path):
     (root / "train_images" / "a.jpg").write_bytes(b"<html>404</html>")
     (root / "test_images").mkdir()
     (root / "test_images" / "u.jpg").touch()
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train_images/a.jpg: unreadable_picture: neither a JPEG nor a PNG; it begins with b'<html>40'",
         "test_images/u.jpg: unreadable_picture: the file is empty",
     ]
@@ -131,7 +131,7 @@ def test_unreadable_pictures_are_reported_unlabelled_ones_too(tmp_path):
 
 def test_a_wrong_aspect_is_reported_with_both_figures(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.jpg"), ["a.jpg"], shape=(40, 40))
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train_images/a.jpg: wrong_aspect: 40×40 has the aspect 1.000; masks of 1400×2100 1.500"
     ]
 
@@ -139,21 +139,21 @@ def test_a_wrong_aspect_is_reported_with_both_figures(tmp_path):
 def test_missing_columns_are_reported_with_what_was_found_and_expected(tmp_path):
     root = write_clouds(tmp_path, [], ["a.jpg"])
     (root / "train.csv").write_text("image;rle\n")
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train.csv: missing_column: the columns are image;rle; expected: Image_Label, EncodedPixels"
     ]
 
 
 def test_missing_folder_labels_and_pictures_are_reported(tmp_path):
-    assert find_faults(tmp_path, tmp_path) == [
+    assert find_problems(tmp_path, tmp_path) == [
         f"train_images: missing_folder: no such folder in {tmp_path}; prepare.root is the folder that holds it"
     ]
     (tmp_path / "train_images").mkdir()
-    assert find_faults(tmp_path, tmp_path) == [
+    assert find_problems(tmp_path, tmp_path) == [
         f"train.csv: missing_labels: no such file in {tmp_path}, nor with the endings .xz, .gz, .zip"
     ]
     write_clouds(tmp_path, [])
-    assert find_faults(tmp_path, tmp_path) == [
+    assert find_problems(tmp_path, tmp_path) == [
         "train_images: no_pictures: no picture in it; their names end in .jpg, .jpeg, .png"
     ]
 
@@ -161,45 +161,45 @@ def test_missing_folder_labels_and_pictures_are_reported(tmp_path):
 def test_two_label_files_are_refused(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.jpg"), ["a.jpg"])
     (root / "train.csv.gz").touch()
-    assert find_faults(root, tmp_path) == [
+    assert find_problems(root, tmp_path) == [
         "train.csv: unreadable_labels: there are train.csv, train.csv.gz; keep the one that is meant"
     ]
 
 
 def test_a_long_list_is_cut_and_counted_and_names_the_way_out():
-    faults = [Fault("missing_picture", "train.csv", row, "not there", f"{row}.jpg") for row in range(2, 32)]
-    lines = str(DataFaults(faults)).splitlines()
-    assert lines[0] == "30 fault(s) in the data set:"
+    problems = [Problem("missing_picture", "train.csv", row, "not there", f"{row}.jpg") for row in range(2, 32)]
+    lines = str(DataProblemsError(problems)).splitlines()
+    assert lines[0] == "30 problem(s) in the data set:"
     assert lines[1] == "  train.csv:2: missing_picture: not there"
     assert lines[21:] == [
         "  … and 10 more; all, by kind:",
         "       30 missing_picture",
-        "Correct them, or set prepare.faults to set_aside: these pictures are then left out and listed.",
+        "Correct them, or set prepare.problems to set_aside: these pictures are then left out and listed.",
     ]
 
 
-def test_a_fault_of_the_whole_refuses_whatever_the_choice():
-    picture = Fault("wrong_aspect", "train_images/a.jpg", None, "…", "a.jpg")
-    whole = Fault("missing_labels", "train.csv", None, "…")
-    assert faulty_images([picture], "set_aside") == {"a.jpg"}
-    with pytest.raises(DataFaults, match=r"prepare\.root"):
-        faulty_images([picture, whole], "set_aside")
-    with pytest.raises(DataFaults, match="set_aside"):
-        faulty_images([picture], "refuse")
+def test_a_problem_of_the_whole_refuses_whatever_the_choice():
+    picture = Problem("wrong_aspect", "train_images/a.jpg", None, "…", "a.jpg")
+    whole = Problem("missing_labels", "train.csv", None, "…")
+    assert problem_images([picture], "set_aside") == {"a.jpg"}
+    with pytest.raises(DataProblemsError, match=r"prepare\.root"):
+        problem_images([picture, whole], "set_aside")
+    with pytest.raises(DataProblemsError, match="set_aside"):
+        problem_images([picture], "refuse")
 
 
-def test_faults_are_written_down_even_when_they_refuse(tmp_path):
-    fault = Fault("bad_rle", "train.csv", 3, "odd", "a.jpg")
-    with suppress(DataFaults), recording(tmp_path / "faults.csv") as faults:
-        faults.append(fault)
-        faulty_images(faults, "refuse")
-    table = pd.read_csv(tmp_path / "faults.csv")
+def test_problems_are_written_down_even_when_they_refuse(tmp_path):
+    problem = Problem("bad_rle", "train.csv", 3, "odd", "a.jpg")
+    with suppress(DataProblemsError), recording(tmp_path / "problems.csv") as problems:
+        problems.append(problem)
+        problem_images(problems, "refuse")
+    table = pd.read_csv(tmp_path / "problems.csv")
     assert table.to_dict("records") == [
         {"kind": "bad_rle", "file": "train.csv", "row": 3, "message": "odd", "image_id": "a.jpg"}
     ]
 
 
-def test_a_near_black_picture_is_no_fault(tmp_path):
+def test_a_near_black_picture_is_no_problem(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.png"), ["a.png"])
     cv2.imwrite(str(root / "train_images" / "a.png"), np.zeros((28, 42, 3), np.uint8))
-    assert find_faults(root, tmp_path) == []
+    assert find_problems(root, tmp_path) == []

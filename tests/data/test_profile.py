@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nephoscope.data import profile as findings
-from nephoscope.data.manifest import Facts, Manifest
+from nephoscope.data import profile as profile
+from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.data.profile import summarise
 from nephoscope.data.truth import Truth, write_truth
 from nephoscope.figures.colours import CLASS_COLOURS, to_hex
@@ -15,7 +15,7 @@ from nephoscope.figures.overlays import draw_overlay, write_names
 
 @pytest.fixture
 def manifest():
-    facts = Facts("clouds", ("Fish", "Sugar"), (20, 30), (10, 20), (5, 10))
+    metadata = Metadata("clouds", ("Fish", "Sugar"), (20, 30), (10, 20), (5, 10))
     images = pd.DataFrame(
         [
             ("a.jpg", "train", 1.0, 0.50, 0.25),
@@ -26,7 +26,7 @@ def manifest():
         ],
         columns=["image_id", "split", "visible_share", "area_Fish", "area_Sugar"],
     )
-    return Manifest(facts, images)
+    return Manifest(metadata, images)
 
 
 def rows_of(table):
@@ -34,22 +34,22 @@ def rows_of(table):
 
 
 def test_masks_per_image(manifest):
-    assert rows_of(findings.count_masks_per_image(manifest)) == [(0, 1, 0.25), (1, 1, 0.25), (2, 2, 0.5)]
+    assert rows_of(profile.count_masks_per_image(manifest)) == [(0, 1, 0.25), (1, 1, 0.25), (2, 2, 0.5)]
 
 
 def test_images_per_class_and_empty_masks(manifest):
-    assert rows_of(findings.count_images_per_class(manifest)) == [
+    assert rows_of(profile.count_images_per_class(manifest)) == [
         ("Fish", 3, 0.75, 1, 0.25),
         ("Sugar", 2, 0.5, 2, 0.5),
     ]
 
 
 def test_co_occurrence(manifest):
-    assert rows_of(findings.count_co_occurrence(manifest)) == [("Fish", 3, 2), ("Sugar", 2, 2)]
+    assert rows_of(profile.count_co_occurrence(manifest)) == [("Fish", 3, 2), ("Sugar", 2, 2)]
 
 
 def test_presence_patterns_per_split(manifest):
-    assert rows_of(findings.count_presence_patterns(manifest)) == [
+    assert rows_of(profile.count_presence_patterns(manifest)) == [
         ("Fish + Sugar", 1, 1, 0, 2),
         ("Fish", 1, 0, 0, 1),
         ("none", 0, 0, 1, 1),
@@ -57,7 +57,7 @@ def test_presence_patterns_per_split(manifest):
 
 
 def test_areas_are_pixels_of_masks_that_are_not_empty(manifest):
-    fish, sugar = findings.describe_areas(manifest).to_dict("records")
+    fish, sugar = profile.describe_areas(manifest).to_dict("records")
     assert fish == {
         "class_name": "Fish", "masks": 3, "mean": 60.0, "median": 60.0, "std": 40.0, "min": 20.0, "max": 100.0,
         "mean_share": pytest.approx(0.3),
@@ -66,7 +66,7 @@ def test_areas_are_pixels_of_masks_that_are_not_empty(manifest):
 
 
 def test_images_per_split(manifest):
-    table = findings.count_images_per_split(manifest).set_index("split")
+    table = profile.count_images_per_split(manifest).set_index("split")
     assert table["images"].to_dict() == {"train": 2, "validation": 1, "holdout": 1, "unlabelled": 1}
     assert table.loc["train"].tolist() == [2, 0.9, 1.0, 0.5]
     assert table.loc["unlabelled", ["Fish", "Sugar"]].isna().all()
@@ -89,13 +89,13 @@ def test_near_duplicates_are_listed_and_counted(manifest):
 
 def test_a_missing_holdout_is_told_before_anybody_trains(manifest):
     images = manifest.images[manifest.images["split"] != "holdout"]
-    told = summarise(Manifest(manifest.facts, images), np.arange(len(images)), [], found=4)
+    told = summarise(Manifest(manifest.metadata, images), np.arange(len(images)), [], found=4)
     assert told.splitlines()[-1].startswith("no holdout: ")
 
 
 def test_truth_comes_back_as_masks_even_for_odd_names(manifest, tmp_path):
     write_truth([("nan", "Sugar", "1 10"), ("0012", "Fish", "11 10")], tmp_path / "truth.csv")
-    truth = Truth.load(tmp_path / "truth.csv", manifest.facts)
+    truth = Truth.load(tmp_path / "truth.csv", manifest.metadata)
     column = np.zeros((10, 20), bool)
     column[:, 0] = True
     np.testing.assert_array_equal(truth.masks("nan"), [np.zeros((10, 20), bool), column])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nephoscope.evaluation.calibration import fit_calibrations
-from nephoscope.rules.presence import calibrate, judge_presence, logit
+from nephoscope.rules.presence import calibrate, decide_presence, logit
 from nephoscope.rules.rules import Calibration
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import tune
@@ -31,8 +31,8 @@ def test_a_score_turned_round_says_the_share_that_is_present() -> None:
 
 
 def test_after_tuning_the_mean_chance_is_the_share_that_is_present() -> None:
-    judged = draw_pictures(5, count=60, classes=3)
+    labelled = draw_pictures(5, count=60, classes=3)
     settings = Tune(pixel_thresholds=(102,), min_areas=(0,), family="presence", folds=3, resamples=2, bootstrap=20)
-    rules = tune(judged.maps, judged.truths, judged.raw.classifier, settings=settings).rules
-    present = judged.truths.any(axis=(2, 3)).mean(axis=0)
-    assert judge_presence(judged.raw, rules).chance.mean(axis=0) == pytest.approx(present, abs=0.01)
+    rules = tune(labelled.maps, labelled.truths, labelled.raw.classifier, settings=settings).rules
+    present = labelled.truths.any(axis=(2, 3)).mean(axis=0)
+    assert decide_presence(labelled.raw, rules).chance.mean(axis=0) == pytest.approx(present, abs=0.01)

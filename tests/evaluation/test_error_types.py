@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nephoscope.evaluation.error_types import count_kinds, kinds_of
+from nephoscope.evaluation.error_types import count_error_types, error_types_of
 
 JUDGEMENTS = pd.DataFrame(
     [
@@ -18,11 +18,11 @@ JUDGEMENTS = pd.DataFrame(
 
 
 def test_every_pair_of_picture_and_class_is_of_one_kind() -> None:
-    kinds = ["missed", "false alarm", "poor overlap", "right", "rightly empty", "right"]
-    assert kinds_of(JUDGEMENTS).tolist() == kinds
+    error_types = ["missed", "false alarm", "poor overlap", "right", "rightly empty", "right"]
+    assert error_types_of(JUDGEMENTS).tolist() == error_types
 
 
 def test_kinds_are_counted_per_class_in_the_order_of_classes() -> None:
-    counts = count_kinds(JUDGEMENTS)
+    counts = count_error_types(JUDGEMENTS)
     assert list(counts) == ["class_name", "missed", "false alarm", "poor overlap", "right", "rightly empty"]
     assert counts.to_numpy().tolist() == [["Sugar", 1, 0, 1, 0, 1], ["Fish", 0, 1, 0, 2, 0]]

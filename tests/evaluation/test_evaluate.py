@@ -7,20 +7,20 @@ import pandas as pd
 import pytest
 
 from nephoscope.data.formats.definition import HumanDice
-from nephoscope.evaluation.evaluate import measure
+from nephoscope.evaluation.evaluate import evaluate_rules
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.evaluation.labelled import Judged
-from nephoscope.evaluation.scores import judge, steps_of
+from nephoscope.evaluation.labelled import LabelledSplit
+from nephoscope.evaluation.scores import score_images, steps_of
 from nephoscope.evaluation.tables import OURS, presence_table
 from nephoscope.figures.dvc_plots import plots_page
 from nephoscope.files import read_json, write_json
 from nephoscope.masks.dice import dice
 from nephoscope.rules.decide import decide_masks
 from nephoscope.rules.presence import presences
-from nephoscope.rules.rules import Reading, Rule, Rules
+from nephoscope.rules.rules import InferenceSettings, Rule, Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import tune
-from tests.builders.labelled_scenes import write_judged
+from tests.builders.labelled_scenes import write_labelled
 
 BOOTSTRAP = Bootstrap(resamples=200)
 SETTINGS = Tune(pixel_thresholds=(60, 100, 140), min_areas=(0, 20), family="presence", folds=3, resamples=5)
@@ -28,45 +28,47 @@ HUMAN = HumanDice(union=0.6, single=0.7, per_class={"a": 0.5, "b": 0.7})
 
 
 @pytest.fixture
-def judged(tmp_path: Path) -> Judged:
-    return write_judged(tmp_path / "holdout.zarr.zip", count=16)
+def labelled(tmp_path: Path) -> LabelledSplit:
+    return write_labelled(tmp_path / "holdout.zarr.zip", count=16)
 
 
 @pytest.fixture
-def rules(judged: Judged) -> Rules:
-    return tune(judged.store, judged.truth, settings=SETTINGS).rules
+def rules(labelled: LabelledSplit) -> Rules:
+    return tune(labelled.store, labelled.truth, settings=SETTINGS).rules
 
 
 @pytest.mark.parametrize("power", [0, 0.5])
-def test_what_is_measured_is_what_is_decided(judged: Judged, rules: Rules, power: float) -> None:
-    rules = rules.model_copy(update={"follow_strongest": power})
-    presence, strongest = presences(judged.raw, rules), judged.raw.strongest
+def test_what_is_measured_is_what_is_decided(labelled: LabelledSplit, rules: Rules, power: float) -> None:
+    rules = rules.model_copy(update={"adaptive_power": power})
+    presence, strongest = presences(labelled.raw, rules), labelled.raw.strongest
     expected = [
         list(map(dice, image.truth, decide_masks(presence[i], strongest[i], image.levels, image.visible, rules)))
-        for i, image in enumerate(judged)
+        for i, image in enumerate(labelled)
     ]
-    assert judge(judged, rules).dices == pytest.approx(np.array(expected))
+    assert score_images(labelled, rules).dices == pytest.approx(np.array(expected))
 
 
-def test_curves_over_all_thresholds_know_nothing_of_the_one_that_was_tuned(judged: Judged, rules: Rules) -> None:
+def test_curves_over_all_thresholds_know_nothing_of_the_one_that_was_tuned(
+    labelled: LabelledSplit, rules: Rules
+) -> None:
     strict = tuple(rule.model_copy(update={"presence_threshold": 0.999}) for rule in rules.rules)
-    each = [rules.model_copy(update={"rules": strict, "force_strongest": force}) for force in (False, True)]
-    plain, forced = (measure(judged, one, BOOTSTRAP, None) for one in each)
+    each = [rules.model_copy(update={"rules": strict, "force_top_class": force}) for force in (False, True)]
+    plain, forced = (evaluate_rules(labelled, one, BOOTSTRAP, None) for one in each)
     assert forced.tables["presence"]["decided"].iloc[-1] > plain.tables["presence"]["decided"].iloc[-1]
     pd.testing.assert_frame_equal(forced.curves["presence"], plain.curves["presence"])
     of_scores = ["average_precision", "brier"]
     pd.testing.assert_frame_equal(forced.tables["presence"][of_scores], plain.tables["presence"][of_scores])
 
 
-def test_steps_end_with_the_rule_itself(judged: Judged, rules: Rules) -> None:
-    tables = measure(judged, rules, BOOTSTRAP, None).tables
+def test_steps_end_with_the_rule_itself(labelled: LabelledSplit, rules: Rules) -> None:
+    tables = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables
     steps, ours = tables["steps"], tables["dice"][tables["dice"]["reference"] == OURS]
     assert steps["step"].unique().tolist() == list(steps_of(rules))
     assert steps.tail(3)["dice"].tolist() == ours["dice"].tolist()
 
 
-def test_every_step_tells_what_it_gains_over_the_one_before(judged: Judged, rules: Rules) -> None:
-    steps = measure(judged, rules, BOOTSTRAP, None).tables["steps"]
+def test_every_step_tells_what_it_gains_over_the_one_before(labelled: LabelledSplit, rules: Rules) -> None:
+    steps = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables["steps"]
     means = steps[steps["class_name"] == "mean"]
     assert means["gain"].iloc[1:].tolist() == pytest.approx(np.diff(means["dice"]).tolist())
     assert means.iloc[1:]["gain"].between(means["gain_low"].iloc[1:], means["gain_high"].iloc[1:]).all()
@@ -76,23 +78,23 @@ def test_every_step_tells_what_it_gains_over_the_one_before(judged: Judged, rule
 def test_steps_are_those_that_the_rules_have(rules: Rules) -> None:
     plain = Rule(presence_threshold=0, pixel_threshold=9, min_area=0)
     full = Rule(
-        presence_threshold=0.5, pixel_threshold=9, min_area=3, seed_threshold=99, core_threshold=88, core_area=7
+        presence_threshold=0.5, pixel_threshold=9, min_area=3, high_threshold=99, core_threshold=88, core_area=7
     )
     assert list(steps_of(rules.model_copy(update={"rules": (plain, plain)}))) == [
         "threshold 0.5",
         "tuned pixel threshold",
     ]
     steps = steps_of(rules.model_copy(update={"rules": (plain, full)}))
-    assert list(steps)[2:] == ["+ minimum area", "+ presence gate", "+ seed threshold", "+ core"]
-    assert [step(full).seed_threshold for step in steps.values()] == [None] * 4 + [99, 99]
+    assert list(steps)[2:] == ["+ minimum area", "+ presence gate", "+ high threshold", "+ core"]
+    assert [step(full).high_threshold for step in steps.values()] == [None] * 4 + [99, 99]
     assert [step(full).core_threshold for step in steps.values()] == [None] * 5 + [88]
 
 
-def test_references_stand_beside(judged: Judged, rules: Rules) -> None:
-    table = measure(judged, rules, BOOTSTRAP, HUMAN).tables["dice"].set_index(["reference", "class_name"])
-    empty = ~np.array([image.truth.any((1, 2)) for image in judged])
+def test_references_stand_beside(labelled: LabelledSplit, rules: Rules) -> None:
+    table = evaluate_rules(labelled, rules, BOOTSTRAP, HUMAN).tables["dice"].set_index(["reference", "class_name"])
+    empty = ~np.array([image.truth.any((1, 2)) for image in labelled])
     assert table.loc[("all masks empty", "mean"), "dice"] == pytest.approx(empty.mean())
-    areas = np.array([image.truth.sum((1, 2)) for image in judged])
+    areas = np.array([image.truth.sum((1, 2)) for image in labelled])
     whole = 2 * areas / (areas + 24 * 36)
     assert table.loc[("whole image, every class", "a"), "dice"] == pytest.approx(whole[:, 0].mean())
     perfect = np.where(empty, 1, whole).mean()
@@ -117,50 +119,50 @@ def test_an_interval_is_reproducible() -> None:
     assert BOOTSTRAP.interval(scores) != Bootstrap(resamples=200, seed=1).interval(scores)
 
 
-def test_pixels_are_all_counted_once(judged: Judged, rules: Rules) -> None:
-    table = measure(judged, rules, BOOTSTRAP, None).tables["pixels"].set_index("class_name")
+def test_pixels_are_all_counted_once(labelled: LabelledSplit, rules: Rules) -> None:
+    table = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables["pixels"].set_index("class_name")
     counts = table[["hit", "false_alarm", "miss", "right_nothing"]]
     assert counts.sum(axis=1).tolist() == [16 * 24 * 36] * 2
-    assert counts.loc["a", ["hit", "miss"]].sum() == sum(image.truth[0].sum() for image in judged)
+    assert counts.loc["a", ["hit", "miss"]].sum() == sum(image.truth[0].sum() for image in labelled)
 
 
-def test_presence_of_a_class_nobody_has_is_not_available(judged: Judged, rules: Rules) -> None:
-    judged.truth.rles.clear()
-    table = presence_table(judge(judged, rules), rules).set_index("class_name")
+def test_presence_of_a_class_nobody_has_is_not_available(labelled: LabelledSplit, rules: Rules) -> None:
+    labelled.truth.rles.clear()
+    table = presence_table(score_images(labelled, rules), rules).set_index("class_name")
     assert np.isnan(table.loc["a", "recall"])
     assert np.isnan(table.loc["a", "f1"])
     assert table.loc["any", "present"] == 0
 
 
-def test_worst_pictures_come_first(judged: Judged, rules: Rules) -> None:
-    pictures = measure(judged, rules, BOOTSTRAP, None).tables["pictures"]
+def test_worst_pictures_come_first(labelled: LabelledSplit, rules: Rules) -> None:
+    pictures = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables["pictures"]
     assert pictures["mean"].is_monotonic_increasing
-    assert set(pictures["image_id"]) == set(judged.store.image_ids)
+    assert set(pictures["image_id"]) == set(labelled.store.image_ids)
 
 
-def test_metrics_are_numbers_or_null(judged: Judged, rules: Rules, tmp_path: Path) -> None:
-    for key in [key for key in judged.truth.rles if key[1] == "b"]:
-        del judged.truth.rles[key]
-    measured = measure(judged, rules, BOOTSTRAP, HUMAN)
-    write_json(tmp_path / "metrics.json", measured.metrics)
+def test_metrics_are_numbers_or_null(labelled: LabelledSplit, rules: Rules, tmp_path: Path) -> None:
+    for key in [key for key in labelled.truth.rles if key[1] == "b"]:
+        del labelled.truth.rles[key]
+    evaluation = evaluate_rules(labelled, rules, BOOTSTRAP, HUMAN)
+    write_json(tmp_path / "metrics.json", evaluation.metrics)
     metrics = read_json(tmp_path / "metrics.json")
     assert metrics["pixel_average_precision"]["b"] is None
     assert metrics["dice"]["low"] <= metrics["dice"]["mean"] <= metrics["dice"]["high"]
     assert "NaN" not in (tmp_path / "metrics.json").read_text()
 
 
-def test_tables_are_written_as_csv(judged: Judged, rules: Rules, tmp_path: Path) -> None:
-    measure(judged, rules, BOOTSTRAP, None).write(tmp_path / "tables", tmp_path / "plots")
+def test_tables_are_written_as_csv(labelled: LabelledSplit, rules: Rules, tmp_path: Path) -> None:
+    evaluate_rules(labelled, rules, BOOTSTRAP, None).write(tmp_path / "tables", tmp_path / "plots")
     assert {path.stem for path in (tmp_path / "plots").iterdir()} == {"presence", "pixels"}
     assert not re.search(r"\de-\d", (tmp_path / "plots/pixels.csv").read_text())
-    judgements = pd.read_csv(tmp_path / "tables/judgements.csv", dtype={"image_id": str})
-    assert len(judgements) == 16 * 2
+    scores = pd.read_csv(tmp_path / "tables/scores.csv", dtype={"image_id": str})
+    assert len(scores) == 16 * 2
 
 
-def test_rules_serve_only_the_reading_they_were_tuned_on(judged: Judged, rules: Rules) -> None:
-    other = rules.model_copy(update={"reading": Reading(strongest_share=0.5)})
-    with pytest.raises(ValueError, match="rerun tune"):
-        judge(judged, other)
+def test_rules_serve_only_the_reading_they_were_tuned_on(labelled: LabelledSplit, rules: Rules) -> None:
+    other = rules.model_copy(update={"inference_settings": InferenceSettings(top_fraction=0.5)})
+    with pytest.raises(ValueError, match="run `dvc repro tune`"):
+        score_images(labelled, other)
 
 
 def test_the_plots_page_needs_no_network() -> None:

@@ -3,29 +3,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nephoscope.evaluation.label_issues import find_contradictions
-from nephoscope.rules.presence import judge_presence
+from nephoscope.evaluation.label_issues import find_label_issues
+from nephoscope.rules.presence import decide_presence
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import tune
-from tests.builders.labelled_scenes import write_judged
+from tests.builders.labelled_scenes import write_labelled
 
 SETTINGS = Tune(pixel_thresholds=(60, 100), min_areas=(0,), family="presence", folds=3, resamples=2)
 
 
 def test_labels_that_are_the_less_likely_answer_come_the_most_surprising_first(tmp_path: Path) -> None:
-    judged = write_judged(tmp_path / "validation.zarr.zip", count=16)
-    rules = tune(judged.store, judged.truth, settings=SETTINGS).rules
-    wrong = sorted(judged.truth.rles)[0]
-    del judged.truth.rles[wrong]  # somebody forgot to annotate it
-    table = find_contradictions(judged, rules, "validation")
+    labelled = write_labelled(tmp_path / "validation.zarr.zip", count=16)
+    rules = tune(labelled.store, labelled.truth, settings=SETTINGS).rules
+    wrong = sorted(labelled.truth.rles)[0]
+    del labelled.truth.rles[wrong]  # somebody forgot to annotate it
+    table = find_label_issues(labelled, rules, "validation")
     assert table["surprise"].is_monotonic_decreasing
     assert (table["surprise"] > 1).all()  # one bit is a coin's
     assert ((table["chance"] < 0.5) == table["annotated"]).all()
     assert (table["annotated_share"] > 0).equals(table["annotated"])
-    chance, ids = judge_presence(judged.raw, rules).chance, list(judged.image_ids)
-    present = np.stack([image.truth.any(axis=(1, 2)) for image in judged])
+    chance, ids = decide_presence(labelled.raw, rules).chance, list(labelled.image_ids)
+    present = np.stack([image.truth.any(axis=(1, 2)) for image in labelled])
     assert len(table) == int(((chance > 0.5) != present).sum()) > 0
     assert wrong in set(zip(table["image_id"], table["class_name"], strict=True))
     first = table.iloc[0]
-    there = chance[ids.index(first["image_id"]), judged.classes.index(first["class_name"])]
+    there = chance[ids.index(first["image_id"]), labelled.classes.index(first["class_name"])]
     assert first["surprise"] == pytest.approx(-np.log2(there if first["annotated"] else 1 - there))

@@ -9,49 +9,49 @@ import pytest
 import stages.evaluate
 import stages.tune
 from nephoscope.artifacts import Artifacts
-from nephoscope.data.manifest import Facts, Manifest
+from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.data.truth import write_truth
-from nephoscope.errors import Mendable
-from nephoscope.evaluation.labelled import Judged
+from nephoscope.errors import UserError
+from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.settings.tuning import Evaluate, Tune
-from tests.builders.labelled_scenes import write_judged
+from tests.builders.labelled_scenes import write_labelled
 
-FACTS = Facts("clouds", ("a", "b"), (24, 36), (24, 36), (8, 12))
+METADATA = Metadata("clouds", ("a", "b"), (24, 36), (24, 36), (8, 12))
 
 
 def run_of(root: Path, splits: dict[str, str], folds: dict[str, int] | None = None) -> tuple[Artifacts, Manifest]:
     """A manifest of these pictures, and stores of 0000.jpg to 0002.jpg, whatever it says of them."""
     artifacts, folds = Artifacts(root), folds or {}
     rows = [(name, name, split, folds.get(name, -1)) for name, split in splits.items()]
-    facts = FACTS if not folds else Facts(**{**FACTS.to_dict(), "folds": 2})
-    manifest = Manifest(facts, pd.DataFrame(rows, columns=["image_id", "file", "split", "fold"]))
+    metadata = METADATA if not folds else Metadata(**{**METADATA.to_dict(), "folds": 2})
+    manifest = Manifest(metadata, pd.DataFrame(rows, columns=["image_id", "file", "split", "fold"]))
     manifest.save(artifacts.prepare.manifest, artifacts.prepare.images)
     write_truth([("0001.jpg", "a", "1 9")], artifacts.prepare.truth)
     artifacts.predict.folder.mkdir()
     for split in ("validation", "holdout"):
-        write_judged(artifacts.predict.probabilities(split), count=3)
+        write_labelled(artifacts.predict.probabilities(split), count=3)
     return artifacts, manifest
 
 
 def test_a_split_is_judged_by_its_own_truth(tmp_path: Path) -> None:
     splits = {"0000.jpg": "holdout", "x.jpg": "train", "0001.jpg": "holdout", "0002.jpg": "holdout"}
     artifacts, manifest = run_of(tmp_path, splits)
-    judged = Judged.open(artifacts, manifest, "holdout")
-    assert judged.image_ids == ("0000.jpg", "0001.jpg", "0002.jpg")
-    assert [one.truth.sum() for one in judged] == [0, 9, 0]
+    labelled = LabelledSplit.open(artifacts, manifest, "holdout")
+    assert labelled.image_ids == ("0000.jpg", "0001.jpg", "0002.jpg")
+    assert [one.truth.sum() for one in labelled] == [0, 9, 0]
 
 
 def test_with_folds_validation_is_what_they_held_out(tmp_path: Path) -> None:
     splits = dict.fromkeys(("0000.jpg", "0001.jpg", "0002.jpg", "x.jpg"), "train")
     artifacts, manifest = run_of(tmp_path, splits, {"0000.jpg": 0, "0001.jpg": 1, "0002.jpg": 0})
-    assert len(Judged.open(artifacts, manifest, "validation")) == 3
+    assert len(LabelledSplit.open(artifacts, manifest, "validation")) == 3
 
 
 @pytest.mark.parametrize("split", ["validation", "holdout"])
 def test_a_split_without_pictures_names_its_setting(tmp_path: Path, split: str) -> None:
     artifacts, manifest = run_of(tmp_path, {"x.jpg": "train"})
-    with pytest.raises(Mendable, match=f"no picture is kept for {split}; give prepare.{split}_share more"):
-        Judged.open(artifacts, manifest, split)
+    with pytest.raises(UserError, match=f"no picture is kept for {split}; give prepare.{split}_share more"):
+        LabelledSplit.open(artifacts, manifest, split)
 
 
 def tune(artifacts: Artifacts) -> None:
@@ -73,7 +73,7 @@ def test_probabilities_of_other_pictures_are_refused(
 ) -> None:
     artifacts, _ = run_of(tmp_path, dict.fromkeys(names, split))
     told = rf"{split}\.zarr\.zip: its 3 pictures are not the {len(names)} that .* `python -m stages\.predict`"
-    with pytest.raises(Mendable, match=told):
+    with pytest.raises(UserError, match=told):
         stage(artifacts)
     assert not artifacts.tune.folder.exists()
     assert not artifacts.evaluate.folder.exists()

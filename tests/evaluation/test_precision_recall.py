@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from nephoscope.evaluation.labelled import JudgedImage
+from nephoscope.evaluation.labelled import LabelledImage
 from nephoscope.evaluation.precision_recall import mean_precision, pixel_curves, presence_curve, presence_curves
 
 
 class Pixels(NamedTuple):
-    images: list[JudgedImage]
+    images: list[LabelledImage]
     truth: np.ndarray
     levels: np.ndarray
 
@@ -22,7 +22,7 @@ def pixels(seed: int) -> Pixels:
     levels = rng.integers(0, 256, (2, 1, 6, 8)).astype(np.uint8)
     truth, visible = rng.random((2, 1, 6, 8)) > 0.6, rng.random((2, 6, 8)) > 0.2
     truth[0, 0, 0, 0] = visible[0, 0, 0] = True
-    images = [JudgedImage(str(index), *one) for index, one in enumerate(zip(levels, visible, truth, strict=True))]
+    images = [LabelledImage(str(index), *one) for index, one in enumerate(zip(levels, visible, truth, strict=True))]
     return Pixels(images, truth[:, 0][visible], levels[:, 0][visible])
 
 

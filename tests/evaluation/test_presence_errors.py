@@ -1,28 +1,28 @@
 import pandas as pd
 
 from nephoscope.evaluation.error_types import find_worst_errors
-from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
+from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
 
 
 def rules(*thresholds: float) -> Rules:
     plain = (Calibration(),) * len(thresholds)
     return Rules(
         classes=("Fish", "Sugar")[: len(thresholds)],
-        judged_shape=(350, 525),
-        reading=Reading(),
+        output_shape=(350, 525),
+        inference_settings=InferenceSettings(),
         classifier_weight=1,
         classifier_calibrations=plain,
-        strongest_calibrations=plain,
+        top_fraction_calibrations=plain,
         rules=tuple(Rule(presence_threshold=one, pixel_threshold=128, min_area=0) for one in thresholds),
     )
 
 
-def judgements(*rows: tuple[str, str, float, int]) -> pd.DataFrame:
+def scores(*rows: tuple[str, str, float, int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["image_id", "class_name", "presence", "truth_area"]).assign(dice=0.0)
 
 
 def test_misses_come_lowest_first_and_false_alarms_highest_first() -> None:
-    table = judgements(
+    table = scores(
         ("a", "Fish", 0.1, 500), ("b", "Fish", 0.3, 500), ("c", "Fish", 0.2, 500), ("d", "Fish", 0.9, 500),
         ("e", "Fish", 0.5, 0), ("f", "Fish", 0.8, 0), ("g", "Fish", 0.4, 0), ("h", "Fish", 0.7, 0),
     )  # fmt: skip
@@ -36,7 +36,7 @@ def test_misses_come_lowest_first_and_false_alarms_highest_first() -> None:
 
 
 def test_every_class_has_its_own_threshold() -> None:
-    table = judgements(("a", "Fish", 0.6, 0), ("a", "Sugar", 0.6, 0), ("b", "Fish", 0.6, 9), ("b", "Sugar", 0.6, 9))
+    table = scores(("a", "Fish", 0.6, 0), ("a", "Sugar", 0.6, 0), ("b", "Fish", 0.6, 9), ("b", "Sugar", 0.6, 9))
     worst = find_worst_errors(table, rules(0.5, 0.7), 3)
     assert worst[["image_id", "class_name", "error"]].values.tolist() == [  # noqa: PD011
         ["a", "Fish", "false alarm"],
@@ -45,7 +45,7 @@ def test_every_class_has_its_own_threshold() -> None:
 
 
 def test_where_nothing_is_wrong_or_asked_for_the_table_is_empty() -> None:
-    right = judgements(("a", "Fish", 0.6, 9), ("b", "Fish", 0.1, 0))
+    right = scores(("a", "Fish", 0.6, 9), ("b", "Fish", 0.1, 0))
     for worst in (find_worst_errors(right, rules(0.5), 3), find_worst_errors(right, rules(0.9), 0)):
         assert worst.columns.tolist() == ["image_id", "class_name", "presence", "truth", "predicted", "error"]
         assert worst.empty

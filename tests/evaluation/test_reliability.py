@@ -6,24 +6,24 @@ from nephoscope.evaluation.calibration import (  # fmt: skip
     EVERY_CLASS,
     Stated,
     brier_table,
+    confidence_table,
     reliability_table,
     statements,
-    sureness_table,
 )
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.rules.presence import RawPresences, Verdict, judge_presence
-from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
+from nephoscope.rules.presence import PresenceDecision, RawPresences, decide_presence
+from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
 
 
 def rules(chance: tuple[Calibration, ...] | None = None, *, force: bool = False) -> Rules:
     return Rules(
         classes=("a", "b"),
-        judged_shape=(2, 3),
-        reading=Reading(),
+        output_shape=(2, 3),
+        inference_settings=InferenceSettings(),
         classifier_weight=1,
         classifier_calibrations=(Calibration(), Calibration()),
-        strongest_calibrations=(Calibration(), Calibration()),
-        force_strongest=force,
+        top_fraction_calibrations=(Calibration(), Calibration()),
+        force_top_class=force,
         chance_calibrations=chance,
         rules=tuple(Rule(presence_threshold=0.5, pixel_threshold=128, min_area=0) for _ in range(2)),
     )
@@ -56,7 +56,7 @@ def test_brier_scores_and_errors_of_calibration() -> None:
 def test_a_chance_changes_no_decision() -> None:
     sharper = (Calibration(slope=3.0), Calibration(intercept=-9.0))
     given = raw((0.6, 0.6), (0.4, 0.9))
-    plain, told = judge_presence(given, rules()), judge_presence(given, rules(sharper))
+    plain, told = decide_presence(given, rules()), decide_presence(given, rules(sharper))
     assert (plain.present == told.present).all()
     np.testing.assert_allclose(plain.chance, given.classifier)
     assert told.chance[0, 0] > 0.6
@@ -65,21 +65,21 @@ def test_a_chance_changes_no_decision() -> None:
 
 
 def test_confidence_is_the_chance_that_the_decision_is_right() -> None:
-    verdict = Verdict(np.array([[0.9, 0.1, 0.6, 0.4]]), np.array([[True, False, True, True]]))
-    assert verdict.confidence[0].tolist() == pytest.approx([0.9, 0.9, 0.6, 0.4])
-    assert verdict.unsure.tolist() == [[False, False, True, True]]
+    decision = PresenceDecision(np.array([[0.9, 0.1, 0.6, 0.4]]), np.array([[True, False, True, True]]))
+    assert decision.confidence[0].tolist() == pytest.approx([0.9, 0.9, 0.6, 0.4])
+    assert decision.unsure.tolist() == [[False, False, True, True]]
 
 
 def test_a_forced_class_is_no_likelier_for_that() -> None:
-    verdict = judge_presence(raw((0.2, 0.1)), rules(force=True))
-    assert verdict.present.tolist() == [[True, False]]
-    assert verdict.chance[0, 0] == pytest.approx(0.2)
-    assert verdict.unsure.tolist() == [[True, False]]
+    decision = decide_presence(raw((0.2, 0.1)), rules(force=True))
+    assert decision.present.tolist() == [[True, False]]
+    assert decision.chance[0, 0] == pytest.approx(0.2)
+    assert decision.unsure.tolist() == [[True, False]]
 
 
 def test_sure_and_unsure_decisions_and_how_often_they_are_wrong() -> None:
-    verdict = Verdict(np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[True, True], [True, False]]))
-    table = sureness_table(verdict, np.array([[True, False], [False, False]]), ("a", "b")).set_index(
+    decision = PresenceDecision(np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[True, True], [True, False]]))
+    table = confidence_table(decision, np.array([[True, False], [False, False]]), ("a", "b")).set_index(
         ["mark", "class_name"]
     )
     assert table.loc[("sure", "a"), "wrong_share"] == 0.5

@@ -5,9 +5,9 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from nephoscope.errors import Mendable
-from nephoscope.evaluation.store import Prediction, ProbabilityStore, writing_store
-from tests.builders.labelled_scenes import READING
+from nephoscope.errors import UserError
+from nephoscope.evaluation.store import Prediction, ProbabilityStore, atomic_store
+from tests.builders.labelled_scenes import INFERENCE_SETTINGS
 
 
 def prediction(seed: int) -> Prediction:
@@ -18,11 +18,16 @@ def prediction(seed: int) -> Prediction:
 
 def test_what_is_written_is_read_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "holdout.zarr.zip"
-    with writing_store(path, ["x.jpg", "y.jpg"], ["a", "b"], (5, 7), READING) as writer:
+    with atomic_store(path, ["x.jpg", "y.jpg"], ["a", "b"], (5, 7), INFERENCE_SETTINGS) as writer:
         writer.write(1, prediction(1))
         writer.write(0, prediction(0))
     store = ProbabilityStore.open(path)
-    assert (len(store), store.image_ids, store.classes, store.reading) == (2, ("x.jpg", "y.jpg"), ("a", "b"), READING)
+    assert (len(store), store.image_ids, store.classes, store.inference_settings) == (
+        2,
+        ("x.jpg", "y.jpg"),
+        ("a", "b"),
+        INFERENCE_SETTINGS,
+    )
     for index in range(2):
         for found, expected in zip(store[index], prediction(index), strict=True):
             assert np.allclose(found, expected)
@@ -33,7 +38,7 @@ def test_the_same_numbers_are_the_same_file_whenever_they_are_written(
 ) -> None:
     for second in (1_000_000_000, 1_700_000_000):
         monkeypatch.setattr(time, "time", lambda second=second: second)
-        with writing_store(tmp_path / f"{second}.zarr.zip", ["x.jpg"], ["a", "b"], (5, 7), READING) as writer:
+        with atomic_store(tmp_path / f"{second}.zarr.zip", ["x.jpg"], ["a", "b"], (5, 7), INFERENCE_SETTINGS) as writer:
             writer.write(0, prediction(0))
     earlier, later = (path.read_bytes() for path in sorted(tmp_path.iterdir()))
     assert earlier == later
@@ -45,7 +50,7 @@ def test_a_store_that_misses_a_picture_never_takes_its_place(tmp_path: Path) -> 
     path = tmp_path / "holdout.zarr.zip"
 
     def write_half() -> None:
-        with writing_store(path, ["x.jpg", "y.jpg"], ["a", "b"], (5, 7), READING) as writer:
+        with atomic_store(path, ["x.jpg", "y.jpg"], ["a", "b"], (5, 7), INFERENCE_SETTINGS) as writer:
             writer.write(0, prediction(0))
 
     with pytest.raises(ValueError, match=r"1 pictures have no numbers, y\.jpg first"):
@@ -54,11 +59,11 @@ def test_a_store_that_misses_a_picture_never_takes_its_place(tmp_path: Path) -> 
 
 
 def test_a_missing_store_names_the_stage_that_writes_it(tmp_path: Path) -> None:
-    with pytest.raises(Mendable, match=r"stages\.predict"):
+    with pytest.raises(UserError, match=r"stages\.predict"):
         ProbabilityStore.open(tmp_path / "holdout.zarr.zip")
 
 
 def test_a_store_without_pictures_can_be_read(tmp_path: Path) -> None:
-    with writing_store(tmp_path / "empty.zarr.zip", [], ["a"], (5, 7), READING):
+    with atomic_store(tmp_path / "empty.zarr.zip", [], ["a"], (5, 7), INFERENCE_SETTINGS):
         pass
     assert len(ProbabilityStore.open(tmp_path / "empty.zarr.zip")) == 0

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.inference import engine_choice as choosing
 from nephoscope.inference import engines as engines_module
 from nephoscope.inference.engine_choice import ENGINES, EVERY, answer, draw_probe, find_fastest
-from nephoscope.inference.engines import EngineMissing, EngineName
+from nephoscope.inference.engines import EngineMissingError, EngineName
 from nephoscope.settings.section import Machine
 
 SHAPE = (16, 24)
@@ -28,7 +28,7 @@ class Constant:
 
 def engines(monkeypatch: pytest.MonkeyPatch, values: dict[str, float], seconds: dict[str, float]) -> None:
     def missing(*_: object) -> Constant:
-        raise EngineMissing("not installed")
+        raise EngineMissingError("not installed")
 
     for name in ENGINES:
         value = values.get(name)
@@ -87,22 +87,22 @@ def test_an_engine_that_was_asked_for_says_why_it_cannot_be_had(
         raise ImportError("libtbb.so.12: cannot open shared object file")
 
     monkeypatch.setattr(engines_module.importlib, "import_module", broken)
-    with pytest.raises(Mendable, match=f"the engine {module} cannot be loaded: libtbb.* choose another engine"):
+    with pytest.raises(UserError, match=f"the engine {module} cannot be loaded: libtbb.* choose another engine"):
         ENGINES[name](tmp_path / "one", Machine(), 1)
 
 
 def test_torch_is_asked_first_only_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"onnx": 0.5, "torch": 0.5001}, {"onnx": 3, "torch": 1})
-    monkeypatch.setattr(choosing, "list_cards", lambda: [])
+    monkeypatch.setattr(choosing, "list_gpus", lambda: [])
     assert choose() == "onnx"
-    monkeypatch.setattr(choosing, "list_cards", lambda: ["nvidia0"])
+    monkeypatch.setattr(choosing, "list_gpus", lambda: ["nvidia0"])
     assert choose() == "torch"
     assert choose(machine=Machine(accelerator="cpu")) == "onnx"
 
 
 def test_where_none_agrees_nothing_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"torch": 0.5, "onnx": 0.9}, {"torch": 5, "onnx": 1})
-    with pytest.raises(Mendable, match=r"onnx by 0.800, torch by 0.400; export anew"):
+    with pytest.raises(UserError, match=r"onnx by 0.800, torch by 0.400; export anew"):
         choose(expected=0.1)
 
 

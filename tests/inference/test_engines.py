@@ -72,12 +72,12 @@ OPENING = """
 import sys
 from pathlib import Path
 from nephoscope.inference.engine_choice import ENGINES
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.settings.section import Machine
 
 try:
     ENGINES[sys.argv[1]](Path(sys.argv[2]), Machine(), 1)
-except Mendable as error:
+except UserError as error:
     print(error)
 """
 

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nephoscope.data.manifest import Facts, Manifest
-from nephoscope.errors import Mendable
-from nephoscope.inference.ensemble import FLIPS, TwoStage, decide_predictions
+from nephoscope.data.manifest import Manifest, Metadata
+from nephoscope.errors import UserError
+from nephoscope.inference.ensemble import FLIPS, Ensemble, decide_predictions
 from nephoscope.inference.trained import batches, first_members, unseen_groups
 from nephoscope.masks.rle import Shape
-from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
+from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
 
-FACTS = Facts("clouds", ("a", "b"), (8, 12), (8, 12), (4, 6))
+METADATA = Metadata("clouds", ("a", "b"), (8, 12), (8, 12), (4, 6))
 
 
 class Reddest:
@@ -35,15 +35,15 @@ def picture() -> np.ndarray:
     return image
 
 
-def model(reading: Reading, segmenter: Reddest) -> TwoStage:
-    return TwoStage(FACTS, [Reddest((4, 6), maps=False)], [segmenter], reading)
+def model(inference_settings: InferenceSettings, segmenter: Reddest) -> Ensemble:
+    return Ensemble(METADATA, [Reddest((4, 6), maps=False)], [segmenter], inference_settings)
 
 
 @pytest.mark.parametrize("flip", list(FLIPS))
 def test_every_view_is_turned_back(flip: str) -> None:
-    reading = Reading.model_validate({"flips": [flip]})
+    inference_settings = InferenceSettings.model_validate({"flips": [flip]})
     segmenter = Reddest((4, 6), maps=True)
-    (prediction,) = model(reading, segmenter).predict(picture()[None], np.ones((1, 4, 6), bool))
+    (prediction,) = model(inference_settings, segmenter).predict(picture()[None], np.ones((1, 4, 6), bool))
     assert prediction.levels.shape == (2, 8, 12)
     assert prediction.levels[0, 0, 0] == 255
     assert prediction.levels[0, 4:, 6:].max() == 0
@@ -52,8 +52,10 @@ def test_every_view_is_turned_back(flip: str) -> None:
 @pytest.mark.parametrize(("count", "calls"), [(1, 1), (8, 2), (40, 4)])
 def test_views_differ_and_go_together_where_pictures_are_few(count: int, calls: int) -> None:
     segmenter = Reddest((4, 6), maps=True)
-    reading = Reading(flips=("none", "horizontal", "vertical", "both"))
-    predictions = model(reading, segmenter).predict(np.stack([picture()] * count), np.ones((count, 4, 6), bool))
+    inference_settings = InferenceSettings(flips=("none", "horizontal", "vertical", "both"))
+    predictions = model(inference_settings, segmenter).predict(
+        np.stack([picture()] * count), np.ones((count, 4, 6), bool)
+    )
     assert len(segmenter.seen) == calls
     first_of_each_view = np.concatenate(segmenter.seen)[::count]
     assert [np.argwhere(seen[..., 0])[0].tolist() for seen in first_of_each_view] == [[0, 0], [0, 5], [3, 0], [3, 5]]
@@ -62,7 +64,7 @@ def test_views_differ_and_go_together_where_pictures_are_few(count: int, calls: 
 
 def test_members_are_averaged_and_see_their_own_shape() -> None:
     segmenters = [Reddest((4, 6), maps=True), Reddest((4, 6), maps=True, weight=0.5)]
-    both = TwoStage(FACTS, [Reddest((2, 3), maps=False)], segmenters, Reading())
+    both = Ensemble(METADATA, [Reddest((2, 3), maps=False)], segmenters, InferenceSettings())
     (prediction,) = both.predict(np.full((1, 4, 6, 3), 255, np.uint8), np.ones((1, 4, 6), bool))
     assert prediction.levels[0, 0, 0] == 191  # (255 + 127.5) / 2
     assert prediction.classifier.tolist() == [1, 0]
@@ -72,25 +74,25 @@ def test_members_are_averaged_and_see_their_own_shape() -> None:
 def test_a_network_that_does_not_answer_with_numbers_is_named(kind: str, number: int) -> None:
     classifiers, segmenters = ([Reddest((4, 6), maps=maps) for _ in range(2)] for maps in (False, True))
     {"classifier": classifiers, "segmenter": segmenters}[kind][number].weight = np.nan
-    both = TwoStage(FACTS, classifiers, segmenters, Reading())
-    with pytest.raises(Mendable, match=rf"{kind} {number + 1} of 2 answers NaN"):
+    both = Ensemble(METADATA, classifiers, segmenters, InferenceSettings())
+    with pytest.raises(UserError, match=rf"{kind} {number + 1} of 2 answers NaN"):
         both.predict(picture()[None], np.ones((1, 4, 6), bool))
 
 
 def test_invisible_pixels_stay_empty_in_the_decided_mask() -> None:
     visible = np.ones((1, 4, 6), bool)
     visible[0, :, :2] = False
-    one = model(Reading(), Reddest((4, 6), maps=True))
+    one = model(InferenceSettings(), Reddest((4, 6), maps=True))
     predictions = one.predict(np.full((1, 4, 6, 3), 255, np.uint8), visible)
     rule = Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
     plain = (Calibration(), Calibration())
     rules = Rules(
         classes=("a", "b"),
-        judged_shape=(8, 12),
-        reading=Reading(),
+        output_shape=(8, 12),
+        inference_settings=InferenceSettings(),
         classifier_weight=1,
         classifier_calibrations=plain,
-        strongest_calibrations=plain,
+        top_fraction_calibrations=plain,
         rules=(rule, rule),
     )
     (masks,) = decide_predictions(predictions, rules)
@@ -105,7 +107,7 @@ def test_batches_cover_all_rows_in_order() -> None:
 
 def test_a_picture_is_judged_by_the_members_that_never_saw_it() -> None:
     images = pd.DataFrame({"image_id": list("wxyz"), "fold": [1, 0, 1, -1], "split": ["train"] * 3 + ["holdout"]})
-    manifest = Manifest(FACTS, images)
+    manifest = Manifest(METADATA, images)
     groups = unseen_groups(manifest, np.array([0, 1, 2, 3]))
     assert {fold: rows.tolist() for fold, rows in groups.items()} == {-1: [3], 0: [1], 1: [0, 2]}
 

@@ -6,14 +6,14 @@ import torch
 from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
 from torch import Tensor, nn
 
-from nephoscope.data.manifest import Facts
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Metadata
+from nephoscope.errors import UserError
 from nephoscope.inference.grad_cam import Explainer, find_pooling
 from nephoscope.masks.rle import Shape
 from nephoscope.models.classifier import build_classifier
 
 SHAPE = (8, 12)
-FACTS = Facts("clouds", ("red", "blue"), SHAPE, SHAPE, SHAPE)
+METADATA = Metadata("clouds", ("red", "blue"), SHAPE, SHAPE, SHAPE)
 EVERYTHING = np.ones(SHAPE, bool)
 
 
@@ -31,7 +31,7 @@ class RedAndBlue(nn.Module):
 
 
 def explainer(*networks: nn.Module, shape: Shape = SHAPE) -> Explainer:
-    return Explainer([(network, shape) for network in networks], FACTS, torch.device("cpu"))
+    return Explainer([(network, shape) for network in networks], METADATA, torch.device("cpu"))
 
 
 def picture() -> np.ndarray:
@@ -44,7 +44,7 @@ def picture() -> np.ndarray:
 
 
 def test_the_heat_lies_where_the_class_is() -> None:
-    red, blue = explainer(RedAndBlue()).explain(picture(), EVERYTHING, [0, 1]).heats
+    red, blue = explainer(RedAndBlue()).explain(picture(), EVERYTHING, [0, 1]).heat_maps
     assert red.shape == SHAPE
     assert red.dtype == np.float32
     np.testing.assert_allclose(red, picture()[..., 0] / 200, atol=1e-6)
@@ -52,35 +52,35 @@ def test_the_heat_lies_where_the_class_is() -> None:
 
 
 def test_what_speaks_against_a_class_has_no_heat() -> None:
-    (red,) = explainer(RedAndBlue(red=-1)).explain(picture(), EVERYTHING, [0]).heats
+    (red,) = explainer(RedAndBlue(red=-1)).explain(picture(), EVERYTHING, [0]).heat_maps
     assert red.tolist() == np.zeros(SHAPE).tolist()
 
 
 def test_only_what_is_asked_for_is_told() -> None:
     explained = explainer(RedAndBlue(blue=2)).explain(picture(), EVERYTHING, [1])
-    assert len(explained.heats) == 1
+    assert len(explained.heat_maps) == 1
     assert explained.presences == pytest.approx([1 / (1 + np.exp(-2 * 200 / 255 / 16))])
 
 
 def test_invisible_pixels_are_cold_and_do_not_dim_the_rest() -> None:
     visible = EVERYTHING.copy()
     visible[:, :6] = False
-    (red,) = explainer(RedAndBlue()).explain(picture(), visible, [0]).heats
+    (red,) = explainer(RedAndBlue()).explain(picture(), visible, [0]).heat_maps
     assert red[:, :6].max() == 0
     assert red[0, -1] == 1
-    (nothing,) = explainer(RedAndBlue()).explain(picture(), ~EVERYTHING, [0]).heats
+    (nothing,) = explainer(RedAndBlue()).explain(picture(), ~EVERYTHING, [0]).heat_maps
     assert nothing.max() == 0
 
 
 def test_members_are_averaged_each_by_its_own_scale() -> None:
     both = explainer(RedAndBlue(red=100), RedAndBlue(red=-1)).explain(picture(), EVERYTHING, [0])
-    assert both.heats[0][0, 0] == 0.5
+    assert both.heat_maps[0][0, 0] == 0.5
     alone = [explainer(RedAndBlue(red=red)).explain(picture(), EVERYTHING, [0]) for red in (100, -1)]
     assert both.presences[0] == pytest.approx(np.mean([one.presences[0] for one in alone]))
 
 
 def test_a_member_sees_its_own_shape_and_answers_at_the_pictures() -> None:
-    (red,) = explainer(RedAndBlue(), shape=(4, 6)).explain(picture(), EVERYTHING, [0]).heats
+    (red,) = explainer(RedAndBlue(), shape=(4, 6)).explain(picture(), EVERYTHING, [0]).heat_maps
     assert red.shape == SHAPE
     assert red[0, 0] == 1
     assert red[4:].max() < 0.05
@@ -95,12 +95,12 @@ def test_convolutional_networks_of_every_kind_have_heat(encoder: str) -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     # Weights by lot may speak for nothing at all: one class is told to like whatever features there are.
     network.body.get_classifier().weight.data[0] = 1
-    one, other = explainer(network, shape=(64, 96)).explain(image, np.ones((64, 96), bool), [0, 1]).heats
+    one, other = explainer(network, shape=(64, 96)).explain(image, np.ones((64, 96), bool), [0, 1]).heat_maps
     assert one.shape == other.shape == (64, 96)
     assert 0 <= one.min() < one.max() == 1
 
 
 @pytest.mark.parametrize("encoder", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
 def test_networks_without_a_map_are_refused(encoder: str) -> None:
-    with pytest.raises(Mendable, match=r"Transformer.* has none\. Train one with another"):
+    with pytest.raises(UserError, match=r"Transformer.* has none\. Train one with another"):
         find_pooling(build_classifier(encoder, 2, (224, 224)))

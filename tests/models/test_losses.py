@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.models.losses import LOSSES, LossSettings, build_loss, refuse_region_losses
 
 SETTINGS = LossSettings(torch.tensor([0.2, 0.5]))
@@ -80,5 +80,5 @@ def test_pixels_of_no_class_add_nothing_to_cce() -> None:
 
 
 def test_a_classifier_has_no_regions() -> None:
-    with pytest.raises(Mendable, match=r"dice compare.*a classifier can use bce, weighted_bce, focal"):
+    with pytest.raises(UserError, match=r"dice compare.*a classifier can use bce, weighted_bce, focal"):
         refuse_region_losses({"bce": 0.5, "dice": 0.5})

@@ -4,15 +4,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from nephoscope.data.manifest import Facts
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Metadata
+from nephoscope.errors import UserError
 from nephoscope.models.checkpoint import load_checkpoint, save_checkpoint
 from nephoscope.models.classifier import Classifier, build_classifier
-from nephoscope.models.metadata import CheckpointError, NetworkFacts
+from nephoscope.models.metadata import CheckpointError, NetworkMetadata
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.models.weights import WeightsError, read_bundled
 
-FACTS = Facts("clouds", ("a", "b"), (8, 12), (8, 12), (32, 48))
+METADATA = Metadata("clouds", ("a", "b"), (8, 12), (8, 12), (32, 48))
 
 
 def images(height: int, width: int) -> torch.Tensor:
@@ -44,10 +44,10 @@ def test_a_narrow_decoder_is_smaller_and_is_built_again_from_its_checkpoint(arch
     full, half = (build_segmenter(architecture, "resnet18", 2, decoder_width=width) for width in (1.0, 0.5))
     sizes = [sum(weight.numel() for weight in network.decoder_parameters()) for network in (full, half)]
     assert sizes[1] < 0.8 * sizes[0]
-    facts = NetworkFacts(
-        "segmenter", architecture, "resnet18", (64, 64), FACTS, "seed0", 0, -1, 0, 0.5, {"decoder_width": 0.5}
+    metadata = NetworkMetadata(
+        "segmenter", architecture, "resnet18", (64, 64), METADATA, "seed0", 0, -1, 0, 0.5, {"decoder_width": 0.5}
     )
-    save_checkpoint(tmp_path / "half.safetensors", half, facts)
+    save_checkpoint(tmp_path / "half.safetensors", half, metadata)
     again = load_checkpoint(tmp_path / "half.safetensors")[0]
     with torch.inference_mode():
         assert torch.equal(again(images(64, 64)), half.eval()(images(64, 64)))
@@ -81,7 +81,7 @@ def test_bundled_weights_fill_the_whole_encoder(name: str) -> None:
     ],
 )
 def test_weights_that_cannot_be_had_name_the_choice(encoder: str, weights: str, message: str) -> None:
-    with pytest.raises(Mendable, match=message):
+    with pytest.raises(UserError, match=message):
         build_classifier(encoder, 2, (64, 64), weights=weights)
 
 
@@ -94,13 +94,13 @@ def test_encoder_and_decoder_share_no_parameter_and_miss_none() -> None:
         assert encoder | decoder == {id(parameter) for parameter in network.parameters()}
 
 
-def facts(**changes: object) -> NetworkFacts:
+def metadata(**changes: object) -> NetworkMetadata:
     content = {
         "kind": "segmenter",
         "architecture": "Unet",
         "encoder": "resnet18",
         "input_shape": (32, 48),
-        "data": FACTS,
+        "data": METADATA,
         "member": "seed0",
         "seed": 0,
         "fold": -1,
@@ -108,14 +108,14 @@ def facts(**changes: object) -> NetworkFacts:
         "score": 0.5,
         "settings": {"epochs": 4},
     }
-    return NetworkFacts(**{**content, **changes})  # type: ignore[arg-type]
+    return NetworkMetadata(**{**content, **changes})  # type: ignore[arg-type]
 
 
 def test_a_checkpoint_holds_all_that_rebuilds_the_network(tmp_path: Path) -> None:
     network = build_segmenter("Unet", "resnet18", 2).eval()
-    save_checkpoint(tmp_path / "one.safetensors", network, facts())
+    save_checkpoint(tmp_path / "one.safetensors", network, metadata())
     loaded, found = load_checkpoint(tmp_path / "one.safetensors")
-    assert found == facts()
+    assert found == metadata()
     with torch.inference_mode():
         assert torch.equal(loaded(images(32, 48)), network(images(32, 48)))
 
@@ -128,7 +128,7 @@ def test_a_file_of_others_is_refused(tmp_path: Path) -> None:
 
 def test_a_trained_encoder_begins_another_task(tmp_path: Path) -> None:
     trained = build_segmenter("Unet", "resnet18", 2)
-    save_checkpoint(tmp_path / "one.safetensors", trained, facts())
+    save_checkpoint(tmp_path / "one.safetensors", trained, metadata())
     begun = build_segmenter("Unet", "resnet18", 3, weights=str(tmp_path / "one.safetensors"))
     for ours, theirs in zip(begun.encoder_parameters(), trained.encoder_parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -142,7 +142,7 @@ def test_segmenter_and_classifier_see_the_same_with_the_same_weights(tmp_path: P
     with torch.inference_mode():
         seen = segmenter.body.encoder(segmenter.normalise(pictures))[-1]
         assert torch.equal(seen, classifier.body.blocks(_stem(classifier, pictures)))
-    save_checkpoint(tmp_path / "segmenter.safetensors", segmenter, facts())
+    save_checkpoint(tmp_path / "segmenter.safetensors", segmenter, metadata())
     again = build_classifier("tf_efficientnet_lite0", 2, (64, 96), weights=str(tmp_path / "segmenter.safetensors"))
     head = {"body.classifier.weight", "body.classifier.bias"}
     for key, value in classifier.state_dict().items():
@@ -187,5 +187,5 @@ def test_an_encoder_of_another_size_does_not_fit(tmp_path: Path) -> None:
     ],
 )
 def test_an_encoder_that_nobody_knows_is_refused_before_anybody_is_asked(encoder: str, close: str) -> None:
-    with pytest.raises(Mendable, match=f"smp knows no encoder '{encoder}'; it knows .*{close}"):
+    with pytest.raises(UserError, match=f"smp knows no encoder '{encoder}'; it knows .*{close}"):
         build_segmenter("FPN", encoder, 2)

@@ -8,7 +8,7 @@ import pytest
 
 from nephoscope.figures.colours import CLASS_COLOURS
 from nephoscope.figures.evaluation import Line, draw_curves, draw_dice_per_class, draw_history, draw_intervals
-from nephoscope.figures.overlays import outline_outcomes
+from nephoscope.figures.overlays import outline_confusion
 from nephoscope.figures.svg import VARIABLES, readable_on_white, to_svg
 
 NAN = float("nan")
@@ -120,7 +120,7 @@ def test_lines_on_white_can_be_seen(colour: tuple[int, int, int]) -> None:
 
 def test_every_outcome_has_its_outline() -> None:
     truth, predicted = np.array([[True, True, False, False]]), np.array([[True, False, True, False]])
-    assert outline_outcomes(truth, predicted) == {
+    assert outline_confusion(truth, predicted) == {
         "hit": "M0 0l0 1 1 0 0-1z",
         "miss": "M1 0l0 1 1 0 0-1z",
         "false alarm": "M2 0l0 1 1 0 0-1z",
@@ -130,4 +130,4 @@ def test_every_outcome_has_its_outline() -> None:
 
 def test_outcomes_that_do_not_occur_have_no_outline() -> None:
     nothing = np.zeros((2, 3), bool)
-    assert outline_outcomes(nothing, nothing) == {"right nothing": "M0 0H3V2H0z"}
+    assert outline_confusion(nothing, nothing) == {"right nothing": "M0 0H3V2H0z"}

@@ -15,7 +15,7 @@ from nephoscope.data.manifest import Manifest
 from nephoscope.evaluation.tables import read_table, read_tables
 from nephoscope.figures.tables import Cell, Table, show_dice, show_rules, to_cell
 from nephoscope.files import read_json
-from nephoscope.report.data_profile import show_faults, show_findings
+from nephoscope.report.data_profile import show_problems, show_profile
 from nephoscope.report.gallery import choose_best, choose_median, choose_worst, that_show_a_class
 from nephoscope.report.results import show_results
 from nephoscope.report.run import show_settings
@@ -51,8 +51,8 @@ class Outline(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html(judged_run: tuple[Params, Artifacts]) -> str:
-    params, artifacts = judged_run
+def html(labelled_run: tuple[Params, Artifacts]) -> str:
+    params, artifacts = labelled_run
     named = params.report.model_copy(update={"title": '<b>Clouds & "co"</b>'})
     stages.report.main(params.model_copy(update={"report": named}), artifacts)
     return artifacts.report.page.read_text("utf-8")
@@ -101,9 +101,9 @@ def test_every_colour_of_a_figure_is_defined(html: str) -> None:
 
 
 def test_the_headline_stands_beside_its_interval_and_references(
-    html: str, judged_run: tuple[Params, Artifacts]
+    html: str, labelled_run: tuple[Params, Artifacts]
 ) -> None:
-    dice = read_json(judged_run[1].evaluate.metrics)["dice"]
+    dice = read_json(labelled_run[1].evaluate.metrics)["dice"]
     for number in (dice["mean"], dice["low"], dice["high"], *dice["references"].values()):
         assert f"{number:.3f}" in html
     for name in ("all masks empty", "perfect presence, whole image", "human union against human union, real pictures"):
@@ -117,8 +117,8 @@ def test_the_headline_stands_beside_people_and_above_the_classes(html: str) -> N
     assert html.count("people, on real pictures, 0.5") == 3, "and Flower's are above 0.7"
 
 
-def test_where_nobody_measured_people_none_are_named(judged_run: tuple[Params, Artifacts]) -> None:
-    artifacts = judged_run[1]
+def test_where_nobody_measured_people_none_are_named(labelled_run: tuple[Params, Artifacts]) -> None:
+    artifacts = labelled_run[1]
     tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
     alone = tables["dice"][~tables["dice"]["reference"].str.contains("human")]
     results = show_results({**tables, "dice": alone}, curves, Rules.model_validate(read_json(artifacts.tune.rules)))
@@ -126,8 +126,8 @@ def test_where_nobody_measured_people_none_are_named(judged_run: tuple[Params, A
     assert {card.human for card in results.cards} == {""}
 
 
-def test_the_gallery_shows_best_median_and_worst(html: str, judged_run: tuple[Params, Artifacts]) -> None:
-    pictures = read_table(judged_run[1].evaluate.tables / "pictures.csv")["image_id"].tolist()
+def test_the_gallery_shows_best_median_and_worst(html: str, labelled_run: tuple[Params, Artifacts]) -> None:
+    pictures = read_table(labelled_run[1].evaluate.tables / "pictures.csv")["image_id"].tolist()
     shown = re.findall(r"<h4>(\S+)", html)
     assert re.findall(r'data-group="(\w+)"', html) == ["best", "median", "worst"]
     assert shown[3:] == pictures[:3]
@@ -136,7 +136,7 @@ def test_the_gallery_shows_best_median_and_worst(html: str, judged_run: tuple[Pa
 
 
 def test_findings_settings_and_members_are_told(html: str) -> None:
-    for text in ("No faults were found", "Pictures per split", "optimiser.encoder_rate", "Members of the segmenter"):
+    for text in ("No problems were found", "Pictures per split", "optimiser.encoder_rate", "Members of the segmenter"):
         assert text in html
 
 
@@ -172,24 +172,24 @@ def test_dice_stands_over_its_interval_where_it_has_one() -> None:
     assert table.rows[1] == (Cell("human"), Cell("0.580"), Cell(""))
 
 
-def test_a_rule_shows_seed_and_core_only_where_there_is_one(judged_run: tuple[Params, Artifacts]) -> None:
-    rules = Rules.model_validate(read_json(judged_run[1].tune.rules))
-    plain = {"seed_threshold": None, "core_threshold": None, "core_area": 0}
+def test_a_rule_shows_seed_and_core_only_where_there_is_one(labelled_run: tuple[Params, Artifacts]) -> None:
+    rules = Rules.model_validate(read_json(labelled_run[1].tune.rules))
+    plain = {"high_threshold": None, "core_threshold": None, "core_area": 0}
     never, *others = (rule.model_copy(update=plain) for rule in rules.rules)
     rules = rules.model_copy(update={"rules": (never, *others)})
-    never = never.model_copy(update={"presence_threshold": 2.0, "seed_threshold": 200})
+    never = never.model_copy(update={"presence_threshold": 2.0, "high_threshold": 200})
     others[0] = others[0].model_copy(update={"presence_threshold": 0.0})
     table = show_rules(rules.model_copy(update={"rules": (never, *others)}))
-    assert "seed threshold" not in show_rules(rules).columns
-    assert table.columns[-1] == "seed threshold"
+    assert "high threshold" not in show_rules(rules).columns
+    assert table.columns[-1] == "high threshold"
     assert (table.rows[0][1], table.rows[0][-1]) == (Cell("never"), Cell("0.784", "level 200"))
     assert (table.rows[1][1], table.rows[1][-1]) == (Cell("every picture"), Cell("none"))
 
 
 def test_best_and_median_show_a_class_and_no_picture_is_shown_twice() -> None:
     pictures = pd.DataFrame({"image_id": list("abcdefg"), "mean": [0.1, 0.2, 0.4, 0.5, 0.8, 0.9, 1.0]})
-    judgements = pd.DataFrame({"image_id": list("abcdefg"), "truth_area": [5, 5, 5, 5, 5, 5, 0]})
-    showing = that_show_a_class(pictures, judgements)
+    scores = pd.DataFrame({"image_id": list("abcdefg"), "truth_area": [5, 5, 5, 5, 5, 5, 0]})
+    showing = that_show_a_class(pictures, scores)
     assert choose_worst(pictures, 2) == ["a", "b"]
     assert choose_best(showing, 2, {"a", "b"}) == ["f", "e"]
     assert choose_median(showing, 1, {"a", "b", "f", "e"}) == ["c"]
@@ -207,14 +207,14 @@ def test_names_stay_text_whatever_they_look_like(tmp_path: Path) -> None:
 
 
 def test_findings_nobody_foresaw_come_last_and_none_are_fine(
-    tmp_path: Path, judged_run: tuple[Params, Artifacts]
+    tmp_path: Path, labelled_run: tuple[Params, Artifacts]
 ) -> None:
-    prepare = judged_run[1].prepare
+    prepare = labelled_run[1].prepare
     manifest = Manifest.load(prepare.manifest, prepare.images)
-    assert show_findings(tmp_path / "nowhere", manifest) == ()
+    assert show_profile(tmp_path / "nowhere", manifest) == ()
     (tmp_path / "a_new_one.csv").write_text("a,b\n1,2\n", "utf-8")
     (tmp_path / "samples.png").write_bytes(b"no picture")
-    first, last = show_findings(tmp_path, manifest)
+    first, last = show_profile(tmp_path, manifest)
     assert (first.source, first.drawing, first.table) == (None, None, None)
     assert (last.caption, last.source, last.drawing) == ("a new one", None, None)
 
@@ -226,14 +226,14 @@ def test_findings_are_drawn_in_the_colours_of_the_page(html: str) -> None:
     assert "fill: var(--class-0)" in chapter
 
 
-def test_faults_are_counted_by_kind(tmp_path: Path) -> None:
-    path = tmp_path / "faults.csv"
+def test_problems_are_counted_by_kind(tmp_path: Path) -> None:
+    path = tmp_path / "problems.csv"
     path.write_text("kind,file,row,message,image_id\nbad_rle,t.csv,2,odd count,a\nbad_rle,t.csv,3,x,b\n", "utf-8")
-    table = show_faults(path)
+    table = show_problems(path)
     assert table is not None
     assert table.rows == ((Cell("bad_rle"), Cell("2"), Cell("odd count")),)
     path.write_text("kind,file,row,message,image_id\n", "utf-8")
-    assert show_faults(path) is None
+    assert show_problems(path) is None
 
 
 def test_settings_are_shown_in_full() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import stages.report
 from nephoscope.artifacts import Artifacts
-from nephoscope.evaluation.error_types import kinds_of
+from nephoscope.evaluation.error_types import error_types_of
 from nephoscope.evaluation.tables import read_table
 from nephoscope.files import read_json
 from nephoscope.report.curves import point_at
@@ -52,18 +52,18 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def report(judged_run: tuple[Params, Artifacts]) -> Path:
-    params, artifacts = judged_run
+def report(labelled_run: tuple[Params, Artifacts]) -> Path:
+    params, artifacts = labelled_run
     stages.report.main(params, artifacts)
     return artifacts.report.page
 
 
 @pytest.fixture(scope="module")
-def shown(judged_run: tuple[Params, Artifacts], report: Path) -> pd.DataFrame:
+def shown(labelled_run: tuple[Params, Artifacts], report: Path) -> pd.DataFrame:
     """image_id, class_name, kind of everything that the gallery shows."""
-    judgements = read_table(judged_run[1].evaluate.tables / "judgements.csv")
+    scores = read_table(labelled_run[1].evaluate.tables / "scores.csv")
     ids = re.findall(r"<h4>(\S+)", report.read_text("utf-8"))
-    table = judgements.assign(kind=kinds_of(judgements))
+    table = scores.assign(kind=error_types_of(scores))
     return table[table["image_id"].isin(ids) & ((table["truth_area"] > 0) | (table["predicted_area"] > 0))]
 
 
@@ -81,14 +81,14 @@ def readout(page: Any, plot: str) -> dict[str, float | str]:
 
 
 def test_a_cursor_on_a_curve_tells_threshold_precision_and_recall(
-    page: Any, judged_run: tuple[Params, Artifacts]
+    page: Any, labelled_run: tuple[Params, Artifacts]
 ) -> None:
     stage = page.locator("#plot-pixels .stage")
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"])
     read = readout(page, "pixels")
-    curves = read_table(judged_run[1].evaluate.plots / "pixels.csv")
+    curves = read_table(labelled_run[1].evaluate.plots / "pixels.csv")
     curve = curves[curves["class_name"] == read["class"]]
     nearest = curve.iloc[(curve["threshold"] - read["threshold"]).abs().argmin()]
     assert (read["recall"], read["precision"]) == pytest.approx((nearest["recall"], nearest["precision"]), abs=6e-4)
@@ -104,9 +104,9 @@ def test_the_cursor_stands_on_the_point_it_speaks_of(page: Any) -> None:
 
 
 def test_keys_walk_from_the_tuned_point_along_the_curve_and_to_the_next_class(
-    page: Any, judged_run: tuple[Params, Artifacts]
+    page: Any, labelled_run: tuple[Params, Artifacts]
 ) -> None:
-    artifacts = judged_run[1]
+    artifacts = labelled_run[1]
     rules = Rules.model_validate(read_json(artifacts.tune.rules))
     curves = read_table(artifacts.evaluate.plots / "pixels.csv")
     stage = page.locator("#plot-pixels .stage")
@@ -189,13 +189,13 @@ def test_everything_is_there_without_a_script(browser: Any, report: Path) -> Non
         assert not page.locator(".control:visible").count()
 
 
-@pytest.mark.parametrize("name", ["report.html", "labels.html"])
+@pytest.mark.parametrize("name", ["report.html", "label_issues.html"])
 def test_a_phone_scrolls_up_and_down_alone(browser: Any, report: Path, name: str) -> None:
     with open_page(browser, report.with_name(name), viewport=PHONE) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-@pytest.mark.parametrize("name", ["report.html", "labels.html"])
+@pytest.mark.parametrize("name", ["report.html", "label_issues.html"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_its_paper(browser: Any, report: Path, name: str, scheme: str) -> None:
     with open_page(browser, report.with_name(name), viewport=WIDE, color_scheme=scheme) as page:

@@ -66,10 +66,10 @@ def test_heat_maps_are_read_where_they_are(explained: Path, tmp_path: Path) -> N
 
 
 def test_a_page_shows_heat_maps_beside_their_error(
-    judged_run: tuple[Params, Artifacts], explained: Path, tmp_path: Path
+    labelled_run: tuple[Params, Artifacts], explained: Path, tmp_path: Path
 ) -> None:
-    params, judged = judged_run
-    root = Path(shutil.copytree(judged.root, tmp_path / "run"))
+    params, labelled = labelled_run
+    root = Path(shutil.copytree(labelled.root, tmp_path / "run"))
     for name in ("heat_maps", "heat_maps.csv"):
         (root / "explain").mkdir(exist_ok=True)
         (explained / name).rename(root / "explain" / name)

@@ -20,8 +20,8 @@ THRESHOLD_COLUMNS = ["class_name", "part", "chosen", "low", "high", "best", "pla
 
 
 @pytest.fixture(scope="module")
-def tables(judged_run: tuple[Params, Artifacts]) -> dict[str, pd.DataFrame]:
-    return read_tables(judged_run[1].tune.tables)
+def tables(labelled_run: tuple[Params, Artifacts]) -> dict[str, pd.DataFrame]:
+    return read_tables(labelled_run[1].tune.tables)
 
 
 def estimates(gap: float, low: float, high: float) -> pd.DataFrame:
@@ -31,9 +31,9 @@ def estimates(gap: float, low: float, high: float) -> pd.DataFrame:
 
 
 def test_the_chapter_shows_what_the_tables_say(
-    judged_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
+    labelled_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
 ) -> None:
-    params, artifacts = judged_run
+    params, artifacts = labelled_run
     stages.report.main(params, artifacts)
     html = artifacts.report.page.read_text("utf-8")
     chapter = html[html.index('<section id="rule">') : html.index('<section id="training">')]
@@ -45,9 +45,9 @@ def test_the_chapter_shows_what_the_tables_say(
 
 
 def test_every_class_has_its_row_and_its_panel(
-    judged_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
+    labelled_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
 ) -> None:
-    rules = Rules.model_validate(read_json(judged_run[1].tune.rules))
+    rules = Rules.model_validate(read_json(labelled_run[1].tune.rules))
     tuned = show_tuning(tables, rules.classes)
     assert [row[0].text for row in tuned.optimum.rows] == list(rules.classes)
     assert tuned.estimates.columns == ("estimate", "mean", *rules.classes)
@@ -73,11 +73,11 @@ def test_the_gap_is_told_in_words(gap: float, low: float, high: float, words: st
 
 
 def test_what_could_not_be_cross_fitted_is_not_available(
-    judged_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
+    labelled_run: tuple[Params, Artifacts], tables: dict[str, pd.DataFrame]
 ) -> None:
     unknown = tables["estimates"].copy()
     unknown.loc[unknown["estimate"] != "tuned", ["dice", "low", "high"]] = np.nan
-    classes = Rules.model_validate(read_json(judged_run[1].tune.rules)).classes
+    classes = Rules.model_validate(read_json(labelled_run[1].tune.rules)).classes
     tuned = show_tuning({**tables, "estimates": unknown, "trials": tables["trials"].head(0)}, classes)
     assert "cross-fitted n/a: validation has too few pictures" in tuned.gap
     assert [cell.text for cell in tuned.estimates.rows[1]] == ["cross-fitted", *["n/a"] * (1 + len(classes))]
@@ -110,7 +110,7 @@ def test_a_class_that_is_never_shown_says_so() -> None:
 def test_seeds_and_cores_are_parts_like_others_and_may_be_missing() -> None:
     rows = [
         ("Fish", "presence_threshold", 0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
-        ("Fish", "seed_threshold", 153, NAN, NAN, NAN, 0, 204),
+        ("Fish", "high_threshold", 153, NAN, NAN, NAN, 0, 204),
         ("Fish", "core_area", 4000, 300, 4000, NAN, 0, 16000),
     ]
     _, seed, core = show_thresholds(pd.DataFrame(rows, columns=THRESHOLD_COLUMNS)).rows
@@ -142,7 +142,7 @@ def test_what_was_tried_is_compared_with_the_chosen() -> None:
     rows = [
         ("family", "area", 0.66, 0.6, 0.7, 0.0, 0.0, 0.0, True),
         ("family", "core", 0.64, 0.58, 0.69, -0.02, -0.05, 0.01, False),
-        ("force_strongest", "False", 0.66, 0.6, 0.7, 0.0, 0.0, 0.0, True),
+        ("force_top_class", "False", 0.66, 0.6, 0.7, 0.0, 0.0, 0.0, True),
     ]
     columns = ["part", "value", "dice", "low", "high", "difference", "difference_low", "difference_high", "chosen"]
     family, forced = show_trials(pd.DataFrame(rows, columns=columns))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.files import write_json
 from nephoscope.rules.file import read_rules
 from tests.rules.test_rules import rules
@@ -16,10 +16,10 @@ def test_rules_are_read_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["{}", '{"classes": ["Fish"', "[]"])
 def test_damaged_rules_are_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "rules.json").write_text(content)
-    with pytest.raises(Mendable, match=r"rules\.json holds no rules; `python -m stages\.tune` writes them anew"):
+    with pytest.raises(UserError, match=r"rules\.json holds no rules; `python -m stages\.tune` writes them anew"):
         read_rules(tmp_path / "rules.json")
 
 
 def test_missing_rules_name_the_stage_that_writes_them(tmp_path: Path) -> None:
-    with pytest.raises(Mendable, match=r"rules\.json is missing; `python -m stages\.tune` writes it"):
+    with pytest.raises(UserError, match=r"rules\.json is missing; `python -m stages\.tune` writes it"):
         read_rules(tmp_path / "rules.json")

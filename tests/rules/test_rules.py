@@ -6,9 +6,9 @@ from pydantic import ValidationError
 
 from nephoscope.masks.components import label_components
 from nephoscope.masks.dice import dice, dice_of_areas
-from nephoscope.rules.decide import decide, decide_masks, follow, rules_of_picture
-from nephoscope.rules.presence import RawPresences, judge_presence, presences, strongest_mean
-from nephoscope.rules.rules import Calibration, Reading, Rule, Rules
+from nephoscope.rules.decide import adapt_thresholds, decide, decide_masks, rules_of_picture
+from nephoscope.rules.presence import RawPresences, decide_presence, presences, top_fraction_mean
+from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
 
 LEVELS = np.array(
     [
@@ -30,11 +30,11 @@ def rules(count: int = 2, **changes: object) -> Rules:
     plain = tuple(Calibration() for _ in range(count))
     content = {
         "classes": tuple("abcd"[:count]),
-        "judged_shape": (4, 4),
-        "reading": Reading(),
+        "output_shape": (4, 4),
+        "inference_settings": InferenceSettings(),
         "classifier_weight": 0.5,
         "classifier_calibrations": plain,
-        "strongest_calibrations": plain,
+        "top_fraction_calibrations": plain,
         "rules": tuple(rule() for _ in range(count)),
     }
     return Rules.model_validate(content | changes)
@@ -70,7 +70,7 @@ def test_an_invisible_gap_parts_a_component() -> None:
 
 
 def test_a_component_stays_only_with_a_strong_seed() -> None:
-    assert ones(decide(1, LEVELS, ALL, rule(seed_threshold=201))) == [(3, 2)]
+    assert ones(decide(1, LEVELS, ALL, rule(high_threshold=201))) == [(3, 2)]
 
 
 def test_without_its_core_a_mask_is_empty() -> None:
@@ -105,37 +105,37 @@ def test_calibration_moves_the_logit() -> None:
 
 def test_forcing_raises_the_strongest_just_to_its_threshold() -> None:
     raw = RawPresences(np.array([[0.3, 0.4], [0.9, 0.45]]), np.zeros((2, 2)))
-    forced = presences(raw, rules(classifier_weight=1, force_strongest=True))
+    forced = presences(raw, rules(classifier_weight=1, force_top_class=True))
     assert forced == pytest.approx(np.array([[0.3, 0.5], [0.9, 0.45]]))
 
 
 def test_forcing_never_makes_present_what_is_never_present() -> None:
     raw = RawPresences(np.array([[0.3, 0.4]]), np.zeros((1, 2)))
     never = (rule(presence_threshold=2), rule(presence_threshold=2))
-    forced = presences(raw, rules(classifier_weight=1, force_strongest=True, rules=never))
+    forced = presences(raw, rules(classifier_weight=1, force_top_class=True, rules=never))
     assert not decide_masks(forced[0], np.zeros(2), np.stack([LEVELS, LEVELS]), ALL, rules(rules=never)).any()
 
 
 def test_forcing_takes_the_strongest_of_those_that_can_be_present() -> None:
     raw = RawPresences(np.array([[0.3, 0.6], [0.5, 1.0]]), np.zeros((2, 2)))
     one_never = (rule(presence_threshold=0.5), rule(presence_threshold=2))
-    forced = presences(raw, rules(classifier_weight=1, force_strongest=True, rules=one_never))
+    forced = presences(raw, rules(classifier_weight=1, force_top_class=True, rules=one_never))
     assert forced == pytest.approx(np.array([[0.5, 0.6], [0.5, 1.0]]), abs=1e-5)
 
 
 def test_a_presence_that_is_not_known_is_not_present() -> None:
     assert not decide(np.nan, LEVELS, ALL, rule()).any()
     raw = RawPresences(np.array([[np.nan, 0.9]]), np.zeros((1, 2)))
-    assert judge_presence(raw, rules(classifier_weight=1)).present.tolist() == [[False, True]]
+    assert decide_presence(raw, rules(classifier_weight=1)).present.tolist() == [[False, True]]
 
 
 def test_thresholds_follow_the_strongest_pixels_of_a_picture() -> None:
-    seeded = rule(pixel_threshold=200, seed_threshold=240, core_threshold=220, core_area=3)
-    bright, dim = rules_of_picture(rules(rules=(seeded, rule()), follow_strongest=0.5), np.array([1.0, 0.25]))
+    seeded = rule(pixel_threshold=200, high_threshold=240, core_threshold=220, core_area=3)
+    bright, dim = rules_of_picture(rules(rules=(seeded, rule()), adaptive_power=0.5), np.array([1.0, 0.25]))
     assert bright == seeded
     assert dim == rule(pixel_threshold=rule().pixel_threshold // 2)
-    (dim, _) = rules_of_picture(rules(rules=(seeded, rule()), follow_strongest=0.5), np.array([0.25, 1.0]))
-    assert (dim.pixel_threshold, dim.seed_threshold, dim.core_threshold, dim.core_area) == (100, 120, 110, 3)
+    (dim, _) = rules_of_picture(rules(rules=(seeded, rule()), adaptive_power=0.5), np.array([0.25, 1.0]))
+    assert (dim.pixel_threshold, dim.high_threshold, dim.core_threshold, dim.core_area) == (100, 120, 110, 3)
 
 
 def test_nobody_follows_unless_asked() -> None:
@@ -143,7 +143,7 @@ def test_nobody_follows_unless_asked() -> None:
 
 
 def test_a_picture_half_as_bright_has_the_same_mask() -> None:
-    followed = rules(rules=(rule(pixel_threshold=150),) * 2, follow_strongest=1)
+    followed = rules(rules=(rule(pixel_threshold=150),) * 2, adaptive_power=1)
     levels = np.stack([LEVELS, LEVELS // 2])
     bright, dim = decide_masks(np.ones(2), np.array([0.8, 0.4]), levels, ALL, followed)
     assert bright.any()
@@ -152,7 +152,7 @@ def test_a_picture_half_as_bright_has_the_same_mask() -> None:
 
 @given(st.floats(0, 1), st.floats(0, 3))
 def test_followed_thresholds_stay_levels_in_their_order(strongest: float, power: float) -> None:
-    (levels,) = follow(np.array([strongest]), power)
+    (levels,) = adapt_thresholds(np.array([strongest]), power)
     assert levels[0] == 0
     assert levels[1] >= 1
     assert levels[255] <= 255
@@ -170,8 +170,8 @@ def test_rules_survive_being_written_down() -> None:
 
 def test_strongest_mean_looks_at_visible_pixels_alone() -> None:
     visible = LEVELS < 250
-    assert strongest_mean(LEVELS[None], visible, 0.2) == pytest.approx([200 / 255])
-    assert strongest_mean(LEVELS[None], ~ALL, 0.2).tolist() == [0]
+    assert top_fraction_mean(LEVELS[None], visible, 0.2) == pytest.approx([200 / 255])
+    assert top_fraction_mean(LEVELS[None], ~ALL, 0.2).tolist() == [0]
 
 
 def test_dice_of_empty_masks() -> None:

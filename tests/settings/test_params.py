@@ -84,7 +84,7 @@ def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
         Params.load(path)
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"2 setting\(s\)"):
         load(tmp_path, "tune: {presence: maybe}\nevaluate: {bootstrap: 0}")
 

@@ -8,15 +8,15 @@ from nephoscope.files import read_json
 def test_figures_are_measured_on_holdout_alone(finished: Artifacts) -> None:
     manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
     holdout = set(manifest.images.loc[manifest.rows("holdout"), "image_id"])
-    judgements = pd.read_csv(finished.evaluate.tables / "judgements.csv")
-    assert set(judgements["image_id"]) == holdout
+    scores = pd.read_csv(finished.evaluate.tables / "scores.csv")
+    assert set(scores["image_id"]) == holdout
     assert read_json(finished.evaluate.metrics)["pictures"] == len(holdout)
 
 
 def test_all_tables_and_curves_are_there(finished: Artifacts) -> None:
     tables = {path.stem for path in finished.evaluate.tables.iterdir()}
     assert tables == {
-        "dice", "steps", "presence", "pixels", "pictures", "judgements", "reliability", "brier", "sureness",
+        "dice", "steps", "presence", "pixels", "pictures", "scores", "reliability", "brier", "confidence_marks",
     }  # fmt: skip
     curve = pd.read_csv(finished.evaluate.plots / "presence.csv")
     assert set(curve["class_name"]) <= {"Fish", "Flower", "Gravel", "Sugar", "any"}

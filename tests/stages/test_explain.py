@@ -5,15 +5,15 @@ import stages.explain
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.images import read_image
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.settings.inference import Explain
 
 
 def test_each_error_has_a_heat_map_and_each_heat_map_an_error(own_run: Artifacts) -> None:
-    judgements = pd.read_csv(own_run.evaluate.tables / "judgements.csv")
+    scores = pd.read_csv(own_run.evaluate.tables / "scores.csv")
     # Whatever the little networks learned: one miss and one false alarm of which there can be no doubt.
-    judgements.loc[judgements.index[:2], ["truth_area", "presence"]] = [[900, -0.5], [0, 3.0]]
-    judgements.to_csv(own_run.evaluate.tables / "judgements.csv", index=False)
+    scores.loc[scores.index[:2], ["truth_area", "presence"]] = [[900, -0.5], [0, 3.0]]
+    scores.to_csv(own_run.evaluate.tables / "scores.csv", index=False)
 
     stages.explain.main(Explain(worst=2), own_run)
 
@@ -36,10 +36,10 @@ def test_only_holdout_is_explained(finished: Artifacts) -> None:
 
 
 def test_judgements_of_another_split_are_refused(own_run: Artifacts) -> None:
-    judgements = pd.read_csv(own_run.evaluate.tables / "judgements.csv")
-    judgements.loc[judgements.index[3], "image_id"] = "gone.jpg"
-    judgements.to_csv(own_run.evaluate.tables / "judgements.csv", index=False)
-    with pytest.raises(Mendable, match=r"judges 1 pictures that are not holdout, gone\.jpg first"):
+    scores = pd.read_csv(own_run.evaluate.tables / "scores.csv")
+    scores.loc[scores.index[3], "image_id"] = "gone.jpg"
+    scores.to_csv(own_run.evaluate.tables / "scores.csv", index=False)
+    with pytest.raises(UserError, match=r"judges 1 pictures that are not holdout, gone\.jpg first"):
         stages.explain.main(Explain(worst=2), own_run)
 
 

@@ -14,7 +14,7 @@ from nephoscope.bundle.export import EXACT, compare
 from nephoscope.bundle.load import open_portable
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.evaluation.store import ProbabilityStore
 from nephoscope.evaluation.tables import OURS
 from nephoscope.files import read_json, write_json
@@ -51,7 +51,7 @@ def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:
     }
     data = json.loads((finished.export.model / "model.json").read_text())["data"]
     assert data["classes"] == ["Fish", "Flower", "Gravel", "Sugar"]
-    assert data["judged_shape"] == [350, 525]
+    assert data["output_shape"] == [350, 525]
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_half_the_bits_are_half_the_size_for_every_engine(finished: Artifacts, h
 
 def test_a_folder_without_onnx_says_the_way_out(own_run: Artifacts) -> None:
     (own_run.export.model / "segmenter-seed0.onnx").unlink()
-    with pytest.raises(Mendable, match="no ONNX of segmenter-seed0; export it anew, or use the engine torch"):
+    with pytest.raises(UserError, match="no ONNX of segmenter-seed0; export it anew, or use the engine torch"):
         open_portable(own_run.export.model)
     open_portable(own_run.export.model, "torch")
 
@@ -90,7 +90,7 @@ import numpy as np
 from nephoscope.bundle.load import open_portable
 
 model, _ = open_portable(Path(sys.argv[1]))
-height, width = model.facts.cache_shape
+height, width = model.metadata.cache_shape
 model.predict(np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), bool))
 print(*sorted({"torch", "timm"} & set(sys.modules)))
 """
@@ -115,7 +115,7 @@ def test_only_members_that_see_new_pictures_are_exported(own_run: Artifacts) -> 
     for folder in (own_run.train_classifier.members, own_run.train_segmenter.members):
         shutil.copy(folder / "seed0.safetensors", folder / "seed1.safetensors")
     rules = read_json(own_run.tune.rules)
-    write_json(own_run.tune.rules, {**rules, "reading": {**rules["reading"], "classifiers": 1}})
+    write_json(own_run.tune.rules, {**rules, "inference_settings": {**rules["inference_settings"], "classifiers": 1}})
     stages.export.main(Export(), own_run)
     model = read_json(own_run.export.model / "model.json")
     assert (len(model["classifiers"]), len(model["segmenters"])) == (1, 2)
@@ -151,6 +151,6 @@ def test_agreement_with_torch_is_told(finished: Artifacts) -> None:
 
 def test_a_model_that_differs_more_than_it_may_is_not_delivered(own_run: Artifacts) -> None:
     before = (own_run.export.model / "model.json").stat().st_mtime_ns
-    with pytest.raises(Mendable, match=r"more than export\.tolerance"):
+    with pytest.raises(UserError, match=r"more than export\.tolerance"):
         stages.export.main(Export(tolerance=1e-12), own_run)
     assert (own_run.export.model / "model.json").stat().st_mtime_ns == before

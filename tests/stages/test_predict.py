@@ -8,10 +8,10 @@ import stages.prepare
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.evaluation.store import ProbabilityStore
-from nephoscope.inference.trained import open_two_stage, predict_rows
-from nephoscope.rules.presence import strongest_mean
+from nephoscope.inference.trained import open_ensemble, predict_rows
+from nephoscope.rules.presence import top_fraction_mean
 from nephoscope.settings.inference import Predict
 from tests.builders.pipeline_run import run_until_trained, tiny_params
 
@@ -29,7 +29,7 @@ def test_every_picture_of_both_splits_is_in_its_store(finished: Artifacts) -> No
 def test_strongest_pixels_are_those_of_the_stored_levels(finished: Artifacts) -> None:
     store = ProbabilityStore.open(finished.predict.probabilities("holdout"))
     for prediction in (store[0], store[1]):
-        expected = strongest_mean(prediction.levels, prediction.visible, store.reading.strongest_share)
+        expected = top_fraction_mean(prediction.levels, prediction.visible, store.inference_settings.top_fraction)
         assert prediction.strongest == pytest.approx(expected, abs=1e-6)
 
 
@@ -60,7 +60,7 @@ def test_with_folds_rules_are_tuned_on_what_members_never_saw(folded_run: Artifa
     cache = Cache.open(artifacts.prepare.cache)
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
     for fold in (0, 1):
-        model = open_two_stage(*members, manifest.facts, store.reading, Predict().machine, fold)
+        model = open_ensemble(*members, manifest.metadata, store.inference_settings, Predict().machine, fold)
         assert len(model.classifiers) == len(model.segmenters) == 1
         index = int(np.flatnonzero(manifest.images["fold"].to_numpy()[pool] == fold)[0])
         ((_, alone),) = predict_rows(model, cache, pool[index : index + 1], batch_size=1)
@@ -72,7 +72,7 @@ def test_networks_of_another_split_or_cache_are_refused(own_run: Artifacts, othe
     params = tiny_params(own_run.root).prepare
     stages.prepare.main(params.model_copy(update=other), own_run)
     with pytest.raises(
-        Mendable, match=r"seed0\.safetensors: learned from other data .*(split|cache_shape).* trains anew"
+        UserError, match=r"seed0\.safetensors: learned from other data .*(split|cache_shape).* trains anew"
     ):
         stages.predict.main(Predict(), own_run)
 
@@ -86,9 +86,9 @@ def test_of_many_members_a_few_can_see_new_pictures(folded_run: Artifacts) -> No
 
     stages.predict.main(Predict(classifiers=1, segmenters=2), folded_run)
     store = ProbabilityStore.open(folded_run.predict.probabilities("holdout"))
-    model = open_two_stage(*members, manifest.facts, store.reading, machine)
+    model = open_ensemble(*members, manifest.metadata, store.inference_settings, machine)
     assert (len(model.classifiers), len(model.segmenters)) == (1, 2)
-    first = open_two_stage(*members, manifest.facts, store.reading, machine, fold=0)
+    first = open_ensemble(*members, manifest.metadata, store.inference_settings, machine, fold=0)
     ((_, alone),) = predict_rows(first, cache, rows[:1], batch_size=1)
     assert store.raw.classifier[0] == pytest.approx(alone.classifier, abs=1e-4)
     # What rules are tuned on stays: every picture by the members that never saw it.
@@ -97,12 +97,12 @@ def test_of_many_members_a_few_can_see_new_pictures(folded_run: Artifacts) -> No
 
 
 def test_more_members_than_were_trained_are_refused(own_run: Artifacts) -> None:
-    with pytest.raises(Mendable, match="1 trained, and predict asks for 2"):
+    with pytest.raises(UserError, match="1 trained, and predict asks for 2"):
         stages.predict.main(Predict(segmenters=2), own_run)
 
 
 def test_without_trained_members_the_way_out_is_named(own_run: Artifacts) -> None:
     for path in own_run.train_segmenter.members.iterdir():
         path.unlink()
-    with pytest.raises(Mendable, match="run the training stages first"):
+    with pytest.raises(UserError, match="run the training stages first"):
         stages.predict.main(Predict(), own_run)

@@ -10,7 +10,7 @@ import pytest
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
-from nephoscope.data.problems import DataFaults
+from nephoscope.data.problems import DataProblemsError
 from nephoscope.data.truth import Truth
 from nephoscope.masks.geometry import from_planes, resize_mask
 from nephoscope.settings.data import Prepare
@@ -50,18 +50,18 @@ def test_it_leaves_manifest_cache_truth_and_findings_behind(root, artifacts, cap
     }  # fmt: skip
     assert cache.images.shape == (13, 20, 30, 3)
     assert manifest.presence().sum() == from_planes(cache.truth, 4).any(axis=(2, 3)).sum() == 6
-    truth = Truth.load(artifacts.prepare.truth, manifest.facts)
+    truth = Truth.load(artifacts.prepare.truth, manifest.metadata)
     for row, image_id in enumerate(manifest.images["image_id"]):
         small = [resize_mask(mask, (20, 30)) for mask in truth.masks(image_id)]
         np.testing.assert_array_equal(from_planes(cache.truth[row], 4), small)
-    names = {path.name for path in artifacts.prepare.findings.iterdir()}
+    names = {path.name for path in artifacts.prepare.profile.iterdir()}
     assert {"samples.png", "co_occurrence.png", "masks_per_image.csv", "area_per_class.csv"} <= names
-    assert len(pd.read_csv(artifacts.prepare.faults)) == 0
+    assert len(pd.read_csv(artifacts.prepare.problems)) == 0
     assert capsys.readouterr().out.startswith("13 pictures: 8 train, 2 validation, 2 holdout, 1 unlabelled")
 
 
 def prepare_until_killed(settings: Prepare, artifacts: Artifacts) -> None:
-    prepare.write_findings = die
+    prepare.write_profile = die
     prepare.main(settings, artifacts)
 
 
@@ -86,7 +86,7 @@ def test_twice_the_same_settings_give_the_same_files(root, artifacts, tmp_path):
 def test_folds_pool_train_and_validation(root, artifacts):
     prepare.main(Prepare(root=root, cache_shape=(20, 30), folds=2), artifacts)
     manifest = load(artifacts)
-    assert manifest.facts.folds == 2
+    assert manifest.metadata.folds == 2
     assert manifest.images.groupby("split")["fold"].unique().map(sorted).to_dict() == {
         "train": [0, 1], "holdout": [-1], "unlabelled": [-1],
     }  # fmt: skip
@@ -95,14 +95,14 @@ def test_folds_pool_train_and_validation(root, artifacts):
 def test_of_many_folds_a_few_can_be_held_out(root, artifacts):
     prepare.main(Prepare(root=root, cache_shape=(20, 30), folds=3, folds_held_out=2), artifacts)
     manifest = load(artifacts)
-    assert manifest.facts.folds == 2
+    assert manifest.metadata.folds == 2
     assert manifest.images.groupby("split")["fold"].unique().map(sorted).to_dict() == {
         "train": [-1, 0, 1], "holdout": [-1], "unlabelled": [-1],
     }  # fmt: skip
     tuned_on = manifest.images["fold"].to_numpy()[manifest.tuning_rows()]
     assert sorted(set(tuned_on)) == [0, 1]
     assert len(tuned_on) == (manifest.images["fold"] >= 0).sum()
-    members = list_members((0,), manifest.facts.folds)
+    members = list_members((0,), manifest.metadata.folds)
     assert [member.fold for member in members] == [0, 1]
     for member in members:
         learnt, chosen = member_rows(member, manifest)
@@ -110,36 +110,36 @@ def test_of_many_folds_a_few_can_be_held_out(root, artifacts):
         assert set(manifest.images["fold"].to_numpy()[chosen]) == {member.fold}
 
 
-def test_faults_are_refused_and_nothing_that_looks_whole_is_left(root, artifacts):
+def test_problems_are_refused_and_nothing_that_looks_whole_is_left(root, artifacts):
     prepare.main(Prepare(root=root, cache_shape=(20, 30)), artifacts)
     (root / "train_images" / "3.jpg").write_bytes(b"")
     write_picture(root / "train_images" / "extra.jpg")
-    with pytest.raises(DataFaults, match=r"2 fault\(s\)") as caught:
+    with pytest.raises(DataProblemsError, match=r"2 problem\(s\)") as caught:
         prepare.main(Prepare(root=root, cache_shape=(20, 30)), artifacts)
     assert "train_images/extra.jpg: extra_picture" in str(caught.value)
     assert "train_images/3.jpg: unreadable_picture: the file is empty" in str(caught.value)
-    assert pd.read_csv(artifacts.prepare.faults)["kind"].tolist() == ["extra_picture", "unreadable_picture"]
+    assert pd.read_csv(artifacts.prepare.problems)["kind"].tolist() == ["extra_picture", "unreadable_picture"]
     assert not artifacts.prepare.manifest.exists()
     assert not list(artifacts.prepare.folder.glob(".unfinished*"))
 
 
-def test_faulty_pictures_are_set_aside_and_listed(root, artifacts, capsys):
+def test_problem_pictures_are_set_aside_and_listed(root, artifacts, capsys):
     (root / "train_images" / "3.jpg").write_bytes(b"")
     (root / "train.csv").write_text((root / "train.csv").read_text().replace("5.jpg_Fish,4", "5.jpg_Fish,-4"))
-    prepare.main(Prepare(root=root, cache_shape=(20, 30), faults="set_aside"), artifacts)
+    prepare.main(Prepare(root=root, cache_shape=(20, 30), problems="set_aside"), artifacts)
     manifest, cache = load(artifacts), Cache.open(artifacts.prepare.cache)
     assert not {"3.jpg", "5.jpg"} & set(manifest.images["image_id"])
     assert len(manifest.images) == len(cache.images) == len(cache.truth) == 11
     assert (cache.images.max(axis=(1, 2, 3)) > 0).all()
     assert set(pd.read_csv(artifacts.prepare.truth)["image_id"]) == {"1.jpg", "7.jpg", "9.jpg", "11.jpg"}
-    assert pd.read_csv(artifacts.prepare.faults)["image_id"].tolist() == ["5.jpg", "3.jpg"]
-    assert "set aside: 2 pictures with 2 faults" in capsys.readouterr().out
+    assert pd.read_csv(artifacts.prepare.problems)["image_id"].tolist() == ["5.jpg", "3.jpg"]
+    assert "set aside: 2 pictures with 2 problems" in capsys.readouterr().out
 
 
 def test_a_picture_moved_to_the_unlabelled_ones_stays_one_of_them(root, artifacts):
     moved = min((root / "train_images").iterdir())
     moved.rename(root / "test_images" / moved.name)
-    prepare.main(Prepare(root=root, cache_shape=(20, 30), faults="set_aside"), artifacts)
+    prepare.main(Prepare(root=root, cache_shape=(20, 30), problems="set_aside"), artifacts)
     manifest = load(artifacts)
     (row,) = manifest.images.index[manifest.images["image_id"] == moved.name]
     assert manifest.images.loc[row, "split"] == "unlabelled"
@@ -152,16 +152,21 @@ def test_pictures_that_are_set_aside_are_counted_as_they_lie_there(root, artifac
         file.write("\n".join([*cloud_rows("lost.jpg"), *cloud_rows("gone.jpg")]) + "\n")
     (root / "train_images" / "3.jpg").write_bytes(b"")
     (root / "test_images" / "u.jpg").rename(root / "test_images" / os.fsdecode(b"caf\xe9.jpg"))
-    prepare.main(Prepare(root=root, cache_shape=(20, 30), faults="set_aside"), artifacts)
-    assert "set aside: 2 pictures with 4 faults" in capsys.readouterr().out
-    assert set(pd.read_csv(artifacts.prepare.faults)["image_id"]) == {"lost.jpg", "gone.jpg", "3.jpg", r"caf\udce9.jpg"}
+    prepare.main(Prepare(root=root, cache_shape=(20, 30), problems="set_aside"), artifacts)
+    assert "set aside: 2 pictures with 4 problems" in capsys.readouterr().out
+    assert set(pd.read_csv(artifacts.prepare.problems)["image_id"]) == {
+        "lost.jpg",
+        "gone.jpg",
+        "3.jpg",
+        r"caf\udce9.jpg",
+    }
     assert len(load(artifacts).images) == 11
 
 
-def test_where_every_picture_is_faulty_even_setting_aside_refuses(artifacts, tmp_path):
+def test_where_every_picture_is_problem_even_setting_aside_refuses(artifacts, tmp_path):
     root = write_clouds(tmp_path / "root", cloud_rows("a.jpg"), ["a.jpg"], shape=(30, 30))
-    with pytest.raises(DataFaults, match="no_pictures: every picture in it has a fault"):
-        prepare.main(Prepare(root=root, faults="set_aside"), artifacts)
+    with pytest.raises(DataProblemsError, match="no_pictures: every picture in it has a problem"):
+        prepare.main(Prepare(root=root, problems="set_aside"), artifacts)
 
 
 @pytest.mark.skipif(not CLOUDS.is_dir(), reason=f"no real clouds at {CLOUDS}; set NEPHOSCOPE_CLOUDS to their folder")

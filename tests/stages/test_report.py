@@ -8,7 +8,7 @@ import pytest
 
 import stages.report
 from nephoscope.artifacts import Artifacts
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.files import write_json
 from nephoscope.settings.params import Params
 from nephoscope.settings.report import Report
@@ -47,9 +47,9 @@ def test_it_is_the_same_every_time_and_never_loads_torch(
 
 def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
     none = tiny_params(own_run.root).model_copy(update={"report": Report(best=0, median=0, worst=0)})
-    for path in own_run.prepare.findings.iterdir():
+    for path in own_run.prepare.profile.iterdir():
         path.unlink()
-    own_run.prepare.findings.rmdir()
+    own_run.prepare.profile.rmdir()
     shutil.rmtree(own_run.explain.folder)
     stages.report.main(none, own_run)
     html = own_run.report.page.read_text("utf-8")
@@ -69,5 +69,5 @@ def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
 def test_what_is_missing_is_named_with_the_command_that_makes_it(own_run: Artifacts, stage: str, path: str) -> None:
     missing: Path = own_run.root / path
     missing.rename(missing.with_name("elsewhere"))
-    with pytest.raises(Mendable, match=rf"{path} is missing; `python -m stages\.{stage}` writes it"):
+    with pytest.raises(UserError, match=rf"{path} is missing; `python -m stages\.{stage}` writes it"):
         stages.report.main(small(own_run), own_run)

@@ -39,7 +39,7 @@ def test_a_picture_that_could_not_be_read_has_empty_rows(
     for name in ("0-broken.jpg", "zz-broken.jpg"):
         (own_run.synthesize.dataset / "test_images" / name).write_text("no picture")
     params = tiny_params(own_run.root)
-    stages.prepare.main(params.prepare.model_copy(update={"faults": "set_aside"}), own_run)
+    stages.prepare.main(params.prepare.model_copy(update={"problems": "set_aside"}), own_run)
     stages.submit.main(Submit(), own_run)
     table, before = (pd.read_csv(run.submit.submission, keep_default_na=False) for run in (own_run, finished))
     broken = table["Image_Label"].str.contains("broken")

@@ -5,7 +5,7 @@ import torch
 import stages.train_classifier
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.files import read_json
 from nephoscope.models.checkpoint import load_checkpoint
 from nephoscope.settings.training import TrainClassifier
@@ -13,11 +13,11 @@ from tests.builders.pipeline_run import tiny_params
 
 
 def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
-    network, facts = load_checkpoint(finished.train_classifier.members / "seed0.safetensors")
+    network, metadata = load_checkpoint(finished.train_classifier.members / "seed0.safetensors")
     manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
-    assert (facts.kind, facts.encoder, facts.input_shape) == ("classifier", "mobilenetv3_small_050", (64, 96))
-    assert facts.data == manifest.facts
-    assert facts.settings == tiny_params(finished.root).train_classifier.model_dump(mode="json")
+    assert (metadata.kind, metadata.encoder, metadata.input_shape) == ("classifier", "mobilenetv3_small_050", (64, 96))
+    assert metadata.data == manifest.metadata
+    assert metadata.settings == tiny_params(finished.root).train_classifier.model_dump(mode="json")
     with torch.inference_mode():
         assert network(torch.zeros(2, 3, 64, 96, dtype=torch.uint8)).shape == (2, 4)
 
@@ -35,6 +35,6 @@ def test_nothing_is_left_to_resume(finished: Artifacts) -> None:
 
 def test_a_loss_of_regions_is_refused_before_anything_is_replaced(own_run: Artifacts) -> None:
     params = TrainClassifier(weights="none", encoder="mobilenetv3_small_050", loss={"dice": 1.0})
-    with pytest.raises(Mendable, match="a classifier can use bce"):
+    with pytest.raises(UserError, match="a classifier can use bce"):
         stages.train_classifier.main(params, own_run)
     assert (own_run.train_classifier.members / "seed0.safetensors").is_file()

@@ -12,11 +12,11 @@ from tests.builders.pipeline_run import tiny_params
 
 
 def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
-    network, facts = load_checkpoint(finished.train_segmenter.members / "seed0.safetensors")
+    network, metadata = load_checkpoint(finished.train_segmenter.members / "seed0.safetensors")
     manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
-    assert (facts.kind, facts.architecture, facts.input_shape) == ("segmenter", "VanillaUnet", (64, 96))
-    assert facts.data == manifest.facts
-    assert facts.settings == tiny_params(finished.root).train_segmenter.model_dump(mode="json")
+    assert (metadata.kind, metadata.architecture, metadata.input_shape) == ("segmenter", "VanillaUnet", (64, 96))
+    assert metadata.data == manifest.metadata
+    assert metadata.settings == tiny_params(finished.root).train_segmenter.model_dump(mode="json")
     with torch.inference_mode():
         assert network(torch.zeros(2, 3, 64, 96, dtype=torch.uint8)).shape == (2, 4, 64, 96)
 

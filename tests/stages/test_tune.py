@@ -3,7 +3,7 @@ import pytest
 
 import stages.tune
 from nephoscope.artifacts import Artifacts
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.files import read_json
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.tuning import Tune
@@ -18,7 +18,7 @@ def rules_of(artifacts: Artifacts) -> Rules:
 def test_there_is_a_rule_per_class_from_the_grid(finished: Artifacts) -> None:
     rules = rules_of(finished)
     assert rules.classes == ("Fish", "Flower", "Gravel", "Sugar")
-    assert rules.judged_shape == (350, 525)
+    assert rules.output_shape == (350, 525)
     assert {rule.pixel_threshold for rule in rules.rules} <= {64, 128, 192}
     assert {rule.min_area for rule in rules.rules} <= {0, 2000}
 
@@ -42,25 +42,25 @@ def test_tables_are_there_to_be_plotted(finished: Artifacts) -> None:
 
 @pytest.mark.parametrize(("presence", "weight"), [("classifier", 1.0), ("pixels", 0.0), ("both", 0.25)])
 def test_presence_is_read_from_where_the_settings_say(own_run: Artifacts, presence: str, weight: float) -> None:
-    settings = {**QUICK, "presence": presence, "classifier_weight": 0.25, "calibrate": False, "force_strongest": True}
+    settings = {**QUICK, "presence": presence, "classifier_weight": 0.25, "calibrate": False, "force_top_class": True}
     stages.tune.main(Tune.model_validate(settings), own_run)
     rules = rules_of(own_run)
     assert rules.classifier_weight == weight
-    assert rules.force_strongest
+    assert rules.force_top_class
     assert all(calibration.slope == 1 for calibration in rules.classifier_calibrations)
 
 
 @pytest.mark.parametrize("family", ["pixel", "area", "presence", "seed", "core"])
 def test_a_family_can_be_asked_for(own_run: Artifacts, family: str) -> None:
-    stages.tune.main(Tune.model_validate({**QUICK, "family": family, "seed_thresholds": [200]}), own_run)
+    stages.tune.main(Tune.model_validate({**QUICK, "family": family, "high_thresholds": [200]}), own_run)
     rules = rules_of(own_run).rules
     assert family != "pixel" or all(rule.min_area == 0 for rule in rules)
     assert family not in ("pixel", "area") or all(rule.presence_threshold == 0 for rule in rules)
-    assert family == "seed" or all(rule.seed_threshold is None for rule in rules)
+    assert family == "seed" or all(rule.high_threshold is None for rule in rules)
     assert family == "core" or all(rule.core_threshold is None for rule in rules)
 
 
 def test_a_goal_needs_a_gate(own_run: Artifacts) -> None:
     settings = Tune.model_validate({**QUICK, "family": "area", "min_recall": {"every": 0.5}})
-    with pytest.raises(Mendable, match="area has no presence threshold, so no goal can bound it"):
+    with pytest.raises(UserError, match="area has no presence threshold, so no goal can bound it"):
         stages.tune.main(settings, own_run)

@@ -6,21 +6,21 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from nephoscope.data.manifest import Facts
-from nephoscope.errors import Mendable
-from nephoscope.models.metadata import NetworkFacts
+from nephoscope.data.manifest import Metadata
+from nephoscope.errors import UserError
+from nephoscope.models.metadata import NetworkMetadata
 from nephoscope.training import callbacks as keeping
 from nephoscope.training import fit
-from nephoscope.training.callbacks import KeepWhole
+from nephoscope.training.callbacks import SaveState
 from nephoscope.training.tasks import ClassifierTask
 from nephoscope.training.train import train_members
 from tests.builders.blobs import blobs_in
 from tests.training.test_fit import classifier
 from tests.training.test_metrics import batch, planes
 
-FACTS = NetworkFacts(
+METADATA = NetworkMetadata(
     kind="classifier", architecture="tiny", encoder="tiny", input_shape=(4, 6),
-    data=Facts("clouds", ("a", "b"), (4, 6), (4, 6), (4, 6)), member="seed0", seed=0, fold=-1, epoch=-1,
+    data=Metadata("clouds", ("a", "b"), (4, 6), (4, 6), (4, 6)), member="seed0", seed=0, fold=-1, epoch=-1,
     score=float("-inf"), settings={},
 )  # fmt: skip
 
@@ -31,17 +31,17 @@ def test_a_save_that_breaks_off_leaves_the_one_before(tmp_path: Path, monkeypatc
         raise KeyboardInterrupt
 
     path = tmp_path / "resume" / "last.ckpt"
-    KeepWhole().save_checkpoint({"epoch": 3}, path)
+    SaveState().save_checkpoint({"epoch": 3}, path)
     monkeypatch.setattr(torch, "save", breaking_off)
     with pytest.raises(KeyboardInterrupt):
-        KeepWhole().save_checkpoint({"epoch": 4}, path)
-    assert KeepWhole().load_checkpoint(path, weights_only=True) == {"epoch": 3}
+        SaveState().save_checkpoint({"epoch": 4}, path)
+    assert SaveState().load_checkpoint(path, weights_only=True) == {"epoch": 3}
 
 
 def test_an_epoch_without_a_score_is_never_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[tuple[int, float]] = []
     monkeypatch.setattr(keeping, "save_checkpoint", lambda _path, _network, of: kept.append((of.epoch, of.score)))
-    keeper = keeping.KeepBest(tmp_path / "best.safetensors", FACTS, "pr_auc", begun=10)
+    keeper = keeping.SaveBest(tmp_path / "best.safetensors", METADATA, "pr_auc", begun=10)
     for epoch, score in enumerate([float("nan"), 0.4, float("nan"), 0.6, 0.5]):
         metrics = {"validation_pr_auc": score}
         trainer = SimpleNamespace(callback_metrics=metrics, current_epoch=epoch, is_global_zero=True)
@@ -53,7 +53,7 @@ def test_a_run_without_a_score_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     artifacts = blobs_in(tmp_path, count=8)
     trainer = SimpleNamespace(fit=lambda *_, **__: None, interrupted=False, is_global_zero=True)
     monkeypatch.setattr(fit, "build_trainer", lambda *_: trainer)
-    with pytest.raises(Mendable, match=r"seed0: no epoch has a score by pr_auc; .* monitor: loss"):
+    with pytest.raises(UserError, match=r"seed0: no epoch has a score by pr_auc; .* monitor: loss"):
         train_members(classifier(), artifacts.prepare, artifacts.train_classifier)
     assert not artifacts.train_classifier.members.exists()
     assert not list(artifacts.train_classifier.resume.rglob("finished"))
@@ -62,5 +62,5 @@ def test_a_run_without_a_score_says_so(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_network_that_answers_nan_in_validation_is_told() -> None:
     task = ClassifierTask(lambda _: torch.full((3, 2), torch.nan), classifier(), torch.ones(2), seed=0)
     task.on_validation_epoch_start()
-    with pytest.raises(Mendable, match=r"the network answers NaN; .* smaller encoder_rate and decoder_rate"):
+    with pytest.raises(UserError, match=r"the network answers NaN; .* smaller encoder_rate and decoder_rate"):
         task.validation_step(batch(planes()), 0)

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from nephoscope.artifacts import Artifacts
-from nephoscope.data.manifest import Facts, Manifest
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Manifest, Metadata
+from nephoscope.errors import UserError
 from nephoscope.files import read_json
 from nephoscope.models.checkpoint import load_checkpoint
 from nephoscope.models.segmenter import build_segmenter
@@ -93,9 +93,9 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
     path = train(segmenter(epochs=4, optimiser={"decoder_rate": 0.05, "schedule": "constant"}), artifacts)
     history = pd.read_csv(artifacts.train_segmenter.history)
-    _, facts = load_checkpoint(path)
-    assert facts.epoch == history["validation_dice"].idxmax()
-    assert facts.score == pytest.approx(history["validation_dice"].max())
+    _, metadata = load_checkpoint(path)
+    assert metadata.epoch == history["validation_dice"].idxmax()
+    assert metadata.score == pytest.approx(history["validation_dice"].max())
 
 
 def test_training_stops_when_nothing_is_gained(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def train_until_killed(params: TrainSegmenter, artifacts: Artifacts) -> None:
         {"epochs": 4},
         {"epochs": 4, "ema_decay": 0.9},
         {"epochs": 4, "optimiser": {"schedule": "plateau"}},
-        {"epochs": 1, "finish": {"epochs": 3}},
+        {"epochs": 1, "finetune": {"epochs": 3}},
     ],
 )
 def test_a_killed_run_ends_as_if_it_had_never_stopped(tmp_path: Path, changes: dict[str, object]) -> None:
@@ -141,15 +141,15 @@ def test_a_finish_goes_on_from_the_best_at_its_own_shape_and_rates(tmp_path: Pat
     main, finished = blobs_in(tmp_path / "main"), blobs_in(tmp_path / "finished")
     changes = {"input_shape": (16, 24), "optimiser": {"schedule": "constant"}}
     standing = {"epochs": 2, "encoder_rate": 1e-12, "decoder_rate": 1e-12}
-    before, path = train(segmenter(**changes), main), train(segmenter(**changes, finish=standing), finished)
+    before, path = train(segmenter(**changes), main), train(segmenter(**changes, finetune=standing), finished)
     history = pd.read_csv(finished.train_segmenter.history)
     assert history["epoch"].tolist() == [0, 1, 2, 3]
     assert history["decoder_rate"].tolist() == [3e-3, 3e-3, 1e-12, 1e-12]
-    (network, facts), (best, _) = load_checkpoint(path), load_checkpoint(before)
-    assert facts.epoch in (2, 3)
-    assert facts.input_shape == (32, 48)
-    assert facts.settings["epochs"] == 2
-    assert facts.settings["finish"]["epochs"] == 2
+    (network, metadata), (best, _) = load_checkpoint(path), load_checkpoint(before)
+    assert metadata.epoch in (2, 3)
+    assert metadata.input_shape == (32, 48)
+    assert metadata.settings["epochs"] == 2
+    assert metadata.settings["finetune"]["epochs"] == 2
     for weight, begun in zip(network.parameters(), best.parameters(), strict=True):
         torch.testing.assert_close(weight, begun, rtol=0, atol=1e-8)
 
@@ -237,9 +237,9 @@ def test_a_cycle_of_any_length_has_a_rate_for_every_step(steps: int, share: floa
 )
 def test_settings_go_together(tmp_path: Path, changes: dict[str, object]) -> None:
     path = train(segmenter(epochs=1, **changes), blobs_in(tmp_path))
-    _, facts = load_checkpoint(path)
-    assert facts.settings["epochs"] == 1
-    assert facts.input_shape == tuple(changes.get("input_shape", (32, 48)))  # type: ignore[arg-type]
+    _, metadata = load_checkpoint(path)
+    assert metadata.settings["epochs"] == 1
+    assert metadata.input_shape == tuple(changes.get("input_shape", (32, 48)))  # type: ignore[arg-type]
 
 
 def test_two_processes_learn_together(tmp_path: Path) -> None:
@@ -248,8 +248,8 @@ def test_two_processes_learn_together(tmp_path: Path) -> None:
     path = train(segmenter(epochs=2, machine=machine), artifacts)
     history = pd.read_csv(artifacts.train_segmenter.history)
     assert history["epoch"].tolist() == [0, 1]
-    _, facts = load_checkpoint(path)
-    assert facts.score == pytest.approx(history["validation_dice"].max())
+    _, metadata = load_checkpoint(path)
+    assert metadata.score == pytest.approx(history["validation_dice"].max())
 
 
 def test_what_learns_can_be_sent_to_another_process(tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_a_classifier_begins_with_the_segmenter_of_its_fold(tmp_path: Path) -> N
     own = Member("seed3-fold1", 3, 1)
     assert Path(find_weights(own, "segmenter", folder)) == folder / "seed3-fold1.safetensors"
     assert find_weights(own, "bundled", folder) == "bundled"
-    with pytest.raises(Mendable, match=r"no segmenter for seed0; `python -m stages.train_segmenter`"):
+    with pytest.raises(UserError, match=r"no segmenter for seed0; `python -m stages.train_segmenter`"):
         find_weights(Member("seed0", 0, -1), "segmenter", folder)
 
 
@@ -301,9 +301,9 @@ def test_a_corrected_label_is_another_run(tmp_path: Path) -> None:
 
 def shares(params: TrainClassifier | TrainSegmenter) -> list[float]:
     """Of three pictures, two show a (on a tenth and on a half), one of them b (on a fifth), and one shows nothing."""
-    facts = Facts("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
+    metadata = Metadata("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
     images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0], "area_b": [0.2, 0.0, 0.0]})
-    return fit._positive_shares(params, Manifest(facts, images), np.arange(3)).tolist()
+    return fit._positive_shares(params, Manifest(metadata, images), np.arange(3)).tolist()
 
 
 def test_how_often_a_class_is_true_is_asked_where_it_counts() -> None:
@@ -315,7 +315,7 @@ def test_how_often_a_class_is_true_is_asked_where_it_counts() -> None:
 def test_how_often_a_class_is_true_follows_what_is_drawn() -> None:
     # With a pattern for every picture balanced draws change nothing; of two empty ones each has half the weight.
     assert shares(segmenter(sampling="balanced")) == pytest.approx([0.2, 0.2 / 3])
-    facts = Facts("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
+    metadata = Metadata("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
     images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0, 0.0], "area_b": [0.2, 0.0, 0.0, 0.0]})
-    found = fit._positive_shares(classifier(sampling="balanced"), Manifest(facts, images), np.arange(4))
+    found = fit._positive_shares(classifier(sampling="balanced"), Manifest(metadata, images), np.arange(4))
     assert found.tolist() == pytest.approx([2 / 3, 1 / 3])

@@ -5,7 +5,7 @@ from sklearn.metrics import average_precision_score
 
 from nephoscope.training.callbacks import frozen_count
 from nephoscope.training.loaders import Batch
-from nephoscope.training.metrics import PixelJudge, PresenceJudge
+from nephoscope.training.metrics import PixelMetrics, PresenceMetrics
 
 
 def batch(planes: torch.Tensor, visible: torch.Tensor | None = None) -> Batch:
@@ -23,7 +23,7 @@ def truth_of(some: torch.Tensor) -> torch.Tensor:
 
 
 def test_perfect_maps_score_one() -> None:
-    judge = PixelJudge()
+    judge = PixelMetrics()
     judge.add(20.0 * (2 * truth_of(planes()).float() - 1), batch(planes()))
     assert judge.scores() == {"dice": pytest.approx(1.0), "pr_auc": pytest.approx(1.0)}
 
@@ -31,7 +31,7 @@ def test_perfect_maps_score_one() -> None:
 def test_pixel_pr_auc_is_that_of_scikit_learn_over_what_was_seen() -> None:
     logits = torch.randn(3, 2, 5, 7, generator=torch.Generator().manual_seed(1))
     visible = torch.rand(3, 5, 7, generator=torch.Generator().manual_seed(2)) > 0.3
-    judge = PixelJudge()
+    judge = PixelMetrics()
     judge.add(logits, batch(planes(), visible))
     levels, truth = (logits.sigmoid() * 255).round(), truth_of(planes())
     expected = [average_precision_score(truth[:, c][visible].numpy(), levels[:, c][visible].numpy()) for c in range(2)]
@@ -39,13 +39,13 @@ def test_pixel_pr_auc_is_that_of_scikit_learn_over_what_was_seen() -> None:
 
 
 def test_leaving_all_empty_is_within_reach() -> None:
-    judge = PixelJudge()
+    judge = PixelMetrics()
     judge.add(torch.zeros(3, 2, 5, 7), batch(torch.zeros(3, 5, 7, dtype=torch.uint8)))
     assert judge.scores()["dice"] == 1
 
 
 def test_classes_that_validation_never_shows_are_left_out() -> None:
-    judge = PresenceJudge()
+    judge = PresenceMetrics()
     some = batch(planes())
     judge.add(
         torch.tensor([[2.0, 0], [1, 0], [-1, 0]]), some._replace(presence=torch.tensor([[1.0, 0], [1, 0], [0, 0]]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nephoscope.evaluation.labelled import JudgedArrays
+from nephoscope.evaluation.labelled import LabelledArrays
 from nephoscope.rules.rules import NEVER
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.crossfit import ALL_COUNT, CrossFitting, pick_middle, pick_unless_beaten
@@ -15,7 +15,7 @@ from nephoscope.tuning.search import Problem
 from tests.builders.tuning_pictures import draw_pictures, gather_pictures
 
 SETTINGS = Tune(
-    pixel_thresholds=(51, 102, 153, 204), min_areas=(0, 3, 10), seed_thresholds=(204,), core_thresholds=(153,),
+    pixel_thresholds=(51, 102, 153, 204), min_areas=(0, 3, 10), high_thresholds=(204,), core_thresholds=(153,),
     core_areas=(5,), folds=3, resamples=4, bootstrap=50,
 )  # fmt: skip
 GRID = FAMILIES["presence"](np.array(SETTINGS.pixel_thresholds), np.array(SETTINGS.min_areas), SETTINGS)
@@ -70,18 +70,19 @@ def test_thresholds_of_classes_move_half_way_together() -> None:
     _, evidence = gather_pictures(3, count=40, classes=2)
     fitted = fit_presence(evidence, np.ones(40, bool), calibrate=True)
     alone, together = (
-        fit_rules(evidence, GRID, [fitted], [np.ones(40)], [None, None], borrow)[0].rules.rules for borrow in (0, 0.5)
+        fit_rules(evidence, GRID, [fitted], [np.ones(40)], [None, None], shrinkage)[0].rules.rules
+        for shrinkage in (0, 0.5)
     )
     own = np.array([rule.presence_threshold for rule in alone])
     assert [rule.presence_threshold for rule in together] == pytest.approx((own + own.mean()) / 2)
 
 
 def test_a_class_that_never_pays_is_never_shown_and_moves_no_other() -> None:
-    judged = draw_pictures(4, count=40, classes=3)
-    judged.maps[:, 1] = np.where(judged.truths[:, 1], 0, 255)
-    evidence, every = gather(judged), np.ones(40)
+    labelled = draw_pictures(4, count=40, classes=3)
+    labelled.maps[:, 1] = np.where(labelled.truths[:, 1], 0, 255)
+    evidence, every = gather(labelled), np.ones(40)
     fitted = fit_presence(evidence, every > 0, calibrate=True)
-    alone, together = (fit_rules(evidence, GRID, [fitted], [every], [None] * 3, borrow)[0] for borrow in (0, 0.5))
+    alone, together = (fit_rules(evidence, GRID, [fitted], [every], [None] * 3, shrinkage)[0] for shrinkage in (0, 0.5))
     assert together.choices[1].best.presence_threshold == NEVER
     assert [fit.rules.rules[1].presence_threshold for fit in (alone, together)] == [NEVER, NEVER]
     own, moved = (np.array([fit.rules.rules[of].presence_threshold for of in (0, 2)]) for fit in (alone, together))
@@ -90,9 +91,9 @@ def test_a_class_that_never_pays_is_never_shown_and_moves_no_other() -> None:
 
 
 def test_a_class_that_is_never_true_is_never_shown() -> None:
-    judged = draw_pictures(1, count=30, classes=2)
-    judged.truths[:, 1] = False
-    crossfitting = cross_fitting(judged)
+    labelled = draw_pictures(1, count=30, classes=2)
+    labelled.truths[:, 1] = False
+    crossfitting = cross_fitting(labelled)
     found = crossfitting.run()
     assert found.fit.rules.rules[1].presence_threshold == NEVER or found.structure.family in ("pixel", "area")
     gated = fit_rules(
@@ -107,19 +108,19 @@ def test_a_class_that_is_never_true_is_never_shown() -> None:
     assert gated[0].rules.rules[0].presence_threshold < 1
 
 
-def cross_fitting(judged: JudgedArrays, settings: Tune = SETTINGS) -> CrossFitting:
-    evidence = gather(judged)
-    return CrossFitting(evidence, settings, [None] * len(judged.classes), np.array(settings.min_areas))
+def cross_fitting(labelled: LabelledArrays, settings: Tune = SETTINGS) -> CrossFitting:
+    evidence = gather(labelled)
+    return CrossFitting(evidence, settings, [None] * len(labelled.classes), np.array(settings.min_areas))
 
 
 def test_no_picture_is_scored_by_rules_that_saw_it() -> None:
     """With every truth of one fold turned round, the rules that score it stay what they were."""
-    judged = draw_pictures(7, count=30, classes=2)
-    before = cross_fitting(judged)
+    labelled = draw_pictures(7, count=30, classes=2)
+    before = cross_fitting(labelled)
     before.run()
     fold = before.folds == 1
-    judged.truths[fold] = ~judged.truths[fold]
-    after = cross_fitting(judged)
+    labelled.truths[fold] = ~labelled.truths[fold]
+    after = cross_fitting(labelled)
     after.run()
     held = [pair for pair in before._rules if 1 in pair[1]]
     assert len(held) >= 9
@@ -129,8 +130,8 @@ def test_no_picture_is_scored_by_rules_that_saw_it() -> None:
 
 
 def test_the_structure_is_decided_without_the_fold_that_is_scored() -> None:
-    judged = draw_pictures(9, count=30, classes=2)
-    first = cross_fitting(judged)
+    labelled = draw_pictures(9, count=30, classes=2)
+    first = cross_fitting(labelled)
     structures, trials = first._decide([ALL_COUNT, frozenset({2})], possible=True)
     assert len(structures) == 2
     outside = first.folds == 2

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import fbeta_score
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.rules.presence import RawPresences, presences
 from nephoscope.settings.tuning import Tune
-from nephoscope.tuning.constraints import Goal, goals_of
+from nephoscope.tuning.constraints import Constraint, constraints_of
 from nephoscope.tuning.search import Problem
 from nephoscope.tuning.tune import Tuning, tune
 
@@ -24,46 +24,46 @@ SETTINGS = Tune(
 )
 
 
-def allowed_counts(goal: Goal) -> list[int]:
+def allowed_counts(objective: Constraint) -> list[int]:
     """How many pictures may be shown."""
-    return np.flatnonzero(Problem.gated(PRESENCE, np.ones(6), PRESENT, goal).allowed).tolist()
+    return np.flatnonzero(Problem.gated(PRESENCE, np.ones(6), PRESENT, objective).allowed).tolist()
 
 
 def test_bounds_on_precision_and_recall() -> None:
-    assert allowed_counts(Goal("a", min_precision=0.75)) == [1, 2, 4]
-    assert allowed_counts(Goal("a", min_recall=0.6)) == [2, 3, 4, 5, 6]
-    assert allowed_counts(Goal("a", min_precision=0.75, min_recall=1)) == [4]
+    assert allowed_counts(Constraint("a", min_precision=0.75)) == [1, 2, 4]
+    assert allowed_counts(Constraint("a", min_recall=0.6)) == [2, 3, 4, 5, 6]
+    assert allowed_counts(Constraint("a", min_precision=0.75, min_recall=1)) == [4]
 
 
 @pytest.mark.parametrize("beta", [0.5, 1, 2])
 def test_the_best_f_beta(beta: float) -> None:
     scores = [fbeta_score(PRESENT, np.arange(6) < count, beta=beta, zero_division=0) for count in range(7)]
-    assert allowed_counts(Goal("a", beta=beta)) == np.flatnonzero(np.isclose(scores, max(scores))).tolist()
+    assert allowed_counts(Constraint("a", beta=beta)) == np.flatnonzero(np.isclose(scores, max(scores))).tolist()
 
 
 def test_weights_count() -> None:
     weight = np.array([1, 1, 5, 1, 1, 1.0])
-    problem = Problem.gated(PRESENCE, weight, PRESENT, Goal("a", min_precision=0.4))
+    problem = Problem.gated(PRESENCE, weight, PRESENT, Constraint("a", min_precision=0.4))
     assert np.flatnonzero(problem.allowed).tolist() == [1, 2]
 
 
 def test_what_cannot_be_fulfilled_is_told_with_what_can() -> None:
     cuts = np.ones(7, bool)
-    with pytest.raises(Mendable, match=r"Fish: no presence threshold has precision >= 0.9 and recall >= 1.*0.750"):
-        Goal("Fish", min_precision=0.9, min_recall=1).check(cuts, np.ones(6), PRESENT)
-    Goal("Fish", min_precision=0.9).check(cuts, np.ones(6), PRESENT)
+    with pytest.raises(UserError, match=r"Fish: no presence threshold has precision >= 0.9 and recall >= 1.*0.750"):
+        Constraint("Fish", min_precision=0.9, min_recall=1).check(cuts, np.ones(6), PRESENT)
+    Constraint("Fish", min_precision=0.9).check(cuts, np.ones(6), PRESENT)
 
 
 def test_in_a_part_of_the_pictures_the_nearest_cut_serves() -> None:
-    assert allowed_counts(Goal("Fish", min_precision=0.9, min_recall=1)) == [4]
+    assert allowed_counts(Constraint("Fish", min_precision=0.9, min_recall=1)) == [4]
 
 
 def test_settings_name_classes() -> None:
-    goals = goals_of(Tune(min_precision={"a": 0.9, "every": 0.5}, min_recall={"b": 0.7}), ("a", "b"))
-    assert goals == [Goal("a", 0.9, 0.0), Goal("b", 0.5, 0.7)]
-    assert goals_of(Tune(), ("a", "b")) == [None, None]
-    with pytest.raises(Mendable, match=r"min_recall: \['c'\] is no class"):
-        goals_of(Tune(min_recall={"c": 0.5}), ("a", "b"))
+    constraints = constraints_of(Tune(min_precision={"a": 0.9, "every": 0.5}, min_recall={"b": 0.7}), ("a", "b"))
+    assert constraints == [Constraint("a", 0.9, 0.0), Constraint("b", 0.5, 0.7)]
+    assert constraints_of(Tune(), ("a", "b")) == [None, None]
+    with pytest.raises(UserError, match=r"min_recall: \['c'\] is no class"):
+        constraints_of(Tune(min_recall={"c": 0.5}), ("a", "b"))
 
 
 def noisy_pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -77,10 +77,12 @@ def noisy_pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return maps, truths, presences
 
 
-@pytest.mark.parametrize("goal", [{"goal": "f_beta"}, {"min_recall": {"every": 0.9}}, {"min_precision": {"Fish": 0.9}}])
-def test_no_class_is_forced_over_a_bound(goal: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="force_strongest: true, but a class forced present breaks"):
-        Tune.model_validate({"force_strongest": True, **goal})
+@pytest.mark.parametrize(
+    "objective", [{"objective": "f_beta"}, {"min_recall": {"every": 0.9}}, {"min_precision": {"Fish": 0.9}}]
+)
+def test_no_class_is_forced_over_a_bound(objective: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="force_top_class: true, but a class forced present breaks"):
+        Tune.model_validate({"force_top_class": True, **objective})
 
 
 def test_the_tuned_rule_keeps_its_bounds() -> None:
@@ -103,13 +105,13 @@ def test_a_class_that_is_never_annotated_is_bound_by_its_own_name_alone() -> Non
     for_every, for_each = (SETTINGS.model_copy(update={"min_recall": bound}) for bound in bounds)
     rules = tune(maps, truths, scores, settings=for_every).rules.rules
     assert rules[0].presence_threshold < 1 < rules[1].presence_threshold
-    with pytest.raises(Mendable, match=r"class 1: never annotated in validation, .* tune\.min_recall"):
+    with pytest.raises(UserError, match=r"class 1: never annotated in validation, .* tune\.min_recall"):
         tune(maps, truths, scores, settings=for_each)
 
 
 def test_impossible_bounds_stop_the_tuning() -> None:
     maps, truths, scores = noisy_pictures()
-    with pytest.raises(Mendable, match="class 0: no presence threshold has precision >= 1"):
+    with pytest.raises(UserError, match="class 0: no presence threshold has precision >= 1"):
         tune(
             maps,
             truths,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nephoscope.evaluation.scores import judge
+from nephoscope.evaluation.scores import score_images
 from nephoscope.masks.dice import dice
 from nephoscope.rules.decide import decide
 from nephoscope.rules.rules import NEVER, Rule
@@ -23,7 +23,7 @@ from tests.builders.tuning_pictures import draw_pictures, gather_pictures, plain
 SMALL = Tune(
     pixel_thresholds=(40, 51, 103, 255),
     min_areas=(0, 2, 5, 30),
-    seed_thresholds=(154, 255),
+    high_thresholds=(154, 255),
     core_thresholds=(102, 204),
     core_areas=(3, 20),
 )
@@ -36,12 +36,12 @@ def grid_of(family: FamilyName) -> Grid:
 
 @given(st.integers(0, 2**16), st.integers(1, 12), st.integers(1, 12))
 def test_every_cell_holds_the_dice_of_the_decided_mask(seed: int, height: int, width: int) -> None:
-    judged, evidence = gather_pictures(seed, count=2, shape=(height, width))
+    labelled, evidence = gather_pictures(seed, count=2, shape=(height, width))
     one, grid = evidence.of_class[0], grid_of("seed")
-    gains = tabulate(one.spans, one.starts, one.truth_area, grid.pixel_thresholds, grid.min_areas, grid.seed_thresholds)
+    gains = tabulate(one.spans, one.starts, one.truth_area, grid.pixel_thresholds, grid.min_areas, grid.high_thresholds)
     for cell, (pixel, area, seed_level) in enumerate(grid.cells.T.tolist()):
-        rule = Rule(presence_threshold=0, pixel_threshold=pixel, min_area=area, seed_threshold=seed_level or None)
-        shown, empty = plain_dices(judged, 0, np.ones(2), rule), one.truth_area == 0
+        rule = Rule(presence_threshold=0, pixel_threshold=pixel, min_area=area, high_threshold=seed_level or None)
+        shown, empty = plain_dices(labelled, 0, np.ones(2), rule), one.truth_area == 0
         assert gains[:, cell] + empty == pytest.approx(shown, abs=1e-12)
         assert one.shown_gains(rule) + empty == pytest.approx(shown, abs=1e-12)
 
@@ -54,21 +54,21 @@ def test_every_cell_holds_the_dice_of_the_decided_mask(seed: int, height: int, w
         presence_threshold=st.sampled_from([0.0, 0.5]),
         pixel_threshold=st.integers(1, 255),
         min_area=st.integers(0, 12),
-        seed_threshold=st.none() | st.integers(1, 255),
+        high_threshold=st.none() | st.integers(1, 255),
         core_threshold=st.none() | st.integers(1, 255),
         core_area=st.integers(0, 20),
     ),
 )
 def test_thresholds_that_follow_a_picture_are_tuned_as_they_are_decided(seed: int, power: float, rule: Rule) -> None:
-    judged, evidence = gather_pictures(seed, count=4, classes=2)
+    labelled, evidence = gather_pictures(seed, count=4, classes=2)
     fitted = fit_presence(evidence, np.ones(4, bool), calibrate=False)
-    rules = fitted.model_copy(update={"rules": (rule, rule), "follow_strongest": power})
-    assert evidence.following(power).dices(rules) == pytest.approx(judge(judged, rules).dices, abs=1e-12)
+    rules = fitted.model_copy(update={"rules": (rule, rule), "adaptive_power": power})
+    assert evidence.following(power).dices(rules) == pytest.approx(score_images(labelled, rules).dices, abs=1e-12)
 
 
 def test_all_thresholds_and_all_areas_of_a_map() -> None:
-    judged, evidence = gather_pictures(3, count=1, shape=(15, 20))
-    one, image = evidence.of_class[0], judged[0]
+    labelled, evidence = gather_pictures(3, count=1, shape=(15, 20))
+    one, image = evidence.of_class[0], labelled[0]
     thresholds, areas = np.arange(1, 256), np.arange(0, 301)
     gains = tabulate(one.spans, one.starts, one.truth_area, thresholds, areas, NONE).reshape(255, 301)
     for threshold, area in product(range(1, 256, 17), range(0, 301, 13)):
@@ -81,25 +81,25 @@ def test_all_thresholds_and_all_areas_of_a_map() -> None:
 @settings(max_examples=6)
 @given(seed=st.integers(0, 2**16))
 def test_no_rule_of_the_family_beats_the_one_that_is_found(family: FamilyName, seed: int) -> None:
-    judged, evidence = gather_pictures(seed, count=6)
-    one, presence, grid = evidence.of_class[0], judged.raw.classifier[:, 0], grid_of(family)
+    labelled, evidence = gather_pictures(seed, count=6)
+    one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of(family)
     weight = np.ones(6)
     problem = Problem.gated(presence, weight, one.present) if grid.gated else Problem.open(weight)
     (choice,) = choose(one, grid, [problem])
-    best = max(plain_dices(judged, 0, presence, rule).mean() for rule in rules_of(grid, presence))
+    best = max(plain_dices(labelled, 0, presence, rule).mean() for rule in rules_of(grid, presence))
     assert choice.best_gain + (~one.present).mean() == pytest.approx(best, abs=1e-12)
-    assert plain_dices(judged, 0, presence, choice.best).mean() == pytest.approx(best, abs=1e-12)
+    assert plain_dices(labelled, 0, presence, choice.best).mean() == pytest.approx(best, abs=1e-12)
 
 
 @pytest.mark.parametrize("truth", [0.0, 1.0])
 def test_all_empty_and_all_full_truth(truth: float) -> None:
-    judged = draw_pictures(0, count=5)
-    judged.truths[:] = bool(truth)
-    evidence = gather(judged)
-    one, presence, grid = evidence.of_class[0], judged.raw.classifier[:, 0], grid_of("presence")
+    labelled = draw_pictures(0, count=5)
+    labelled.truths[:] = bool(truth)
+    evidence = gather(labelled)
+    one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("presence")
     (choice,) = choose(one, grid, [Problem.gated(presence, np.ones(5), one.present)])
-    best = max(plain_dices(judged, 0, presence, rule).mean() for rule in rules_of(grid, presence))
-    assert plain_dices(judged, 0, presence, choice.best).mean() == pytest.approx(best, abs=1e-12)
+    best = max(plain_dices(labelled, 0, presence, rule).mean() for rule in rules_of(grid, presence))
+    assert plain_dices(labelled, 0, presence, choice.best).mean() == pytest.approx(best, abs=1e-12)
 
 
 @given(st.integers(0, 2**16), st.integers(1, 12))
@@ -132,12 +132,12 @@ def test_equal_presences_stay_together() -> None:
 
 
 def test_the_surface_is_the_best_of_every_cell() -> None:
-    judged, evidence = gather_pictures(5, count=6)
-    one, presence, grid = evidence.of_class[0], judged.raw.classifier[:, 0], grid_of("core")
+    labelled, evidence = gather_pictures(5, count=6)
+    one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("core")
     surface = map_surface(one, grid, Problem.gated(presence, np.ones(6), one.present))
     for (t, pixel), (a, area) in product(enumerate(grid.pixel_thresholds), enumerate(grid.min_areas)):
         same = [r for r in rules_of(grid, presence) if (r.pixel_threshold, r.min_area) == (pixel, area)]
-        best = max(plain_dices(judged, 0, presence, rule).mean() for rule in same)
+        best = max(plain_dices(labelled, 0, presence, rule).mean() for rule in same)
         assert surface.gains[t, a] + (~one.present).mean() == pytest.approx(best, abs=1e-12)
     assert surface.within_noise[np.unravel_index(surface.gains.argmax(), surface.gains.shape)]
 
@@ -159,4 +159,4 @@ def test_a_family_without_a_core_has_none() -> None:
     assert grid_of("presence").cores == (NO_CORE,)
     _, evidence = gather_pictures(2)
     (choice,) = choose(evidence.of_class[0], grid_of("presence"), [Problem.open(np.ones(8))])
-    assert (choice.best.core_threshold, choice.best.core_area, choice.middle.seed_threshold) == (None, 0, None)
+    assert (choice.best.core_threshold, choice.best.core_area, choice.middle.high_threshold) == (None, 0, None)

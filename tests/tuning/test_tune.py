@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nephoscope.errors import Mendable
-from nephoscope.evaluation.scores import judge
+from nephoscope.errors import UserError
+from nephoscope.evaluation.scores import score_images
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import Tuning, tune
-from tests.builders.labelled_scenes import write_judged
+from tests.builders.labelled_scenes import write_labelled
 from tests.builders.tuning_pictures import draw_pictures
 
 SETTINGS = Tune(pixel_thresholds=(51, 102, 153), min_areas=(0, 3), folds=3, resamples=4, bootstrap=50)
@@ -20,18 +20,18 @@ MAPS, TRUTHS = np.zeros((3, 2, 4, 5), np.uint8), np.zeros((3, 2, 4, 5), bool)
 
 @pytest.fixture(scope="module")
 def tuning() -> Tuning:
-    judged = draw_pictures(11, count=40, classes=2)
-    return tune(judged.maps, judged.truths, judged.raw.classifier, classes=("a", "b"), settings=SETTINGS)
+    labelled = draw_pictures(11, count=40, classes=2)
+    return tune(labelled.maps, labelled.truths, labelled.raw.classifier, classes=("a", "b"), settings=SETTINGS)
 
 
 def test_what_is_told_is_what_judging_finds(tmp_path: Path) -> None:
-    judged = write_judged(tmp_path / "validation.zarr.zip", count=24)
+    labelled = write_labelled(tmp_path / "validation.zarr.zip", count=24)
     settings = SETTINGS.model_copy(update={"min_areas": (0, 20, 60)})
     for family, power in product(("area", "presence", "seed", "core"), (0.0, 0.5)):
-        one = settings.model_copy(update={"family": family, "follow_strongest": power})
-        tuning = tune(judged.store, judged.truth, settings=one)
-        assert tuning.rules.follow_strongest == power
-        assert judge(judged, tuning.rules).dices == pytest.approx(tuning.tuned, abs=1e-12), (family, power)
+        one = settings.model_copy(update={"family": family, "adaptive_power": power})
+        tuning = tune(labelled.store, labelled.truth, settings=one)
+        assert tuning.rules.adaptive_power == power
+        assert score_images(labelled, tuning.rules).dices == pytest.approx(tuning.tuned, abs=1e-12), (family, power)
 
 
 @pytest.mark.parametrize("power", [1, 2])
@@ -45,27 +45,27 @@ def test_thresholds_follow_pictures_where_that_is_ahead(power: int) -> None:
     maps = np.where(cores, brightness * 0.95, outside)
     settings = SETTINGS.model_copy(update={"pixel_thresholds": tuple(range(20, 256, 20)), "family": "area"})
     fixed, searched = (
-        tune(maps, truths, settings=settings.model_copy(update={"follow_strongest": power}))
+        tune(maps, truths, settings=settings.model_copy(update={"adaptive_power": power}))
         for power in (0.0, "searched")
     )
     assert fixed.cross_fitted.mean() < 0.95 < searched.cross_fitted.mean()
-    assert searched.rules.follow_strongest == power
+    assert searched.rules.adaptive_power == power
     assert searched.tuned.mean() == 1
 
 
 def test_arrays_memory_maps_and_probabilities_tune_alike(tmp_path: Path) -> None:
-    judged = draw_pictures(3, count=12)
-    np.save(tmp_path / "maps.npy", judged.maps)
+    labelled = draw_pictures(3, count=12)
+    np.save(tmp_path / "maps.npy", labelled.maps)
     mapped = np.load(tmp_path / "maps.npy", mmap_mode="r")
-    scores = judged.raw.classifier
-    expected = tune(judged.maps, judged.truths, scores, settings=SETTINGS).rules
-    assert tune(mapped, judged.truths, scores, settings=SETTINGS).rules == expected
-    assert tune(judged.maps / 255, judged.truths.astype(int), scores, settings=SETTINGS).rules == expected
+    scores = labelled.raw.classifier
+    expected = tune(labelled.maps, labelled.truths, scores, settings=SETTINGS).rules
+    assert tune(mapped, labelled.truths, scores, settings=SETTINGS).rules == expected
+    assert tune(labelled.maps / 255, labelled.truths.astype(int), scores, settings=SETTINGS).rules == expected
 
 
 def test_nothing_is_left_to_chance() -> None:
-    judged = draw_pictures(3, count=12)
-    one, two = (tune(judged.maps, judged.truths, settings=SETTINGS) for _ in range(2))
+    labelled = draw_pictures(3, count=12)
+    one, two = (tune(labelled.maps, labelled.truths, settings=SETTINGS) for _ in range(2))
     assert one.rules == two.rules
     assert all(one.tables[name].equals(two.tables[name]) for name in one.tables)
 
@@ -87,7 +87,7 @@ def test_intervals_hold_what_they_are_of(tuning: Tuning) -> None:
 
 def test_thresholds_stand_beside_optimum_and_plateau(tuning: Tuning) -> None:
     table = tuning.tables["thresholds"]
-    assert (table["plateau_low"] <= table["best"]).all() or tuning.rules.force_strongest
+    assert (table["plateau_low"] <= table["best"]).all() or tuning.rules.force_top_class
     assert {"presence_threshold", "pixel_threshold", "min_area"} <= set(table["part"])
     pixel = table[(table["class_name"] == "a") & (table["part"] == "pixel_threshold")]
     assert pixel["chosen"].item() == tuning.rules.rules[0].pixel_threshold
@@ -112,17 +112,17 @@ def test_the_presence_curve_passes_through_the_rule(tuning: Tuning) -> None:
 
 
 def test_every_area_may_be_tried() -> None:
-    judged = draw_pictures(3, count=12)
+    labelled = draw_pictures(3, count=12)
     some, every = (
-        tune(judged.maps, judged.truths, settings=SETTINGS.model_copy(update={"family": "presence", **update}))
-        for update in ({"force_strongest": False}, {"force_strongest": False, "min_areas": "every"})
+        tune(labelled.maps, labelled.truths, settings=SETTINGS.model_copy(update={"family": "presence", **update}))
+        for update in ({"force_top_class": False}, {"force_top_class": False, "min_areas": "every"})
     )
     assert (every.tables["optimum"]["best_dice"] >= some.tables["optimum"]["best_dice"] - 1e-12).all()
 
 
 def test_few_pictures_have_no_cross_fitted_score() -> None:
-    judged = draw_pictures(0, count=4)
-    tuning = tune(judged.maps, judged.truths, settings=SETTINGS)
+    labelled = draw_pictures(0, count=4)
+    tuning = tune(labelled.maps, labelled.truths, settings=SETTINGS)
     table = tuning.tables["estimates"].set_index("estimate")
     assert table.loc["cross-fitted", "dice"].isna().all()
     assert table.loc["tuned", "dice"].notna().all()
@@ -131,10 +131,10 @@ def test_few_pictures_have_no_cross_fitted_score() -> None:
 
 @pytest.mark.parametrize("family", ["pixel", "area", "presence"])
 def test_a_class_without_positives_and_one_without_negatives(family: str) -> None:
-    judged = draw_pictures(2, count=20, classes=2)
-    judged.truths[:, 0], judged.truths[:, 1] = False, True
+    labelled = draw_pictures(2, count=20, classes=2)
+    labelled.truths[:, 0], labelled.truths[:, 1] = False, True
     settings = SETTINGS.model_copy(update={"family": family})
-    tuning = tune(judged.maps, judged.truths, judged.raw.classifier, settings=settings)
+    tuning = tune(labelled.maps, labelled.truths, labelled.raw.classifier, settings=settings)
     assert tuning.tuned[:, 0].mean() == 1
     assert tuning.rules.rules[0].presence_threshold > 1
     assert tuning.rules.rules[1].presence_threshold <= 1
@@ -159,11 +159,11 @@ def test_a_class_without_positives_and_one_without_negatives(family: str) -> Non
     ],
 )
 def test_what_cannot_be_tuned_is_refused(arguments: dict[str, object], message: str) -> None:
-    with pytest.raises(Mendable, match=message):
+    with pytest.raises(UserError, match=message):
         tune(**{"maps": MAPS, "truths": TRUTHS, "settings": SETTINGS, **arguments})
 
 
 def test_a_store_goes_with_its_truth(tmp_path: Path) -> None:
-    judged = write_judged(tmp_path / "validation.zarr.zip", count=3)
-    with pytest.raises(Mendable, match="a ProbabilityStore goes with a Truth"):
-        tune(judged.store, TRUTHS)
+    labelled = write_labelled(tmp_path / "validation.zarr.zip", count=3)
+    with pytest.raises(UserError, match="a ProbabilityStore goes with a Truth"):
+        tune(labelled.store, TRUTHS)

@@ -18,7 +18,7 @@ class Point(BaseModel):
     precision: float
 
 
-class CurveAnswer(BaseModel):
+class CurveResponse(BaseModel):
     recall: list[float]
     precision: list[float]
     average_precision: float | None
@@ -41,10 +41,12 @@ class ShownCurve:
         index = reached_at(self.threshold, threshold)
         return None if index is None else Point(recall=self.recall[index], precision=self.precision[index])
 
-    def answer(self, tuned: Point | None, *, follows: bool = False) -> CurveAnswer:
+    def answer(self, tuned: Point | None, *, follows: bool = False) -> CurveResponse:
         average = None if np.isnan(self.average_precision) else self.average_precision
         recall, precision = self.recall.tolist(), self.precision.tolist()
-        return CurveAnswer(recall=recall, precision=precision, average_precision=average, tuned=tuned, follows=follows)
+        return CurveResponse(
+            recall=recall, precision=precision, average_precision=average, tuned=tuned, follows=follows
+        )
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class Curves:
     pixels: tuple[ShownCurve, ...]
     presence: tuple[ShownCurve, ...]
 
-    def answer(self, tuned: Rules) -> dict[str, list[CurveAnswer]]:
-        indices, follows = range(len(tuned.classes)), tuned.follow_strongest > 0
+    def answer(self, tuned: Rules) -> dict[str, list[CurveResponse]]:
+        indices, follows = range(len(tuned.classes)), tuned.adaptive_power > 0
         return {
             "pixels": [self.pixels[index].answer(self.pixel_point(index, tuned), follows=follows) for index in indices],
             "presence": [self.presence[index].answer(self.presence_point(index, tuned)) for index in indices],
@@ -63,7 +65,7 @@ class Curves:
 
     def pixel_point(self, index: int, rules: Rules) -> Point | None:
         """None where thresholds follow each picture: then no point of the curve is theirs."""
-        return None if rules.follow_strongest else self.pixels[index].at(rules.rules[index].pixel_threshold / 255)
+        return None if rules.adaptive_power else self.pixels[index].at(rules.rules[index].pixel_threshold / 255)
 
     def presence_point(self, index: int, rules: Rules) -> Point | None:
         return self.presence[index].at(rules.rules[index].presence_threshold)

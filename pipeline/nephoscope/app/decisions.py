@@ -11,7 +11,7 @@ from nephoscope.app.pictures import Masks
 from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.ensemble import decide_predictions, raw_presences
 from nephoscope.masks.dice import dice
-from nephoscope.rules.presence import Presences, Verdict, judge_presence, presences
+from nephoscope.rules.presence import PresenceDecision, Presences, decide_presence, presences
 from nephoscope.rules.rules import NEVER, Level, Rule, Rules
 
 
@@ -43,9 +43,9 @@ class Decision:
         return decide_predictions([self.prediction], self.rules)[0]
 
     @cached_property
-    def verdict(self) -> Verdict:
+    def decision(self) -> PresenceDecision:
         """Of one picture: 1×C each."""
-        return judge_presence(raw_presences([self.prediction]), self.rules)
+        return decide_presence(raw_presences([self.prediction]), self.rules)
 
     @cached_property
     def scores(self) -> Presences:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from nephoscope.app.decisions import Decision
-from nephoscope.app.schemas import tell_presences
+from nephoscope.app.schemas import presence_schemas
 from nephoscope.batch.outputs import encode_mask, to_geojson
 from nephoscope.batch.submission import write_submission
 from nephoscope.data.formats.definition import Format
@@ -26,7 +26,7 @@ class File:
 
 
 def write_csv(data_format: Format, image_id: str, decision: Decision) -> File:
-    """The rows of a submission, RLE at the judged shape."""
+    """The rows of a submission, RLE at the output shape."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "submission.csv"
         write_submission(path, data_format, [(image_id, decision.masks)])
@@ -43,7 +43,7 @@ def write_pngs(_: Format, image_id: str, decision: Decision) -> File:
 
 
 def write_outlines(_: Format, image_id: str, decision: Decision) -> File:
-    figures = {str(one.pop("class_name")): one for one in tell_presences(decision)}
+    figures = {str(one.pop("class_name")): one for one in presence_schemas(decision)}
     outlines = to_geojson(decision.masks, decision.rules.classes, image_id, figures)
     return File(f"{_stem(image_id)}-outlines.geojson", "application/geo+json", json.dumps(outlines).encode())
 

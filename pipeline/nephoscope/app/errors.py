@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from nephoscope.data.images import ImageError
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 STATUS = {
     "unreadable": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -20,7 +20,7 @@ STATUS = {
 }
 
 
-class RefusalError(Exception):
+class RequestError(Exception):
     """The message goes to the person as it is."""
 
     def __init__(self, status: HTTPStatus, message: str, headers: dict[str, str] | None = None) -> None:
@@ -28,11 +28,11 @@ class RefusalError(Exception):
         self.status, self.headers = status, headers
 
 
-def refuse_in_json(app: FastAPI) -> None:
+def errors_as_json(app: FastAPI) -> None:
     """Every error of the application in the one form."""
 
     def refused(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RefusalError)
+        assert isinstance(error, RequestError)
         return to_response(error.status, str(error), error.headers)
 
     def no_picture(_: Request, error: Exception) -> JSONResponse:
@@ -58,10 +58,10 @@ def refuse_in_json(app: FastAPI) -> None:
         return to_response(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed over this; its log says why")
 
     app.add_exception_handler(Exception, failed)
-    app.add_exception_handler(RefusalError, refused)
+    app.add_exception_handler(RequestError, refused)
     app.add_exception_handler(ImageError, no_picture)
     app.add_exception_handler(ClientDisconnect, broken_off)
-    app.add_exception_handler(Mendable, not_possible)
+    app.add_exception_handler(UserError, not_possible)
     app.add_exception_handler(HTTPException, not_found)
     app.add_exception_handler(RequestValidationError, not_valid)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nephoscope.inference.grad_cam import Explainer
 
 
-class Heats:
+class HeatMaps:
     def __init__(self, model: Path) -> None:
         """The folder of a portable model."""
         self._model = model
@@ -31,7 +31,7 @@ class Heats:
     def draw(self, picture: Picture, index: int) -> bytes:
         """The heat map of a class, as a PNG to lay over the picture."""
         with self._turn:
-            visible = find_visible(picture.image, self._explainer.facts.nodata)
+            visible = find_visible(picture.image, self._explainer.metadata.nodata)
             explained = self._explainer.explain(picture.image, visible, [index])
-        _, encoded = cv2.imencode(".png", cv2.cvtColor(colour_heat(explained.heats[0]), cv2.COLOR_RGBA2BGRA))
+        _, encoded = cv2.imencode(".png", cv2.cvtColor(colour_heat(explained.heat_maps[0]), cv2.COLOR_RGBA2BGRA))
         return encoded.tobytes()

@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from nephoscope.app.curves import Curves
 from nephoscope.app.pictures import PREVIEW_QUALITY, THUMBNAIL_QUALITY, Masks, Picture, encode_jpeg, preview_shape
 from nephoscope.app.sessions import unknown_picture
-from nephoscope.artifacts import Artifacts, written
+from nephoscope.artifacts import Artifacts, require_artifact
 from nephoscope.data.cache import Cache
 from nephoscope.data.images import ImageError, read_image
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
-from nephoscope.evaluation.labelled import Judged
+from nephoscope.errors import UserError
+from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.evaluation.tables import read_table
 from nephoscope.masks.geometry import Image, resize_image
 from nephoscope.rules.file import read_rules
@@ -39,7 +39,7 @@ class HoldoutRow(BaseModel):
 class Holdout:
     def __init__(
         self,
-        judged: Judged,
+        labelled: LabelledSplit,
         manifest: Manifest,
         cache: Cache,
         dataset: Path | None,
@@ -47,8 +47,8 @@ class Holdout:
         rows: list[HoldoutRow],
     ) -> None:
         self.curves, self.rows = curves, rows
-        self._judged, self._cache, self._dataset = judged, cache, dataset
-        self._places = {image_id: index for index, image_id in enumerate(judged.image_ids)}
+        self._judged, self._cache, self._dataset = labelled, cache, dataset
+        self._places = {image_id: index for index, image_id in enumerate(labelled.image_ids)}
         images = manifest.images.set_index("image_id")
         self._cache_rows = dict(zip(images.index, range(len(images)), strict=True))
         self._files = {str(image_id): str(file) for image_id, file in images["file"].items()}
@@ -60,14 +60,14 @@ class Holdout:
         """`dataset`: the folder that holds the run's pictures; without it they are shown as the cache has them."""
         _require(artifacts)
         manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
-        judged = Judged.open(artifacts, manifest, "holdout")
+        labelled = LabelledSplit.open(artifacts, manifest, "holdout")
         if read_rules(artifacts.tune.rules) != rules:
-            raise Mendable(f"{artifacts.root}: the exported model is of another run; `dvc repro export` makes it anew")
+            raise UserError(f"{artifacts.root}: the exported model is of another run; `dvc repro export` makes it anew")
         curves = Curves.read(artifacts.evaluate, rules.classes)
         drawn = artifacts.synthesize.dataset
         dataset = dataset or (drawn if drawn.is_dir() else None)
         rows = _read_rows(artifacts, rules.classes)
-        return cls(judged, manifest, Cache.open(artifacts.prepare.cache), dataset, curves, rows)
+        return cls(labelled, manifest, Cache.open(artifacts.prepare.cache), dataset, curves, rows)
 
     def thumbnail(self, image_id: str) -> bytes:
         return encode_jpeg(self._cached(image_id), THUMBNAIL_QUALITY)
@@ -76,9 +76,9 @@ class Holdout:
         if image_id not in self._places:
             raise unknown_picture()
         with self._turn:
-            judged, raw = self._judged[self._places[image_id]], self._judged.store[self._places[image_id]]
+            labelled, raw = self._judged[self._places[image_id]], self._judged.store[self._places[image_id]]
         preview = encode_jpeg(self._image(image_id), PREVIEW_QUALITY)
-        truth: Masks = judged.truth
+        truth: Masks = labelled.truth
         return Picture(image_id, self._cached(image_id), raw, preview, self.thumbnail(image_id), truth)
 
     def _image(self, image_id: str) -> Image:
@@ -89,7 +89,7 @@ class Holdout:
                 return resize_image(image, preview_shape((image.shape[0], image.shape[1])))
         except ImageError:
             pass
-        return resize_image(self._cached(image_id), self._judged.judged_shape)
+        return resize_image(self._cached(image_id), self._judged.output_shape)
 
     def _cached(self, image_id: str) -> Image:
         if image_id not in self._places:
@@ -99,9 +99,9 @@ class Holdout:
 
 def _read_rows(artifacts: Artifacts, classes: tuple[str, ...]) -> list[HoldoutRow]:
     """Worst first."""
-    judgements = read_table(artifacts.evaluate.tables / "judgements.csv")
+    scores = read_table(artifacts.evaluate.tables / "scores.csv")
     tables = {
-        name: judgements.pivot_table(index="image_id", columns="class_name", values=name)[list(classes)]
+        name: scores.pivot_table(index="image_id", columns="class_name", values=name)[list(classes)]
         for name in ("dice", "truth_area", "predicted_area")
     }
     rows = [
@@ -127,4 +127,4 @@ def _require(artifacts: Artifacts) -> None:
     }
     for stage, paths in needed.items():
         for path in paths:
-            written(path, stage)
+            require_artifact(path, stage)

@@ -20,7 +20,7 @@ HEADERS = {
 }
 
 
-class Guard:
+class AccessGuard:
     """Stands before the application.
 
     A page elsewhere may send a browser here: by a name of its own that it lets point at this machine (then the Host is

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from nephoscope.batch.pictures import read_content
 from nephoscope.data.images import decode_image, read_shape
 from nephoscope.evaluation.store import Prediction
-from nephoscope.inference.ensemble import TwoStage
+from nephoscope.inference.ensemble import Ensemble
 from nephoscope.masks.geometry import Image, resize_image
 from nephoscope.masks.rle import Shape
 
@@ -30,10 +30,10 @@ class Picture:
     """JPEG in the picture's own proportions"""
     thumbnail: bytes
     truth: Masks | None = None
-    """C×H×W at the judged shape"""
+    """C×H×W at the output shape"""
 
 
-def read_picture(model: TwoStage, content: bytes, image_id: str) -> Picture:
+def read_picture(model: Ensemble, content: bytes, image_id: str) -> Picture:
     """The bytes of a JPEG or PNG → a picture; raises ImageError."""
     prediction, image = predict_content(model, content)
     preview = _draw_preview(content)
@@ -41,9 +41,9 @@ def read_picture(model: TwoStage, content: bytes, image_id: str) -> Picture:
     return Picture(image_id, image, prediction, *drawn)
 
 
-def predict_content(model: TwoStage, content: bytes) -> tuple[Prediction, Image]:
+def predict_content(model: Ensemble, content: bytes) -> tuple[Prediction, Image]:
     """As `nephoscope predict` reads a file: what the networks say, and the image they saw."""
-    image, visible = read_content(content, model.facts)
+    image, visible = read_content(content, model.metadata)
     (prediction,) = model.predict(image[None], visible[None])
     return prediction, image
 

@@ -27,13 +27,13 @@ class ClassPrediction(ClassPresence):
 
 class ClassShown(ClassPresence):
     score: float = Field(description="what is compared with the presence threshold")
-    outline: str = Field(description="the mask as an SVG path, in pixels of the judged shape")
+    outline: str = Field(description="the mask as an SVG path, in pixels of the output shape")
     dice: float | None = Field(description="against truth, where it is known")
     pixel_point: Point | None = Field(description="on the run's PR curve of pixels, at this pixel threshold")
     presence_point: Point | None = Field(description="on the run's PR curve of presence, at this presence threshold")
 
 
-class PredictionAnswer(BaseModel):
+class PredictionResponse(BaseModel):
     image_id: str
     shape: Shape = Field(description="(height, width) of the masks")
     visible_share: float = Field(description="share of the picture that somebody saw")
@@ -41,14 +41,14 @@ class PredictionAnswer(BaseModel):
     classes: list[ClassPrediction]
 
 
-class HealthAnswer(BaseModel):
+class HealthResponse(BaseModel):
     status: str
     version: str
     model: str = Field(description="fingerprint of the model")
     classes: list[str]
 
 
-class ErrorAnswer(BaseModel):
+class ErrorResponse(BaseModel):
     error: str
 
 
@@ -64,38 +64,40 @@ class ClassState(BaseModel):
 
 class PageState(BaseModel):
     classes: list[ClassState]
-    judged_shape: Shape
+    output_shape: Shape
     rules: Rules
     max_megabytes: float
     pictures: list[ListedPicture]
     has_run: bool
 
 
-class PictureAnswer(ListedPicture):
+class PictureResponse(ListedPicture):
     truth: list[str] | None = Field(description="an outline per class")
     truth_shares: list[float] | None
     unseen: str = Field(description="outline of what nobody saw")
 
 
-class ShownAnswer(BaseModel):
+class ShownResponse(BaseModel):
     classes: list[ClassShown]
     mean_dice: float | None
 
 
-def tell_presences(decision: Decision) -> list[dict[str, Any]]:
+def presence_schemas(decision: Decision) -> list[dict[str, Any]]:
     """The fields of ClassPresence, per class."""
-    verdict = decision.verdict
-    of_picture = (rows[0].tolist() for rows in (verdict.chance, verdict.confidence, verdict.unsure, verdict.present))
+    presence = decision.decision
+    of_picture = (
+        rows[0].tolist() for rows in (presence.chance, presence.confidence, presence.unsure, presence.present)
+    )
     each = zip(decision.rules.classes, *of_picture, decision.masks.mean(axis=(1, 2)).tolist(), strict=True)
     return [dict(zip(ClassPresence.model_fields, row, strict=True)) for row in each]
 
 
-def tell_prediction(image_id: str, decision: Decision, model: str) -> PredictionAnswer:
-    each = zip(tell_presences(decision), decision.masks, strict=True)
+def prediction_schema(image_id: str, decision: Decision, model: str) -> PredictionResponse:
+    each = zip(presence_schemas(decision), decision.masks, strict=True)
     classes = [ClassPrediction(**fields, rle=encode_rle(mask)) for fields, mask in each]
-    return PredictionAnswer(
+    return PredictionResponse(
         image_id=image_id,
-        shape=decision.rules.judged_shape,
+        shape=decision.rules.output_shape,
         visible_share=decision.prediction.visible.mean(),
         model=model,
         classes=classes,

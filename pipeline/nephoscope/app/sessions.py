@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Cookie, Depends, Response
 
-from nephoscope.app.errors import RefusalError
+from nephoscope.app.errors import RequestError
 from nephoscope.app.pictures import Masks, Picture
 
 SESSION_BYTES, ID_BYTES = 32, 16
@@ -23,7 +23,7 @@ def new_session() -> str:
     return secrets.token_urlsafe(SESSION_BYTES)
 
 
-class Shelf:
+class PictureStore:
     """Keeps so many pictures for each visitor, and in all; the oldest are forgotten."""
 
     def __init__(self, per_visitor: int, in_all: int) -> None:
@@ -74,9 +74,9 @@ class Shelf:
         del self._pictures[next(key for key in self._pictures if key[0] == session)]
 
 
-def unknown_picture() -> RefusalError:
+def unknown_picture() -> RequestError:
     message = "there is no such picture; it may have been forgotten, so give it once more"
-    return RefusalError(HTTPStatus.NOT_FOUND, message)
+    return RequestError(HTTPStatus.NOT_FOUND, message)
 
 
 COOKIE = "nephoscope"

@@ -9,13 +9,13 @@ from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
 from nephoscope.app.decisions import Decision, Move, move_rules
-from nephoscope.app.errors import RefusalError
-from nephoscope.app.heat_maps import Heats
+from nephoscope.app.errors import RequestError
+from nephoscope.app.heat_maps import HeatMaps
 from nephoscope.app.holdout import Holdout
 from nephoscope.app.pictures import Picture
-from nephoscope.app.sessions import Shelf
+from nephoscope.app.sessions import PictureStore
 from nephoscope.data.formats.definition import Format
-from nephoscope.inference.ensemble import TwoStage
+from nephoscope.inference.ensemble import Ensemble
 from nephoscope.rules.rules import Rules
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Pool:
         """The result of the call; refused at once where too many wait already."""
         if not self._places.acquire(blocking=False):
             message = "the server is busy with other pictures; try again in a moment"
-            raise RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, message, {"Retry-After": str(RETRY_AFTER)})
+            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, message, {"Retry-After": str(RETRY_AFTER)})
         future = self._threads.submit(call, *given)
         # The place is free when the thread is, not when the visitor goes away.
         future.add_done_callback(lambda _: self._places.release())
@@ -46,26 +46,26 @@ OF_THE_RUN = "run:"
 
 
 @dataclass(frozen=True)
-class Desk:
-    model: TwoStage
+class AppState:
+    model: Ensemble
     rules: Rules
     fingerprint: str
     format: Format
-    shelf: Shelf
+    store: PictureStore
     pool: Pool
     max_megabytes: float
-    heats: Heats
+    heat_maps: HeatMaps
     holdout: Holdout | None = None
 
     def find(self, session: str, picture_id: str) -> Picture:
         """A picture of this visitor, or of the run."""
         if self.holdout and picture_id.startswith(OF_THE_RUN):
             return self.holdout.picture(picture_id.removeprefix(OF_THE_RUN))
-        return self.shelf.get(session, picture_id)
+        return self.store.get(session, picture_id)
 
     def decide(self, picture: Picture, moves: list[Move]) -> Decision:
         classes = self.rules.classes
         if len(moves) != len(classes):
             message = f"{len(moves)} rules; expected {len(classes)}, for {', '.join(classes)}"
-            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
+            raise RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
         return Decision(picture.prediction, move_rules(self.rules, moves))

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
 from nephoscope.app.decisions import Move
-from nephoscope.app.errors import RefusalError
+from nephoscope.app.errors import RequestError
 from nephoscope.app.pictures import Masks
 from nephoscope.data.formats.definition import LABELS_FILE, Format
 from nephoscope.data.labels import read_labels
-from nephoscope.data.problems import DataFaults, Fault
+from nephoscope.data.problems import DataProblemsError, Problem
 from nephoscope.masks.geometry import resize_mask
 from nephoscope.masks.rle import RleError, Runs, Shape, decode_rle, parse_runs
 
@@ -55,13 +55,13 @@ async def read_file(request: Request, megabytes: float) -> tuple[str, bytes]:
     # A form is read into a file on disk, not into memory: only its length needs a bound beforehand.
     length = request.headers.get("content-length", "")
     if not length.isdigit() or "transfer-encoding" in request.headers:
-        raise RefusalError(HTTPStatus.LENGTH_REQUIRED, "a form says how long it is (Content-Length)")
+        raise RequestError(HTTPStatus.LENGTH_REQUIRED, "a form says how long it is (Content-Length)")
     if int(length) > round(megabytes * MEGABYTE) + FORM_EXTRA:
         await read_body(request, megabytes)  # refuses, once enough of it has come
     async with request.form(max_files=1, max_fields=8) as form:
         files = [one for one in form.values() if isinstance(one, UploadFile)]
         if not files:
-            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "the form holds no file; expected one picture")
+            raise RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, "the form holds no file; expected one picture")
         if (files[0].size or 0) > round(megabytes * MEGABYTE):
             _checked(b"", files[0].size or 0, megabytes)
         content = await files[0].read()
@@ -88,11 +88,11 @@ def to_image_id(name: str) -> str:
 
 def _checked(content: bytes, size: int, megabytes: float) -> bytes:
     if size > round(megabytes * MEGABYTE):
-        raise RefusalError(
+        raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the file is larger than {megabytes:g} MB, the most allowed"
         )
     if not size:
-        raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "the file is empty")
+        raise RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, "the file is empty")
     return content
 
 
@@ -102,9 +102,9 @@ MOST_LINES = 100_000
 
 
 def read_truth(content: bytes, data_format: Format, image_id: str) -> Masks:
-    """The bytes of a CSV → masks (C×H×W) at the judged shape, read as `prepare` does.
+    """The bytes of a CSV → masks (C×H×W) at the output shape, read as `prepare` does.
 
-    Its RLE is at the format's rle_shape, or at the judged shape, as submissions have it. A CSV of one picture alone
+    Its RLE is at the format's rle_shape, or at the output shape, as submissions have it. A CSV of one picture alone
     belongs to whatever the visitor calls it.
     """
     lines = content.count(b"\n") + content.count(b"\r")
@@ -112,36 +112,36 @@ def read_truth(content: bytes, data_format: Format, image_id: str) -> Masks:
         message = (
             f"the CSV has {lines} lines, and {MOST_LINES} are the most allowed; take out the rows of your pictures"
         )
-        raise RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
-    faults: list[Fault] = []
+        raise RequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+    problems: list[Problem] = []
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / LABELS_FILE).write_bytes(content)
         try:
-            table = read_labels(Path(folder), data_format, faults).table
-        except DataFaults as error:
-            raise _refuse(error.faults) from None
+            table = read_labels(Path(folder), data_format, problems).table
+        except DataProblemsError as error:
+            raise _refuse(error.problems) from None
     known = list(dict.fromkeys(table["image_id"]))
     name = known[0] if len(known) == 1 else image_id
     if name not in known:
         listed = ", ".join(known[:LISTED]) + (", …" if len(known) > LISTED else "")
         message = f"the CSV has no row for {image_id}; it holds {len(known)} pictures: {listed}"
-        raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
-    mine = [fault for fault in faults if fault.image_id in (name, None)]
+        raise RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
+    mine = [problem for problem in problems if problem.image_id in (name, None)]
     if mine:
         raise _refuse(mine)
     rows = table[table["image_id"] == name]
     rles = dict(zip(rows["class_name"], rows["rle"], strict=True))
     shape = find_shape(table["rle"], data_format)
     masks = (decode_rle(rles.get(one, ""), shape) for one in data_format.classes)
-    return np.stack([resize_mask(mask, data_format.judged_shape) for mask in masks])
+    return np.stack([resize_mask(mask, data_format.output_shape) for mask in masks])
 
 
 def find_shape(rles: Iterable[str], data_format: Format) -> Shape:
     """In which of its two shapes a CSV was written: nothing drawn at the larger ends within the pixels of the smaller,
     which are its first columns alone."""
     ends = [int(starts[-1] + lengths[-1]) for starts, lengths in _runs(rles, data_format) if starts.size]
-    height, width = data_format.judged_shape
-    return data_format.judged_shape if ends and max(ends) <= height * width else data_format.rle_shape
+    height, width = data_format.output_shape
+    return data_format.output_shape if ends and max(ends) <= height * width else data_format.rle_shape
 
 
 def _runs(rles: Iterable[str], data_format: Format) -> Iterator[Runs]:
@@ -152,7 +152,9 @@ def _runs(rles: Iterable[str], data_format: Format) -> Iterator[Runs]:
             continue
 
 
-def _refuse(faults: list[Fault]) -> RefusalError:
-    first = faults[:LISTED]
-    told = "; ".join(fault.message if fault.row is None else f"line {fault.row}: {fault.message}" for fault in first)
-    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"the truth cannot be read: {told[:400]}")
+def _refuse(problems: list[Problem]) -> RequestError:
+    first = problems[:LISTED]
+    told = "; ".join(
+        problem.message if problem.row is None else f"line {problem.row}: {problem.message}" for problem in first
+    )
+    return RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, f"the truth cannot be read: {told[:400]}")

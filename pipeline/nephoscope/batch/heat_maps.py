@@ -11,17 +11,17 @@ from errno import ENAMETOOLONG
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self
 
-from nephoscope.batch.merge import FAULT_COLUMNS
+from nephoscope.batch.merge import PROBLEM_COLUMNS
 from nephoscope.batch.pictures import Reader, ahead
 from nephoscope.batch.predict import find_pictures
 from nephoscope.batch.progress import Progress, show_progress
 from nephoscope.batch.shards import EXPLAINED, PLAN
 from nephoscope.batch.storage import make_folder
 from nephoscope.bundle.folder import classifier_checkpoints, fingerprint
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.figures.overlays import heat_name, write_heat
-from nephoscope.files import read_json, write_json, writing
-from nephoscope.hardware import calm_allocator
+from nephoscope.files import atomic_write, read_json, write_json
+from nephoscope.hardware import keep_freed_memory
 from nephoscope.inference.grad_cam import Explainer, Heat
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, Shape
@@ -42,14 +42,14 @@ class HeatFolder:
         make_folder(str(folder))
         mark = folder / EXPLAINED
         if (folder / PLAN).exists():
-            raise Mendable(f"{folder} holds predictions, whose tables have the same names; choose another --out")
+            raise UserError(f"{folder} holds predictions, whose tables have the same names; choose another --out")
         earlier: dict[str, Any] = read_json(mark) if mark.is_file() else {"model": fingerprint, "pictures": {}}
         if earlier["model"] != fingerprint:
-            raise Mendable(f"{folder} holds heat maps of another model; choose another folder with --out")
+            raise UserError(f"{folder} holds heat maps of another model; choose another folder with --out")
         pictures = earlier["pictures"]
         other = [name for name, address in addresses.items() if pictures.get(name, address) != address]
         if other:
-            raise Mendable(f"{folder} holds heat maps of another {other[0]}; choose another folder with --out")
+            raise UserError(f"{folder} holds heat maps of another {other[0]}; choose another folder with --out")
         known = {**pictures, **addresses}
         write_json(mark, {"model": fingerprint, "pictures": known})
         opened = cls(folder, dict(_read_summary(folder, known)))
@@ -69,8 +69,8 @@ class HeatFolder:
         """In order, which rows that were added are not."""
         _write_table(self.folder / "summary.csv", COLUMNS, [self._row(*key) for key in sorted(self.presences)])
 
-    def write_faults(self, faults: Iterable[tuple[str, str]]) -> None:
-        _write_table(self.folder / "faults.csv", FAULT_COLUMNS, faults)
+    def write_problems(self, problems: Iterable[tuple[str, str]]) -> None:
+        _write_table(self.folder / "problems.csv", PROBLEM_COLUMNS, problems)
 
     def _row(self, image_id: str, class_name: str) -> tuple[str, ...]:
         return image_id, class_name, self.presences[image_id, class_name], heat_name(image_id, class_name)
@@ -90,7 +90,7 @@ def _read_summary(folder: Path, image_ids: Iterable[str]) -> Iterable[tuple[tupl
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    with writing(path) as unfinished, _open_table(unfinished, "w") as file:
+    with atomic_write(path) as unfinished, _open_table(unfinished, "w") as file:
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
@@ -110,47 +110,47 @@ def explain_pictures(
 
     Returns how many pictures are explained, and how many could not be read. Heat maps that lie there are kept.
     """
-    calm_allocator()
+    keep_freed_memory()
     addresses = {PurePosixPath(address).name: address for address in find_pictures(pictures)}
     if any(Path(address).parent.resolve() == out.resolve() for address in addresses.values()):
-        raise Mendable(f"{out} holds the pictures themselves; choose another folder with --out")
+        raise UserError(f"{out} holds the pictures themselves; choose another folder with --out")
     explainer = Explainer.open(classifier_checkpoints(model))
-    wanted = choose_classes(explainer.facts.classes, class_names)
+    wanted = choose_classes(explainer.metadata.classes, class_names)
     folder = HeatFolder.open(out, fingerprint(model), addresses)
     todo = {image_id: names for image_id in addresses if (names := folder.missing(image_id, wanted))}
-    faults = []
+    problems = []
     with (
         progress(len(addresses) - len(todo), len(addresses)) as advance,
-        ThreadPoolExecutor(1) as reading,
+        ThreadPoolExecutor(1) as inference_settings,
     ):
-        read = ahead(reading, Reader(explainer.facts), (addresses[image_id] for image_id in todo), 1)
+        read = ahead(inference_settings, Reader(explainer.metadata), (addresses[image_id] for image_id in todo), 1)
         for (image_id, names), picture in zip(todo.items(), read, strict=True):
             if isinstance(picture, str):
-                faults.append((image_id, picture))
+                problems.append((image_id, picture))
             else:
                 try:
                     explain_picture(explainer, folder, image_id, names, *picture)
                 except OSError as error:
                     if error.errno != ENAMETOOLONG:
                         raise
-                    faults.append((image_id, "its name is too long for a heat map's"))
+                    problems.append((image_id, "its name is too long for a heat map's"))
             advance(1)
     folder.write_summary()
-    folder.write_faults(faults)
-    return len(addresses) - len(faults), len(faults)
+    folder.write_problems(problems)
+    return len(addresses) - len(problems), len(problems)
 
 
 def explain_picture(
     explainer: Explainer, folder: HeatFolder, image_id: str, class_names: Sequence[str], image: Image, visible: Mask
 ) -> None:
-    facts = explainer.facts
-    explained = explainer.explain(image, visible, [facts.classes.index(name) for name in class_names])
-    for name, heat, presence in zip(class_names, explained.heats, explained.presences, strict=True):
-        folder.add(image_id, name, image, heat, presence, facts.judged_shape)
+    metadata = explainer.metadata
+    explained = explainer.explain(image, visible, [metadata.classes.index(name) for name in class_names])
+    for name, heat, presence in zip(class_names, explained.heat_maps, explained.presences, strict=True):
+        folder.add(image_id, name, image, heat, presence, metadata.output_shape)
 
 
 def choose_classes(classes: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """The wanted ones in the order of the model; all without a wish."""
     if unknown := sorted(set(wanted) - set(classes)):
-        raise Mendable(f"--class-name {', '.join(unknown)}: the model knows {', '.join(classes)}")
+        raise UserError(f"--class-name {', '.join(unknown)}: the model knows {', '.join(classes)}")
     return [name for name in classes if name in wanted or not wanted]

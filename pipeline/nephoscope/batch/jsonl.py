@@ -10,8 +10,8 @@ from typing import Any
 
 import typer
 
-from nephoscope.batch.pictures import Decided
-from nephoscope.batch.result import image_id_of, tell
+from nephoscope.batch.pictures import Result
+from nephoscope.batch.result import class_results, image_id_of
 from nephoscope.data.formats.definition import Format
 
 
@@ -32,13 +32,13 @@ def write_progress(done: int, total: int) -> Iterator[Callable[[int], object]]:
     yield advance
 
 
-def write_pictures(pictures: Iterator[Decided], format: Format) -> None:  # noqa: A002
+def write_pictures(pictures: Iterator[Result], format: Format) -> None:  # noqa: A002
     """A line a picture: its classes, or what is wrong with it."""
     for one in pictures:
-        if one.fault:
-            write_line("fault", image_id=image_id_of(one), fault=one.fault)
+        if one.problem:
+            write_line("problem", image_id=image_id_of(one), problem=one.problem)
         else:
-            classes = [asdict(told) for told in tell(one, format)]
+            classes = [asdict(told) for told in class_results(one, format)]
             write_line("picture", image_id=image_id_of(one), visible_share=round(one.visible_share, 4), classes=classes)
 
 

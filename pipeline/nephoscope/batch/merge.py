@@ -1,4 +1,4 @@
-"""The shards of a finished run → one table of all pictures each: submission, summary, faults, COCO's annotations."""
+"""The shards of a finished run → one table of all pictures each: submission, summary, problems, COCO's annotations."""
 
 import csv
 import json
@@ -10,21 +10,21 @@ from typing import IO, Any
 import cv2
 import numpy as np
 
-from nephoscope.batch.pictures import Decided
-from nephoscope.batch.result import Told, image_id_of, tell
+from nephoscope.batch.pictures import Result
+from nephoscope.batch.result import ClassResult, class_results, image_id_of
 from nephoscope.batch.shards import UNFINISHED, Plan, read_shards
-from nephoscope.batch.storage import open_place
+from nephoscope.batch.storage import open_storage
 from nephoscope.batch.submission import submission_rows
 from nephoscope.evaluation.calibration import UNSURE_MARK
 from nephoscope.masks.rle import Shape, decode_rle, parse_runs
 from nephoscope.settings.choices import Output
 
-FAULT_COLUMNS = ("image_id", "fault")
+PROBLEM_COLUMNS = ("image_id", "problem")
 SUMMARY_COLUMNS = ("image_id", "class_name", "presence", "present", "confidence", "mark", "area_share", "visible_share")
 Writer = Callable[[Sequence[Any]], object]
 
 
-def collect(plan: Plan) -> tuple[int, int]:
+def merge_shards(plan: Plan) -> tuple[int, int]:
     """Writes what the plan, or an earlier one of the same pictures, asks for; how many pictures were read, and how many
     were not."""
     if is_wanted(plan, "submission", "submission.csv"):
@@ -37,47 +37,47 @@ def collect(plan: Plan) -> tuple[int, int]:
             write_coco(plan, file)
     with table_writer(plan, "summary.csv", SUMMARY_COLUMNS) as row:
         for one in read_readable(plan):
-            for told in tell(one, plan.format):
+            for told in class_results(one, plan.format):
                 mark = UNSURE_MARK if told.unsure else ""
                 figures = (told.presence, told.confidence, told.area_share, one.visible_share)
                 presence, confidence, *shares = (f"{figure:.4f}" for figure in figures)
                 row((image_id_of(one), told.class_name, presence, int(told.present), confidence, mark, *shares))
-    with table_writer(plan, "faults.csv", FAULT_COLUMNS) as row:
+    with table_writer(plan, "problems.csv", PROBLEM_COLUMNS) as row:
         counts: Counter[bool] = Counter()
         for one in read_shards(plan):
-            counts[bool(one.fault)] += 1
-            if one.fault:
-                row((image_id_of(one), one.fault))
+            counts[bool(one.problem)] += 1
+            if one.problem:
+                row((image_id_of(one), one.problem))
     return counts[False], counts[True]
 
 
 def is_wanted(plan: Plan, output: Output, name: str) -> bool:
     """A table of an earlier run would contradict the others, where pictures were done again."""
-    files, folder = open_place(plan.out)
+    files, folder = open_storage(plan.out)
     return output in plan.outputs or bool(files.exists(f"{folder}/{name}"))
 
 
-def read_told(plan: Plan) -> Iterator[tuple[str, Told]]:
+def read_class_results(plan: Plan) -> Iterator[tuple[str, ClassResult]]:
     """image_id and what is told of a class, for all pictures that could be read."""
     for one in read_readable(plan):
-        yield from ((image_id_of(one), told) for told in tell(one, plan.format))
+        yield from ((image_id_of(one), told) for told in class_results(one, plan.format))
 
 
-def read_readable(plan: Plan) -> Iterator[Decided]:
-    return (one for one in read_shards(plan) if not one.fault)
+def read_readable(plan: Plan) -> Iterator[Result]:
+    return (one for one in read_shards(plan) if not one.problem)
 
 
 def write_coco(plan: Plan, file: IO[str]) -> None:
     """Annotations as COCO has them, an annotation per mask that is not empty, in flat memory.
 
-    A mask has the judged shape, whatever the size of the picture, and so has what is listed as its image.
+    A mask has the output shape, whatever the size of the picture, and so has what is listed as its image.
     """
-    shape, classes = plan.format.judged_shape, plan.format.classes
+    shape, classes = plan.format.output_shape, plan.format.classes
     images = (
         {"id": index, "file_name": image_id_of(one), "height": shape[0], "width": shape[1]}
         for index, one in enumerate(read_readable(plan), 1)
     )
-    masks = ((index, told) for index, told in enumerate(read_told(plan)) if told[1].rle)
+    masks = ((index, told) for index, told in enumerate(read_class_results(plan)) if told[1].rle)
     annotations = (
         {
             "id": number,
@@ -132,7 +132,7 @@ def table_writer(plan: Plan, name: str, columns: Sequence[str]) -> Iterator[Writ
 @contextmanager
 def whole_file(plan: Plan, name: str) -> Iterator[IO[str]]:
     """A file of the run's folder that appears once it is whole."""
-    files, folder = open_place(plan.out)
+    files, folder = open_storage(plan.out)
     unfinished = f"{folder}/{UNFINISHED}{name}"
     # A file's name may be no UTF-8.
     with files.open(unfinished, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:

@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from nephoscope.batch.storage import read_bytes
 from nephoscope.data.images import ImageError, decode_image, fit_image
-from nephoscope.data.manifest import Facts
+from nephoscope.data.manifest import Metadata
 from nephoscope.data.visible import find_visible
 from nephoscope.evaluation.store import Prediction
-from nephoscope.inference.ensemble import TwoStage, decide_predictions, raw_presences
+from nephoscope.inference.ensemble import Ensemble, decide_predictions, raw_presences
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, encode_rle
-from nephoscope.rules.presence import Verdict, judge_presence
+from nephoscope.rules.presence import PresenceDecision, decide_presence
 from nephoscope.rules.rules import Rules
 
 UNSEEN = "all of it is black, as where no satellite looked"
@@ -26,14 +26,14 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-class Decided(NamedTuple):
+class Result(NamedTuple):
     """One picture: its masks, or why it has none."""
 
     address: str
     rles: tuple[str, ...]
-    """per class, at the judged shape"""
-    fault: str = ""
-    chances: tuple[float, ...] = ()
+    """per class, at the output shape"""
+    problem: str = ""
+    probabilities: tuple[float, ...] = ()
     """per class, that it is there"""
     confidences: tuple[float, ...] = ()
     """per class, that the decision whether it is there is right"""
@@ -47,7 +47,7 @@ class Decided(NamedTuple):
 class Reader:
     """Reads pictures at the shape of the cache, as training saw them."""
 
-    facts: Facts
+    metadata: Metadata
 
     def __call__(self, address: str) -> tuple[Image, Mask] | str:
         """A local path or any address of fsspec → image and visible pixels, or what is wrong with it."""
@@ -56,15 +56,15 @@ class Reader:
         except Exception as error:  # every protocol has errors of its own
             return str(error) or type(error).__name__
         try:
-            return read_content(content, self.facts)
+            return read_content(content, self.metadata)
         except ImageError as error:
             return str(error)
 
 
-def read_content(content: bytes, facts: Facts) -> tuple[Image, Mask]:
+def read_content(content: bytes, metadata: Metadata) -> tuple[Image, Mask]:
     """The bytes of a JPEG or PNG → image and visible pixels at the shape of the cache; raises ImageError."""
-    image = fit_image(decode_image(content, near=facts.cache_shape), facts.cache_shape)
-    visible = find_visible(image, facts.nodata)
+    image = fit_image(decode_image(content, near=metadata.cache_shape), metadata.cache_shape)
+    visible = find_visible(image, metadata.nodata)
     if not visible.any():
         # An answer would say "absent", as if somebody had looked.
         raise ImageError("unseen", UNSEEN)
@@ -72,15 +72,15 @@ def read_content(content: bytes, facts: Facts) -> tuple[Image, Mask]:
 
 
 def decide_pictures(
-    model: TwoStage, rules: Rules, addresses: Iterable[str], batch_size: int, streams: int = 1
-) -> Iterator[Decided]:
-    """Pictures in their order, each decided by the rules. A picture that cannot be read has a fault, and no masks.
+    model: Ensemble, rules: Rules, addresses: Iterable[str], batch_size: int, streams: int = 1
+) -> Iterator[Result]:
+    """Pictures in their order, each decided by the rules. A picture that cannot be read has a problem, and no masks.
 
     A thread takes a batch from file to RLE: while `streams` of them wait for the networks, another one reads.
     """
-    read = Reader(model.facts)
+    read = Reader(model.metadata)
 
-    def decide(batch: Sequence[str]) -> list[Decided]:
+    def decide(batch: Sequence[str]) -> list[Result]:
         return decide_batch(rules, batch, predict_batch(model, [read(address) for address in batch]))
 
     with ThreadPoolExecutor(streams + 1) as threads:
@@ -88,7 +88,7 @@ def decide_pictures(
             yield from decided
 
 
-def predict_batch(model: TwoStage, pictures: Sequence[tuple[Image, Mask] | str]) -> list[Prediction | str]:
+def predict_batch(model: Ensemble, pictures: Sequence[tuple[Image, Mask] | str]) -> list[Prediction | str]:
     readable = [picture for picture in pictures if not isinstance(picture, str)]
     if not readable:
         return [str(picture) for picture in pictures]
@@ -97,28 +97,28 @@ def predict_batch(model: TwoStage, pictures: Sequence[tuple[Image, Mask] | str])
     return [picture if isinstance(picture, str) else next(predictions) for picture in pictures]
 
 
-def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[Prediction | str]) -> list[Decided]:
+def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[Prediction | str]) -> list[Result]:
     known = [one for one in predictions if not isinstance(one, str)]
     each = iter(_judge(known, rules) if known else ())
     return [
-        Decided(address, (), one) if isinstance(one, str) else _decided(address, float(one.visible.mean()), *next(each))
+        Result(address, (), one) if isinstance(one, str) else _decided(address, float(one.visible.mean()), *next(each))
         for address, one in zip(addresses, predictions, strict=True)
     ]
 
 
-def _judge(predictions: Sequence[Prediction], rules: Rules) -> Iterator[tuple[npt.NDArray[np.bool_], Verdict]]:
+def _judge(predictions: Sequence[Prediction], rules: Rules) -> Iterator[tuple[npt.NDArray[np.bool_], PresenceDecision]]:
     """Masks and what is said of presence, picture by picture."""
-    verdicts = judge_presence(raw_presences(predictions), rules)
-    for masks, chance, present in zip(decide_predictions(predictions, rules), *verdicts, strict=True):
-        yield masks, Verdict(chance, present)
+    decisions = decide_presence(raw_presences(predictions), rules)
+    for masks, chance, present in zip(decide_predictions(predictions, rules), *decisions, strict=True):
+        yield masks, PresenceDecision(chance, present)
 
 
-def _decided(address: str, visible_share: float, masks: npt.NDArray[np.bool_], verdict: Verdict) -> Decided:
+def _decided(address: str, visible_share: float, masks: npt.NDArray[np.bool_], decision: PresenceDecision) -> Result:
     rles = tuple(map(encode_rle, masks))
-    chances, confidences, present = (
-        tuple(values.tolist()) for values in (verdict.chance, verdict.confidence, verdict.present)
+    probabilities, confidences, present = (
+        tuple(values.tolist()) for values in (decision.chance, decision.confidence, decision.present)
     )
-    return Decided(address, rles, "", chances, confidences, present, visible_share)
+    return Result(address, rles, "", probabilities, confidences, present, visible_share)
 
 
 def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:

@@ -10,16 +10,16 @@ from typing import Any
 import cv2
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
-from nephoscope.batch.merge import collect
-from nephoscope.batch.pictures import Decided, decide_pictures
+from nephoscope.batch.merge import merge_shards
+from nephoscope.batch.pictures import Result, decide_pictures
 from nephoscope.batch.progress import Progress, show_progress
 from nephoscope.batch.shards import Plan, read_shards, write_shard
-from nephoscope.batch.storage import open_place
+from nephoscope.batch.storage import open_storage
 from nephoscope.bundle.folder import fingerprint, read_model
 from nephoscope.bundle.load import open_portable
 from nephoscope.data.images import ENDINGS
-from nephoscope.errors import Mendable
-from nephoscope.hardware import calm_allocator, count_cores
+from nephoscope.errors import UserError
+from nephoscope.hardware import count_cores, keep_freed_memory
 from nephoscope.settings.choices import Choice, Output
 
 CORES_OF_AN_ACTOR = 2
@@ -36,14 +36,14 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Done:
+class BatchResult:
     """A finished run."""
 
     plan: Plan
     readable: int
-    faulty: int
+    problem: int
 
-    def pictures(self) -> Iterator[Decided]:
+    def pictures(self) -> Iterator[Result]:
         """All of them, in their order."""
         return read_shards(self.plan)
 
@@ -52,7 +52,7 @@ class Worker:
     """Opens the model once and does shard after shard."""
 
     def __init__(self, job: Job, cores: int) -> None:
-        calm_allocator()
+        keep_freed_memory()
         cv2.setNumThreads(1)  # pictures are done side by side
         self.job, self.streams = job, cores
         self.model, self.rules = open_portable(job.model, job.engine, streams=cores)
@@ -77,8 +77,8 @@ def predict_pictures(
     cluster: str | None = None,
     outputs: Sequence[Output] = ("submission", "masks"),
     progress: Callable[[int, int], Progress] = show_progress,
-) -> Done:
-    """Files, folders or patterns, local or fsspec addresses → summary.csv, faults.csv and these outputs in `out`.
+) -> BatchResult:
+    """Files, folders or patterns, local or fsspec addresses → summary.csv, problems.csv and these outputs in `out`.
 
     A run that was killed goes on where it stopped; one that has finished makes further outputs of what it did. With a
     cluster ("local", or the address of one) Ray shares the shards among workers.
@@ -92,7 +92,7 @@ def predict_pictures(
     with progress(done, len(plan.addresses)) as advance:
         for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):
             advance(count)
-    return Done(plan, *collect(plan))
+    return BatchResult(plan, *merge_shards(plan))
 
 
 def do_here(job: Job, shards: Sequence[int]) -> Iterator[int]:
@@ -108,18 +108,18 @@ def find_pictures(given: Sequence[str]) -> list[str]:
     for address in found:
         other = names.setdefault(PurePosixPath(address).name, address)
         if other != address:
-            raise Mendable(f"{other} and {address} have the same name, and results go by name; predict them apart")
+            raise UserError(f"{other} and {address} have the same name, and results go by name; predict them apart")
     return [names[name] for name in sorted(names)]
 
 
 def _expand(given: str) -> list[str]:
-    files, path = open_place(given)
+    files, path = open_storage(given)
     try:
         found = _list(files, path)
     except Exception as error:  # every protocol has errors of its own
-        raise Mendable(f"{given}: cannot be looked at: {error or type(error).__name__}") from error
+        raise UserError(f"{given}: cannot be looked at: {error or type(error).__name__}") from error
     if not found:
-        raise Mendable(f"{given}: no picture there; expected a JPEG or PNG, a folder of them, or a pattern")
+        raise UserError(f"{given}: no picture there; expected a JPEG or PNG, a folder of them, or a pattern")
     return [files.unstrip_protocol(one) if "://" in given else one for one in found]
 
 
@@ -150,7 +150,7 @@ def do_on_cluster(job: Job, shards: Sequence[int], cluster: str) -> Iterator[int
     try:
         import ray
     except ModuleNotFoundError:
-        raise Mendable("a cluster needs Ray; `python -m pip install 'ray[data]'`, or leave --cluster out") from None
+        raise UserError("a cluster needs Ray; `python -m pip install 'ray[data]'`, or leave --cluster out") from None
     ray.init(address=None if cluster == "local" else cluster, log_to_driver=False, ignore_reinit_error=True)
     ray.data.DataContext.get_current().enable_progress_bars = False
     rows = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))

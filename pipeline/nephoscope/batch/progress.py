@@ -10,14 +10,14 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from nephoscope.batch.pictures import Decided
-from nephoscope.batch.result import Told, image_id_of, tell
+from nephoscope.batch.pictures import Result
+from nephoscope.batch.result import ClassResult, class_results, image_id_of
 from nephoscope.data.formats.definition import Format
 
 Progress = AbstractContextManager[Callable[[int], object]]
 """Inside, it is called with how many more pictures are done."""
-MOST_FAULTS = 20
-"""named at the terminal; all of them are in faults.csv"""
+MOST_PROBLEMS = 20
+"""named at the terminal; all of them are in problems.csv"""
 
 
 class Rate(ProgressColumn):
@@ -44,26 +44,26 @@ class Tally:
     unsure: int = 0
     area_shares: float = 0.0
 
-    def add(self, told: Told) -> None:
+    def add(self, told: ClassResult) -> None:
         self.pictures += 1
         self.found += bool(told.rle)
         self.unsure += told.unsure
         self.area_shares += told.area_share
 
 
-def show_pictures(pictures: Iterator[Decided], format: Format) -> None:  # noqa: A002
+def show_pictures(pictures: Iterator[Result], format: Format) -> None:  # noqa: A002
     """In how many pictures each class was found; on stderr, what could not be read."""
     tallies = {name: Tally() for name in format.classes}
     errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    faults = 0
+    problems = 0
     for one in pictures:
-        for told in [] if one.fault else tell(one, format):
+        for told in [] if one.problem else class_results(one, format):
             tallies[told.class_name].add(told)
-        faults += bool(one.fault)
-        if one.fault and faults <= MOST_FAULTS:
-            errors.print(f"set aside: {image_id_of(one)}: {one.fault}", style="red")
-    if faults > MOST_FAULTS:
-        errors.print(f"… and {faults - MOST_FAULTS} more", style="red")
+        problems += bool(one.problem)
+        if one.problem and problems <= MOST_PROBLEMS:
+            errors.print(f"set aside: {image_id_of(one)}: {one.problem}", style="red")
+    if problems > MOST_PROBLEMS:
+        errors.print(f"… and {problems - MOST_PROBLEMS} more", style="red")
     if tallies[format.classes[0]].pictures:
         Console().print(_table(tallies))
 

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from nephoscope.batch.pictures import Decided
+from nephoscope.batch.pictures import Result
 from nephoscope.data.formats.definition import Format
 from nephoscope.masks.rle import parse_runs
 from nephoscope.rules.presence import SURE
 
 
 @dataclass(frozen=True)
-class Told:
+class ClassResult:
     """One class in one picture."""
 
     class_name: str
@@ -24,27 +24,27 @@ class Told:
     area_share: float
     """Of the picture, that the mask covers."""
     rle: str
-    """At the judged shape."""
+    """At the output shape."""
 
 
-def image_id_of(one: Decided) -> str:
+def image_id_of(one: Result) -> str:
     return PurePosixPath(one.address).name
 
 
-def tell(one: Decided, format: Format) -> list[Told]:  # noqa: A002 - the word of the project
+def class_results(one: Result, format: Format) -> list[ClassResult]:  # noqa: A002 - the word of the project
     """A picture that could be read → its classes in their order."""
-    height, width = format.judged_shape
+    height, width = format.output_shape
     return [
-        Told(
+        ClassResult(
             name,
             round(chance, 4),
             present,
             round(confidence, 4),
             confidence < SURE,
-            round(float(parse_runs(rle, format.judged_shape)[1].sum()) / (height * width), 4),
+            round(float(parse_runs(rle, format.output_shape)[1].sum()) / (height * width), 4),
             rle,
         )
         for name, rle, chance, present, confidence in zip(
-            format.classes, one.rles, one.chances, one.present, one.confidences, strict=True
+            format.classes, one.rles, one.probabilities, one.present, one.confidences, strict=True
         )
     ]

@@ -19,13 +19,13 @@ from uuid import uuid4
 from tqdm import tqdm
 
 from nephoscope.batch.outputs import FOLDERS, possible_files
-from nephoscope.batch.pictures import UNSEEN, Decided
+from nephoscope.batch.pictures import UNSEEN, Result
 from nephoscope.batch.result import image_id_of
-from nephoscope.batch.storage import make_folder, open_place, read_bytes
+from nephoscope.batch.storage import make_folder, open_storage, read_bytes
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.formats.definition import Format
 from nephoscope.data.images import ImageError
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output
 
 UNFINISHED = ".unfinished-"
@@ -57,9 +57,9 @@ class Plan:
 
     def begin(self) -> list[int]:
         """The shards that are still to be done. Results of other pictures, another model or version are refused."""
-        files, folder = open_place(self.out)
+        files, folder = open_storage(self.out)
         if files.exists(f"{folder}/{EXPLAINED}"):
-            raise Mendable(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
+            raise UserError(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
         for place in ("shards", *(output for output in self.outputs if output in FOLDERS)):
             make_folder(f"{self.out}/{place}")
         if files.exists(f"{folder}/{PLAN}"):
@@ -72,29 +72,29 @@ class Plan:
         try:
             found = json.loads(read_bytes(f"{self.out}/{PLAN}"))
         except ValueError:
-            raise Mendable(f"{self.out}/{PLAN} cannot be read; choose another folder, or delete this one") from None
+            raise UserError(f"{self.out}/{PLAN} cannot be read; choose another folder, or delete this one") from None
         mine = self._describe()
         places = ("shards", *FOLDERS)
         if found == mine or not any(map(self._list, places)):  # of which nothing was done, as by a model that is broken
             return
         if isinstance(found, dict) and mine == {**found, "shard_size": self.shard_size}:
             size = found.get("shard_size")
-            raise Mendable(
+            raise UserError(
                 f"{self.out} holds shards of {size} pictures; say --shard-size {size}, or choose another folder"
             )
-        raise Mendable(
+        raise UserError(
             f"{self.out} holds results of other pictures, another model or another version; choose another folder"
         )
 
     def _list(self, place: str) -> list[PurePosixPath]:
-        files, folder = open_place(self.out)
+        files, folder = open_storage(self.out)
         try:
             return [PurePosixPath(path) for path in files.ls(f"{folder}/{place}", detail=False, refresh=True)]
         except FileNotFoundError:  # an object store has no empty folders
             return []
 
     def _find_written(self) -> Iterator[int]:
-        files, found = open_place(self.out)[0], self._list("shards")
+        files, found = open_storage(self.out)[0], self._list("shards")
         names = {path.name for path in found}
         for path in found:
             if path.name.startswith(UNFINISHED):  # left by a run that was killed
@@ -112,15 +112,15 @@ class Plan:
             "shard_size": self.shard_size,
             "model": self.fingerprint,
             "nephoscope": version("nephoscope"),
-            "figures": list(Decided._fields),  # in a clone the code may change, and the version not
+            "figures": list(Result._fields),  # in a clone the code may change, and the version not
         }
 
 
-def write_shard(plan: Plan, shard: int, decided: Iterable[Decided]) -> int:
+def write_shard(plan: Plan, shard: int, decided: Iterable[Result]) -> int:
     """Returns how many pictures are in it."""
     rows = []
     left_out: set[Output] = set()
-    files, path = open_place(plan.path(shard))
+    files, path = open_storage(plan.path(shard))
     done_again = files.exists(path)
     # What an earlier run was asked for is made again with the rest.
     outputs = list(dict.fromkeys([*plan.outputs, *(_find_outputs(plan, shard) if done_again else ())]))
@@ -146,7 +146,7 @@ def take_up(plan: Plan, shard: int) -> bool:
         content = _read(plan, shard)
     except ValueError:  # no JSON: the machine went down over it
         return False
-    if any(row["fault"] not in ("", UNSEEN) for row in content["pictures"]):
+    if any(row["problem"] not in ("", UNSEEN) for row in content["pictures"]):
         return False
     late = [output for output in plan.outputs if output in FOLDERS and output not in content["outputs"]]
     if late:
@@ -158,21 +158,21 @@ def take_up(plan: Plan, shard: int) -> bool:
     return True
 
 
-def remove_files(plan: Plan, one: Decided) -> None:
+def remove_files(plan: Plan, one: Result) -> None:
     """What an earlier run wrote of a picture: a mask that is empty now would stay beside a table without it."""
-    files, folder = open_place(plan.out)
+    files, folder = open_storage(plan.out)
     for output, names in possible_files(one, plan.format).items():
         for path in (f"{folder}/{output}/{name}" for name in names):
             if files.exists(path):
                 files.rm_file(path)
 
 
-def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> set[Output]:
+def write_files(plan: Plan, one: Result, outputs: Sequence[Output]) -> set[Output]:
     """What is wanted of every picture as a file of its own. What has to be left out is told and returned: the next run
     tries it again."""
-    files, folder = open_place(plan.out)
+    files, folder = open_storage(plan.out)
     left_out: set[Output] = set()
-    for output in outputs if not one.fault else ():
+    for output in outputs if not one.problem else ():
         try:
             for name, content in FOLDERS[output](one, plan.format).items() if output in FOLDERS else ():
                 files.pipe_file(f"{folder}/{output}/{name}", content)
@@ -185,20 +185,20 @@ def write_files(plan: Plan, one: Decided, outputs: Sequence[Output]) -> set[Outp
     return left_out
 
 
-def read_shards(plan: Plan) -> Iterator[Decided]:
+def read_shards(plan: Plan) -> Iterator[Result]:
     """All pictures in their order, a shard at a time."""
     for shard in range(len(plan)):
         yield from read_shard(plan, shard)
 
 
-def read_shard(plan: Plan, shard: int) -> list[Decided]:
+def read_shard(plan: Plan, shard: int) -> list[Result]:
     return [_decided(row) for row in _read(plan, shard)["pictures"]]
 
 
-def _decided(row: dict[str, Any]) -> Decided:
+def _decided(row: dict[str, Any]) -> Result:
     """JSON knows no tuples."""
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return Decided(**fields)
+    return Result(**fields)
 
 
 def _read(plan: Plan, shard: int) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _write(plan: Plan, shard: int, rows: Sequence[dict[str, Any]], outputs: Sequ
 
 def write_whole(address: str, content: bytes) -> None:
     """The file appears only once it is whole: object stores do so anyway, folders by renaming."""
-    files, path = open_place(address)
+    files, path = open_storage(address)
     # Two workers may be at one shard, if one of them was given up too early.
     unfinished = str(PurePosixPath(path).with_name(f"{UNFINISHED}{uuid4().hex}"))
     files.pipe_file(unfinished, content)

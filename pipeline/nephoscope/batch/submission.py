@@ -1,4 +1,4 @@
-"""The competition's file: one row per picture and class, pictures sorted, RLE at the judged shape; read back."""
+"""The competition's file: one row per picture and class, pictures sorted, RLE at the output shape; read back."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from nephoscope.data.formats.definition import Format
-from nephoscope.files import writing
+from nephoscope.files import atomic_write
 from nephoscope.masks.rle import Shape, decode_rle, encode_rle
 
 Masks = npt.NDArray[np.bool_]
@@ -22,14 +22,14 @@ class SubmissionError(RuntimeError):
 def write_submission(path: Path, format_: Format, images: Iterable[tuple[str, Masks]]) -> int:
     """(image_id, masks C×H×W) in sorted order → the file; returns how many pictures it holds."""
     image_ids = []
-    with writing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(format_.submission_columns)
             for image_id, masks in images:
                 image_ids.append(image_id)
                 writer.writerows(submission_rows(format_, image_id, map(encode_rle, masks)))
-        check_submission(unfinished, format_, image_ids, format_.judged_shape)
+        check_submission(unfinished, format_, image_ids, format_.output_shape)
     return len(image_ids)
 
 

@@ -11,15 +11,15 @@ from nephoscope.data.manifest import SPLITS, Manifest
 from nephoscope.evaluation.calibration import CHANCE, EVERY_CLASS
 from nephoscope.evaluation.tables import HUMAN, OURS
 from nephoscope.figures.tables import setting_text, show_rules
-from nephoscope.models.metadata import NetworkFacts
+from nephoscope.models.metadata import NetworkMetadata
 from nephoscope.rules.rules import Rules
 from nephoscope.templates import UNKNOWN, open_templates
 
-SHOWN_SETTINGS = ("weights", "epochs", "finish", "batch_size", "loss", "label_smoothing", "ema_decay", "pictures")
+SHOWN_SETTINGS = ("weights", "epochs", "finetune", "batch_size", "loss", "label_smoothing", "ema_decay", "pictures")
 
 
 def write_card(
-    members: Sequence[NetworkFacts],
+    members: Sequence[NetworkMetadata],
     manifest: Manifest,
     rules: Rules,
     licence: str,
@@ -27,7 +27,7 @@ def write_card(
 ) -> str:
     """Facts of all members, the data, the rules, its terms and the tables of an evaluation → the card, as Markdown."""
     brier, pooled = tables["brier"], tables["brier"]["class_name"] == EVERY_CLASS
-    marks = tables["sureness"][tables["sureness"]["class_name"] == EVERY_CLASS]
+    marks = tables["confidence_marks"][tables["confidence_marks"]["class_name"] == EVERY_CLASS]
     dices, labelled = tables["dice"], manifest.rows("train", "validation", "holdout")
     beside = dices[(dices["class_name"] == "mean") & (dices["reference"] != OURS)]
     # The card is no page: what it quotes needs no escaping.
@@ -35,7 +35,7 @@ def write_card(
         open_templates(Path(__file__).parent, escape=False)
         .get_template("card.md.jinja")
         .render(
-            facts=manifest.facts,
+            metadata=manifest.metadata,
             tuned_on=len(manifest.tuning_rows()),
             counts={split: len(manifest.rows(split)) for split in SPLITS},
             members=[(one, _shown(one.settings)) for one in members],
@@ -47,7 +47,7 @@ def write_card(
             briers=pd.concat([brier[pooled], brier[~pooled & (brier["source"] == CHANCE)]]).to_dict("records"),
             marks=marks.to_dict("records"),
             rule_table=show_rules(rules),
-            reading=rules.reading,
+            inference_settings=rules.inference_settings,
             licence=licence,
             setting_text=setting_text,
             figure=_figure,
@@ -66,6 +66,6 @@ def _interval(low: float, high: float, digits: int = 3) -> str:
 
 def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
     shown = {key: settings[key] for key in SHOWN_SETTINGS if key in settings}
-    if not shown.get("finish", {}).get("epochs"):
-        shown.pop("finish", None)
+    if not shown.get("finetune", {}).get("epochs"):
+        shown.pop("finetune", None)
     return shown

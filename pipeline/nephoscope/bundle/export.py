@@ -12,7 +12,7 @@ from nephoscope.bundle.onnx_graph import write_onnx
 from nephoscope.files import write_json
 from nephoscope.inference.engine_choice import answer
 from nephoscope.inference.engines import Engine
-from nephoscope.inference.ensemble import TwoStage, fit_images
+from nephoscope.inference.ensemble import Ensemble, fit_images
 from nephoscope.inference.torch_engine import TorchEngine
 from nephoscope.models.checkpoint import load_checkpoint, save_checkpoint
 from nephoscope.rules.rules import Rules
@@ -34,13 +34,13 @@ def export_model(
     names: dict[str, list[str]] = {"classifiers": [], "segmenters": []}
     for kind, checkpoints in (("classifiers", classifiers), ("segmenters", segmenters)):
         for checkpoint in checkpoints:
-            network, facts = load_checkpoint(checkpoint)
-            name = f"{kind[:-1]}-{facts.member}"
+            network, metadata = load_checkpoint(checkpoint)
+            name = f"{kind[:-1]}-{metadata.member}"
             exported = folder / f"{name}.safetensors"
-            save_checkpoint(exported, network, facts, half=half)
+            save_checkpoint(exported, network, metadata, half=half)
             write_onnx(exported)
             names[kind].append(name)
-    write_json(folder / DESCRIPTION, {"data": facts.data.to_dict(), **names})
+    write_json(folder / DESCRIPTION, {"data": metadata.data.to_dict(), **names})
     write_json(folder / RULES, rules.model_dump())
     answers = {
         stem.name: answer(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in list_stems(folder)
@@ -61,7 +61,7 @@ class Agreement:
     pictures: int
 
 
-def compare(one: TwoStage, other: TwoStage, images: np.ndarray) -> Agreement:
+def compare(one: Ensemble, other: Ensemble, images: np.ndarray) -> Agreement:
     """Both models over images (N×H×W×3 at the cache shape), all pixels visible."""
     presence = [_largest_difference(a, b, images) for a, b in zip(one.classifiers, other.classifiers, strict=True)]
     pixels = [_largest_difference(a, b, images) for a, b in zip(one.segmenters, other.segmenters, strict=True)]

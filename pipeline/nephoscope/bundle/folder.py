@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from nephoscope.data.formats import FORMATS
-from nephoscope.data.manifest import Facts
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Metadata
+from nephoscope.errors import UserError
 from nephoscope.files import read_json
 from nephoscope.rules.rules import Rules
 
@@ -21,19 +21,19 @@ def read_model(folder: Path) -> Any:
     """What model.json says: `data` (facts), `classifiers` and `segmenters` (names of members)."""
     path = folder / DESCRIPTION
     if not path.is_file():
-        raise Mendable(f"{folder}: no portable model; `python -m stages.export` writes one")
+        raise UserError(f"{folder}: no portable model; `python -m stages.export` writes one")
     try:
         content = read_json(path)
-        if Facts.from_dict(content["data"]).format not in FORMATS:
+        if Metadata.from_dict(content["data"]).format not in FORMATS:
             raise ValueError
         names = [RULES, *(f"{name}.safetensors" for kind in KINDS for name in content[kind])]
     except (ValueError, KeyError, TypeError):
-        raise Mendable(f"{path} does not describe a model; {WHOLE}") from None
+        raise UserError(f"{path} does not describe a model; {WHOLE}") from None
     for name in names:
         if not (folder / name).is_file():
-            raise Mendable(f"{folder}: {name} is missing; {WHOLE}")
+            raise UserError(f"{folder}: {name} is missing; {WHOLE}")
     if read_rules(folder).classes != tuple(content["data"]["classes"]):
-        raise Mendable(f"{path} does not describe a model whose classes are those of {RULES}; {WHOLE}")
+        raise UserError(f"{path} does not describe a model whose classes are those of {RULES}; {WHOLE}")
     return content
 
 
@@ -41,7 +41,7 @@ def read_rules(folder: Path) -> Rules:
     try:
         return Rules.model_validate(read_json(folder / RULES))
     except ValueError:
-        raise Mendable(f"{folder / RULES} holds no rules; {WHOLE}") from None
+        raise UserError(f"{folder / RULES} holds no rules; {WHOLE}") from None
 
 
 def list_stems(folder: Path) -> list[Path]:

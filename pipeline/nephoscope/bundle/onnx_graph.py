@@ -25,8 +25,8 @@ TYPES = {"F32": ir.DataType.FLOAT, "F16": ir.DataType.FLOAT16}
 
 def write_onnx(checkpoint: Path) -> None:
     """Beside the checkpoint, by the same name: uint8 pictures (N×3×H×W, RGB) in, probabilities out."""
-    network, facts = load_checkpoint(checkpoint)
-    model = _trace(network, facts.input_shape)
+    network, metadata = load_checkpoint(checkpoint)
+    model = _trace(network, metadata.input_shape)
     stored = _locate(checkpoint)
     for weight in list(model.graph.initializers.values()):
         # A decoder that was folded has weights of its own; they are copied.

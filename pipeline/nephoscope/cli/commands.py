@@ -12,7 +12,7 @@ import typer
 
 from nephoscope.app.options import Address, Bounds
 from nephoscope.artifacts import SHIPPED, Artifacts
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.settings.choices import OUTPUTS, Choice, parse_outputs
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def predict(
     """Which patterns pictures show, and where.
 
     **Always written**: `summary.csv` (the chance that a class is there, how sure the decision is, its share of the
-    picture, how much was seen) and `faults.csv` (what is no picture, or shows nothing but black, and why).
+    picture, how much was seen) and `problems.csv` (what is no picture, or shows nothing but black, and why).
 
     **By choice**, with `--write`: `submission` (RLE, as the competition wants it), `masks` (a PNG each),
     `overlays` (the picture with every class outlined), `geojson` (outlines, in pixels), `coco` (one file for all).
@@ -78,12 +78,12 @@ def predict(
     )
     if as_json:
         write_pictures(done.pictures(), done.plan.format)
-        write_line("done", out=out, readable=done.readable, faulty=done.faulty)
+        write_line("done", out=out, readable=done.readable, problem=done.problem)
     else:
         show_pictures(done.pictures(), done.plan.format)
         typer.echo(f"{out}/: {done.readable} pictures")
-    if done.faulty:
-        typer.echo(f"{out}/faults.csv: {done.faulty} pictures were set aside", err=True)
+    if done.problem:
+        typer.echo(f"{out}/problems.csv: {done.problem} pictures were set aside", err=True)
         raise typer.Exit(1)
 
 
@@ -135,7 +135,7 @@ def explain(
     """Where the classifier looks: a heat map for every picture and class (Grad-CAM).
 
     `OUT/<image_id>_<class_name>.jpg`: the brighter, the more that place speaks for the class. `OUT/summary.csv`: what
-    the classifier takes the chance of the class for. `OUT/faults.csv`: what is no picture.
+    the classifier takes the chance of the class for. `OUT/problems.csv`: what is no picture.
 
     A run that was interrupted goes on where it stopped: say the same again.
 
@@ -147,7 +147,7 @@ def explain(
     from nephoscope.batch.progress import show_progress
 
     progress = write_progress if as_json else partial(show_progress, doing="explain")
-    explained, faulty = explain_pictures(pictures, model, out, class_name or (), progress=progress)
+    explained, problem = explain_pictures(pictures, model, out, class_name or (), progress=progress)
     if as_json:
         # The folder may hold heat maps of other pictures and classes, too; names that are no UTF-8 are escaped.
         names = (PurePosixPath(address).name for address in find_pictures(pictures))
@@ -157,12 +157,12 @@ def explain(
             out / "summary.csv",
             lambda row: row["image_id"] in asked and row["class_name"] in (class_name or [row["class_name"]]),
         )
-        write_rows("fault", out / "faults.csv")
-        write_line("done", out=str(out), readable=explained, faulty=faulty)
+        write_rows("problem", out / "problems.csv")
+        write_line("done", out=str(out), readable=explained, problem=problem)
     else:
         typer.echo(f"{out}/summary.csv: {explained} pictures")
-    if faulty:
-        typer.echo(f"{out}/faults.csv: {faulty} pictures were set aside", err=True)
+    if problem:
+        typer.echo(f"{out}/problems.csv: {problem} pictures were set aside", err=True)
         raise typer.Exit(1)
 
 
@@ -203,7 +203,7 @@ def serve(
         from nephoscope.app.server import open_and_serve
     except ModuleNotFoundError as error:
         message = f"the app needs {error.name}: `python -m pip install 'nephoscope[app]'`, or in a clone `-e '.[app]'`"
-        raise Mendable(message) from None
+        raise UserError(message) from None
     bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
     address = Address(host, port, tuple(allow_host or ()))
     open_and_serve(bounds, address, model, engine, run, dataset)
@@ -212,7 +212,7 @@ def serve(
 def main() -> None:
     try:
         app()
-    except Mendable as error:
+    except UserError as error:
         typer.echo(f"nephoscope: {error}", err=True)
         raise SystemExit(2) from None
     except Exception:

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from nephoscope.bundle.folder import fingerprint, list_stems, read_model
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.hardware import count_cores
-from nephoscope.inference.engine_cache import PACKAGES, installed, kept_here, known_engines
+from nephoscope.inference.engine_cache import PACKAGES, cache_path, cached_engines, installed
 from nephoscope.models.devices import resolve_precision
-from nephoscope.models.metadata import load_facts
+from nephoscope.models.metadata import load_metadata
 from nephoscope.settings.section import Machine
 
 Description = dict[str, dict[str, Any]]
@@ -31,7 +31,7 @@ def describe(model: Path) -> Description:
         "model": describe_model(model),
         "engines": {name: installed(package) for name, package in PACKAGES.items()},
         "extras": {name: installed(package) for name, package in EXTRAS.items()},
-        "places": {"model": str(model), "kept here": str(kept_here())},
+        "places": {"model": str(model), "kept here": str(cache_path())},
         "packages": {name: installed(name) for name in sorted(direct_requirements())},
     }
 
@@ -51,19 +51,19 @@ def describe_model(folder: Path) -> dict[str, Any]:
     """Of a portable model; what is wrong with it, if it is none."""
     try:
         mark = fingerprint(folder)
-    except Mendable as error:
-        return {"fault": str(error)}
+    except UserError as error:
+        return {"problem": str(error)}
     stems = list_stems(folder)
-    engines = known_engines(kept_here(), mark, stems, Machine())
+    engines = cached_engines(cache_path(), mark, stems, Machine())
     described: dict[str, Any] = {
         "fingerprint": mark[:16],
         "classes": ", ".join(read_model(folder)["data"]["classes"]),
     }
     for stem in stems:
-        facts = load_facts(stem.with_suffix(".safetensors"))
-        height, width = facts.input_shape
+        metadata = load_metadata(stem.with_suffix(".safetensors"))
+        height, width = metadata.input_shape
         engine = engines.get(stem.name, "an engine not chosen yet")
-        described[stem.name] = f"{facts.encoder}, {height}×{width}, by {engine}"
+        described[stem.name] = f"{metadata.encoder}, {height}×{width}, by {engine}"
     return described
 
 

@@ -11,33 +11,35 @@ import pandas as pd
 
 from nephoscope.data.cache import Filled
 from nephoscope.data.formats.definition import LABELLED_FOLDER, Format
-from nephoscope.data.manifest import Facts
-from nephoscope.data.problems import DataFaults, Fault, faulty_images, unlabelled_faults
+from nephoscope.data.manifest import Metadata
+from nephoscope.data.problems import DataProblemsError, Problem, problem_images, unlabelled_problems
 from nephoscope.data.source import Source
 from nephoscope.data.splits import Splits
 from nephoscope.masks.rle import Shape
 
 
-def make_facts(data_format: Format, cache_shape: Shape, held_out: int) -> Facts:
-    return Facts(
+def make_metadata(data_format: Format, cache_shape: Shape, held_out: int) -> Metadata:
+    return Metadata(
         format=data_format.name,
         classes=data_format.classes,
         rle_shape=data_format.rle_shape,
-        judged_shape=data_format.judged_shape,
+        output_shape=data_format.output_shape,
         cache_shape=cache_shape,
         folds=held_out,
         nodata=data_format.nodata,
     )
 
 
-def sound_rows(source: Source, faults: list[Fault], choice: Literal["refuse", "set_aside"]) -> npt.NDArray[np.int64]:
-    """Rows of the source's pictures that are kept; raises DataFaults where the faults are to be refused."""
-    faulty = source.pictures["image_id"].isin(faulty_images(faults, choice))
+def sound_rows(
+    source: Source, problems: list[Problem], choice: Literal["refuse", "set_aside"]
+) -> npt.NDArray[np.int64]:
+    """Rows of the source's pictures that are kept; raises DataFaults where the problems are to be refused."""
+    problem = source.pictures["image_id"].isin(problem_images(problems, choice))
     # A row of the CSV asks for a labelled picture: the unlabelled one of that name is as sound as before.
-    sound = ~faulty | ~source.pictures["labelled"] & ~source.pictures["image_id"].isin(unlabelled_faults(faults))
+    sound = ~problem | ~source.pictures["labelled"] & ~source.pictures["image_id"].isin(unlabelled_problems(problems))
     if not (sound & source.pictures["labelled"]).any():
-        faults.append(Fault("no_pictures", LABELLED_FOLDER, None, "every picture in it has a fault"))
-        raise DataFaults(faults)
+        problems.append(Problem("no_pictures", LABELLED_FOLDER, None, "every picture in it has a problem"))
+        raise DataProblemsError(problems)
     return np.flatnonzero(sound)
 
 
@@ -57,15 +59,15 @@ def add_splits(images: pd.DataFrame, splits: Splits) -> pd.DataFrame:
     return images
 
 
-def name_split(facts: Facts, images: pd.DataFrame) -> Facts:
+def name_split(metadata: Metadata, images: pd.DataFrame) -> Metadata:
     """The facts with a name for the split, so that networks are not judged on what they learned from."""
     labelled = images.loc[images["split"] != "unlabelled", ["image_id", "split", "fold"]].sort_values("image_id")
     digest = hashlib.sha256(labelled.to_csv(index=False).encode("utf-8", "surrogateescape")).hexdigest()
-    return dataclasses.replace(facts, split=digest[:16])
+    return dataclasses.replace(metadata, split=digest[:16])
 
 
 def truth_rows(filled: Iterable[Filled]) -> Iterator[tuple[str, str, str]]:
-    """(image_id, class_name, RLE at the judged shape), one per mask that is not empty."""
+    """(image_id, class_name, RLE at the output shape), one per mask that is not empty."""
     for one in filled:
         for class_name, rle in one.rles.items():
             yield one.image_id, class_name, rle

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from nephoscope.data.formats.definition import Format
 from nephoscope.data.images import ImageError, fit_image, read_image
-from nephoscope.data.problems import Fault, FaultKind, check_picture
+from nephoscope.data.problems import Problem, ProblemKind, check_picture
 from nephoscope.data.source import Source
 from nephoscope.data.visible import find_visible
 from nephoscope.hardware import count_cores
@@ -62,7 +62,7 @@ class Cache:
         return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS))
 
 
-KIND: dict[str, FaultKind] = {
+KIND: dict[str, ProblemKind] = {
     "unreadable": "unreadable_picture",
     "truncated": "truncated_picture",
     "oversized": "oversized_picture",
@@ -75,28 +75,30 @@ class Filled:
     """What was learnt of a picture while its row of the cache was filled."""
 
     image_id: str
-    fault: Fault | None = None
+    problem: Problem | None = None
     visible_share: float = 0.0
     areas: dict[str, float] = field(default_factory=dict)
     """class_name → share of the judged pixels, where not empty."""
     rles: dict[str, str] = field(default_factory=dict)
-    """class_name → RLE at the judged shape, where not empty."""
+    """class_name → RLE at the output shape, where not empty."""
 
 
-def fill_cache(folder: Path, source: Source, data_format: Format, shape: Shape, faults: list[Fault]) -> list[Filled]:
-    """Row r of a new cache is picture r of the source. A picture with a fault leaves a black row and its fault."""
+def fill_cache(
+    folder: Path, source: Source, data_format: Format, shape: Shape, problems: list[Problem]
+) -> list[Filled]:
+    """Row r of a new cache is picture r of the source. A picture with a problem leaves a black row and its problem."""
     cache = Cache.create(folder, len(source.pictures), shape)
 
     def fill(row: int, image_id: str, file: str) -> Filled:
         try:
             image = read_image(source.root / file, near=shape)
-            fault = check_picture(image, data_format.rle_shape, file, image_id)
-            if fault:  # seen at a reduced scale; only the whole picture tells its true size
-                fault = check_picture(read_image(source.root / file), data_format.rle_shape, file, image_id)
+            problem = check_picture(image, data_format.rle_shape, file, image_id)
+            if problem:  # seen at a reduced scale; only the whole picture tells its true size
+                problem = check_picture(read_image(source.root / file), data_format.rle_shape, file, image_id)
         except ImageError as error:
-            fault = Fault(KIND[error.reason], file, None, str(error), image_id)
-        if fault:
-            return Filled(image_id, fault)
+            problem = Problem(KIND[error.reason], file, None, str(error), image_id)
+        if problem:
+            return Filled(image_id, problem)
         return _fill_row(cache, row, image, image_id, source.rles.get(image_id, {}), data_format)
 
     pictures = zip(source.pictures["image_id"], source.pictures["file"], strict=True)
@@ -104,7 +106,7 @@ def fill_cache(folder: Path, source: Source, data_format: Format, shape: Shape, 
     # Threads, because OpenCV and numpy let go of the interpreter while they work on a picture.
     running = joblib.Parallel(n_jobs=count_cores(), backend="threading", return_as="generator")(tasks)
     filled = list(_shown(running, len(source.pictures)))
-    faults += [one.fault for one in filled if one.fault]
+    problems += [one.problem for one in filled if one.problem]
     return filled
 
 
@@ -113,19 +115,19 @@ def _shown(running: Iterator[Filled], count: int) -> Iterator[Filled]:
 
 
 def _fill_row(cache: Cache, row: int, image: Image, image_id: str, rles: dict[str, str], data_format: Format) -> Filled:
-    shape, judged_shape = cache.images.shape[1:3], data_format.judged_shape
+    shape, output_shape = cache.images.shape[1:3], data_format.output_shape
     masks = np.zeros((len(data_format.classes), *shape), bool)
-    judged_rles: dict[str, str] = {}
+    labelled_rles: dict[str, str] = {}
     areas: dict[str, float] = {}
     for index, name in enumerate(data_format.classes):
         if name not in rles:
             continue
         mask = decode_rle(rles[name], data_format.rle_shape)
         masks[index] = resize_mask(mask, shape)
-        judged = resize_mask(mask, judged_shape)
-        if judged.any():
-            judged_rles[name], areas[name] = encode_rle(judged), float(judged.mean())
+        labelled = resize_mask(mask, output_shape)
+        if labelled.any():
+            labelled_rles[name], areas[name] = encode_rle(labelled), float(labelled.mean())
     cache.images[row] = fit_image(image, shape)
     cache.visible[row] = find_visible(cache.images[row], data_format.nodata)
     cache.truth[row] = to_planes(masks)
-    return Filled(image_id, None, float(cache.visible[row].mean()), areas, judged_rles)
+    return Filled(image_id, None, float(cache.visible[row].mean()), areas, labelled_rles)

@@ -15,8 +15,8 @@ from typing import IO
 import pandas as pd
 
 from nephoscope.data.formats.definition import LABELS_FILE, Format, Layout
-from nephoscope.data.problems import DataFaults, Fault, FaultKind
-from nephoscope.errors import Mendable
+from nephoscope.data.problems import DataProblemsError, Problem, ProblemKind
+from nephoscope.errors import UserError
 from nephoscope.masks.rle import RleError, Shape, parse_runs
 
 COMPRESSIONS = ("", ".xz", ".gz", ".zip")
@@ -24,7 +24,7 @@ LONGEST_CELL = 2**26  # characters; the RLE of a chessboard at 1400×2100 fits
 DAMAGE = (OSError, EOFError, RuntimeError, csv.Error, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
 
 
-class CsvError(Mendable):
+class CsvError(UserError):
     """The file as a whole cannot be read as a CSV."""
 
 
@@ -83,43 +83,43 @@ class Labels:
     table: pd.DataFrame
     """image_id, class_name, rle, row, in the order of the CSV."""
     every_class: bool
-    """True: a picture without rows is a fault. False: it is a picture without masks."""
+    """True: a picture without rows is a problem. False: it is a picture without masks."""
 
 
-def read_labels(root: Path, data_format: Format, faults: list[Fault]) -> Labels:
-    """Find and read the CSV; faults of rows are added to the list, faults of the whole file raise DataFaults."""
-    path = _find(root, faults)
+def read_labels(root: Path, data_format: Format, problems: list[Problem]) -> Labels:
+    """Find and read the CSV; problems of rows are added to the list, problems of the whole file raise DataFaults."""
+    path = _find(root, problems)
     try:
         content = read_csv_file(path)
     except CsvError as error:
-        raise _refusal(faults, "unreadable_labels", path.name, str(error)) from None
+        raise _refusal(problems, "unreadable_labels", path.name, str(error)) from None
     layout = next((layout for layout in data_format.layouts if set(layout.columns) <= set(content.columns)), None)
     if layout is None:
         expected = " or ".join(", ".join(layout.columns) for layout in data_format.layouts)
         message = f"the columns are {', '.join(content.columns)[:200]}; expected: {expected}"
-        raise _refusal(faults, "missing_column", path.name, message)
+        raise _refusal(problems, "missing_column", path.name, message)
     table = _to_table(content, layout)
-    faults += _check_rows(table, content, path.name, data_format)
+    problems += _check_rows(table, content, path.name, data_format)
     if layout.every_class:
-        faults += _check_complete(table, path.name, data_format.classes)
+        problems += _check_complete(table, path.name, data_format.classes)
     return Labels(path.name, table, layout.every_class)
 
 
-def _find(root: Path, faults: list[Fault]) -> Path:
+def _find(root: Path, problems: list[Problem]) -> Path:
     candidates = [root / f"{LABELS_FILE}{compression}" for compression in COMPRESSIONS]
     found = [path for path in candidates if path.is_file()]
     if not found:
         message = f"no such file in {root}, nor with the endings {', '.join(COMPRESSIONS[1:])}"
-        raise _refusal(faults, "missing_labels", LABELS_FILE, message)
+        raise _refusal(problems, "missing_labels", LABELS_FILE, message)
     if len(found) > 1:
         message = f"there are {', '.join(path.name for path in found)}; keep the one that is meant"
-        raise _refusal(faults, "unreadable_labels", LABELS_FILE, message)
+        raise _refusal(problems, "unreadable_labels", LABELS_FILE, message)
     return found[0]
 
 
-def _refusal(faults: list[Fault], kind: FaultKind, file: str, message: str) -> DataFaults:
-    faults.append(Fault(kind, file, None, message))
-    return DataFaults(faults)
+def _refusal(problems: list[Problem], kind: ProblemKind, file: str, message: str) -> DataProblemsError:
+    problems.append(Problem(kind, file, None, message))
+    return DataProblemsError(problems)
 
 
 def _to_table(content: CsvFile, layout: Layout) -> pd.DataFrame:
@@ -130,11 +130,11 @@ def _to_table(content: CsvFile, layout: Layout) -> pd.DataFrame:
     return table.assign(row=content.lines)
 
 
-def _check_rows(table: pd.DataFrame, content: CsvFile, file: str, data_format: Format) -> list[Fault]:
-    """At most one fault a row, the first that is found in it."""
-    faults = []
+def _check_rows(table: pd.DataFrame, content: CsvFile, file: str, data_format: Format) -> list[Problem]:
+    """At most one problem a row, the first that is found in it."""
+    problems = []
     first_rows: dict[tuple[str, str], int] = {}
-    kind: FaultKind
+    kind: ProblemKind
     rows = zip(table["image_id"], table["class_name"], table["rle"], content.lines, content.records, strict=True)
     for image_id, class_name, rle, row, record in rows:
         if len(record) != len(content.columns):
@@ -148,8 +148,8 @@ def _check_rows(table: pd.DataFrame, content: CsvFile, file: str, data_format: F
             kind, message = "bad_rle", f"{class_name} of {image_id}: {wrong}"
         else:
             continue
-        faults.append(Fault(kind, file, row, message, image_id))
-    return faults
+        problems.append(Problem(kind, file, row, message, image_id))
+    return problems
 
 
 def _explain_rle(rle: str, shape: Shape) -> str:
@@ -160,12 +160,12 @@ def _explain_rle(rle: str, shape: Shape) -> str:
     return ""
 
 
-def _check_complete(table: pd.DataFrame, file: str, classes: tuple[str, ...]) -> list[Fault]:
+def _check_complete(table: pd.DataFrame, file: str, classes: tuple[str, ...]) -> list[Problem]:
     """Pictures that have rows, but not one for every class."""
-    faults = []
+    problems = []
     for image_id, rows in table.groupby("image_id", sort=False):
         missing = [name for name in classes if name not in set(rows["class_name"])]
         if missing:
             message = f"{image_id} has no row for {', '.join(missing)}"
-            faults.append(Fault("missing_row", file, int(rows["row"].iloc[-1]), message, str(image_id)))
-    return faults
+            problems.append(Problem("missing_row", file, int(rows["row"].iloc[-1]), message, str(image_id)))
+    return problems

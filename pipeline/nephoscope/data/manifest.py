@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nephoscope.artifacts import written
-from nephoscope.files import read_json, write_json, writing
+from nephoscope.artifacts import require_artifact
+from nephoscope.files import atomic_write, read_json, write_json
 from nephoscope.masks.rle import Shape
 
 Split = Literal["train", "validation", "holdout", "unlabelled"]
@@ -19,13 +19,13 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "holdout", "unlabelled")
 
 
 @dataclass(frozen=True)
-class Facts:
+class Metadata:
     """What is true of the data set as a whole. It travels on into every checkpoint."""
 
     format: str
     classes: tuple[str, ...]
     rle_shape: Shape
-    judged_shape: Shape
+    output_shape: Shape
     cache_shape: Shape
     folds: int = 0
     """Those that are held out, each from members of its own; 0: one split."""
@@ -47,7 +47,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Manifest:
-    facts: Facts
+    metadata: Metadata
     images: pd.DataFrame
     """image_id, file (relative to the data set's root), split, fold (-1: none), visible_share,
     and per class `area_<class_name>`: share of the judged pixels, 0 where empty or unlabelled."""
@@ -58,21 +58,21 @@ class Manifest:
 
     def presence(self, rows: Sequence[int] | npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.bool_]:
         """Which class is present in which picture: rows × C."""
-        areas = self.images[[f"area_{name}" for name in self.facts.classes]].to_numpy() > 0
+        areas = self.images[[f"area_{name}" for name in self.metadata.classes]].to_numpy() > 0
         return areas if rows is None else areas[rows]
 
     def tuning_rows(self) -> npt.NDArray[np.int64]:
         """Rows that rules are tuned on: validation, or all folds that some member never saw."""
-        return np.flatnonzero(self.images["fold"] >= 0) if self.facts.folds else self.rows("validation")
+        return np.flatnonzero(self.images["fold"] >= 0) if self.metadata.folds else self.rows("validation")
 
-    def save(self, facts_path: Path, images_path: Path) -> None:
-        with writing(images_path) as unfinished:
+    def save(self, metadata_path: Path, images_path: Path) -> None:
+        with atomic_write(images_path) as unfinished:
             self.images.to_csv(unfinished, index=False)
-        write_json(facts_path, self.facts.to_dict())
+        write_json(metadata_path, self.metadata.to_dict())
 
     @classmethod
-    def load(cls, facts_path: Path, images_path: Path) -> Self:
-        facts = Facts.from_dict(read_json(written(facts_path, "prepare")))
+    def load(cls, metadata_path: Path, images_path: Path) -> Self:
+        metadata = Metadata.from_dict(read_json(require_artifact(metadata_path, "prepare")))
         # Ids such as "0012345" or "nan" are text, whatever they look like.
         images = pd.read_csv(images_path, dtype={"image_id": str, "file": str}, keep_default_na=False)
-        return cls(facts, images)
+        return cls(metadata, images)

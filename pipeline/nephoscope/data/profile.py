@@ -1,14 +1,14 @@
-"""Findings: what the labelled pictures are like, as tables. Areas are pixels at the judged shape."""
+"""Findings: what the labelled pictures are like, as tables. Areas are pixels at the output shape."""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from nephoscope.data.manifest import SPLITS, Manifest
-from nephoscope.data.problems import Fault
+from nephoscope.data.problems import Problem
 
 
-def find_all(manifest: Manifest) -> dict[str, pd.DataFrame]:
+def profile_tables(manifest: Manifest) -> dict[str, pd.DataFrame]:
     """Every table by its name."""
     return {
         "images_per_split": count_images_per_split(manifest),
@@ -28,12 +28,12 @@ def count_images_per_split(manifest: Manifest) -> pd.DataFrame:
         visible = manifest.images["visible_share"].iloc[chosen].mean()
         shares = manifest.presence(chosen).mean(axis=0) if len(chosen) and split != "unlabelled" else _unknown(manifest)
         rows.append([split, len(chosen), visible, *shares])
-    return pd.DataFrame(rows, columns=["split", "images", "visible_share", *manifest.facts.classes])
+    return pd.DataFrame(rows, columns=["split", "images", "visible_share", *manifest.metadata.classes])
 
 
 def count_masks_per_image(manifest: Manifest) -> pd.DataFrame:
     """masks (0 up to the count of classes), images, share."""
-    counts = np.bincount(_presence(manifest).sum(axis=1), minlength=len(manifest.facts.classes) + 1)
+    counts = np.bincount(_presence(manifest).sum(axis=1), minlength=len(manifest.metadata.classes) + 1)
     return pd.DataFrame({"masks": np.arange(len(counts)), "images": counts, "share": counts / counts.sum()})
 
 
@@ -44,7 +44,7 @@ def count_images_per_class(manifest: Manifest) -> pd.DataFrame:
     empty = total - images
     return pd.DataFrame(
         {
-            "class_name": manifest.facts.classes,
+            "class_name": manifest.metadata.classes,
             "images": images,
             "share": images / total,
             "empty": empty,
@@ -56,15 +56,15 @@ def count_images_per_class(manifest: Manifest) -> pd.DataFrame:
 def count_co_occurrence(manifest: Manifest) -> pd.DataFrame:
     """class_name and one column per class: pictures that show both; the diagonal: pictures that show it."""
     presence = _presence(manifest).astype(int)
-    counts = pd.DataFrame(presence.T @ presence, columns=list(manifest.facts.classes))
-    counts.insert(0, "class_name", manifest.facts.classes)
+    counts = pd.DataFrame(presence.T @ presence, columns=list(manifest.metadata.classes))
+    counts.insert(0, "class_name", manifest.metadata.classes)
     return counts
 
 
 def count_presence_patterns(manifest: Manifest) -> pd.DataFrame:
     """pattern ("Fish + Sugar"), images in train, validation and holdout, and in all; the most frequent first."""
     labelled = manifest.images[manifest.images["split"] != "unlabelled"]
-    names = np.array(manifest.facts.classes)
+    names = np.array(manifest.metadata.classes)
     patterns = pd.Series([" + ".join(names[present]) or "none" for present in _presence(manifest)], name="pattern")
     counts = pd.crosstab(patterns, labelled["split"].to_numpy()).reindex(columns=list(SPLITS[:3]), fill_value=0)
     counts["all"] = counts.sum(axis=1)
@@ -73,9 +73,9 @@ def count_presence_patterns(manifest: Manifest) -> pd.DataFrame:
 
 def describe_areas(manifest: Manifest) -> pd.DataFrame:
     """class_name, masks (not empty), and mean, median, std, min, max of their areas; mean_share of the picture."""
-    height, width = manifest.facts.judged_shape
+    height, width = manifest.metadata.output_shape
     rows = []
-    for name in manifest.facts.classes:
+    for name in manifest.metadata.classes:
         shares = manifest.images[f"area_{name}"]
         areas = shares[shares > 0] * (height * width)
         figures = [areas.mean(), areas.median(), areas.std(), areas.min(), areas.max()]
@@ -89,10 +89,10 @@ def _presence(manifest: Manifest) -> np.ndarray:
 
 
 def _unknown(manifest: Manifest) -> list[float]:
-    return [float("nan")] * len(manifest.facts.classes)
+    return [float("nan")] * len(manifest.metadata.classes)
 
 
-def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], faults: list[Fault], found: int) -> str:
+def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], problems: list[Problem], found: int) -> str:
     """A few lines: pictures per split, near duplicates, visible share, and what was set aside of the pictures found."""
     counts = ", ".join(f"{len(manifest.rows(split))} {split}" for split in SPLITS)
     sizes = np.bincount(groups)
@@ -101,9 +101,9 @@ def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], faults: list[Fa
         f"near duplicates: {(sizes[sizes > 1]).sum()} pictures in {(sizes > 1).sum()} groups",
         f"visible: {manifest.images['visible_share'].mean():.1%} of the pixels",
     ]
-    if faults:
+    if problems:
         aside = found - len(manifest.images)
-        lines.append(f"set aside: {aside} pictures with {len(faults)} faults, listed in faults.csv")
+        lines.append(f"set aside: {aside} pictures with {len(problems)} problems, listed in problems.csv")
     if not len(manifest.rows("holdout")):
         # Nobody should train for hours to learn of it.
         lines.append(

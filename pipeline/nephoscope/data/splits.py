@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
 
 Hashes = npt.NDArray[np.uint64]
@@ -49,7 +49,7 @@ def group_hashes(hashes: Hashes, distance: int) -> npt.NDArray[np.int64]:
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
-class SplitError(Mendable):
+class SplitError(UserError):
     """The pictures cannot be divided as asked; the message says what is short."""
 
 

@@ -1,4 +1,4 @@
-"""Truth at the judged shape: the annotated masks, decoded only when they are asked for."""
+"""Truth at the output shape: the annotated masks, decoded only when they are asked for."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nephoscope.data.manifest import Facts
-from nephoscope.files import writing
+from nephoscope.data.manifest import Metadata
+from nephoscope.files import atomic_write
 from nephoscope.masks.rle import Shape, decode_rle
 
 COLUMNS = ["image_id", "class_name", "rle"]
@@ -19,23 +19,23 @@ COLUMNS = ["image_id", "class_name", "rle"]
 @dataclass(frozen=True)
 class Truth:
     classes: tuple[str, ...]
-    judged_shape: Shape
+    output_shape: Shape
     rles: dict[tuple[str, str], str]
     """(image_id, class_name) → RLE; a mask that is not here is empty."""
 
     def masks(self, image_id: str) -> npt.NDArray[np.bool_]:
-        """The masks of a picture: C×H×W at the judged shape."""
+        """The masks of a picture: C×H×W at the output shape."""
         rles = (self.rles.get((image_id, name), "") for name in self.classes)
-        return np.stack([decode_rle(rle, self.judged_shape) for rle in rles])
+        return np.stack([decode_rle(rle, self.output_shape) for rle in rles])
 
     @classmethod
-    def load(cls, path: Path, facts: Facts) -> Self:
+    def load(cls, path: Path, metadata: Metadata) -> Self:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         keys = zip(table["image_id"], table["class_name"], strict=True)
-        return cls(facts.classes, facts.judged_shape, dict(zip(keys, table["rle"], strict=True)))
+        return cls(metadata.classes, metadata.output_shape, dict(zip(keys, table["rle"], strict=True)))
 
 
 def write_truth(rows: Iterable[tuple[str, str, str]], path: Path) -> None:
-    """Rows (image_id, class_name, RLE at the judged shape) → a table."""
-    with writing(path) as unfinished:
+    """Rows (image_id, class_name, RLE at the output shape) → a table."""
+    with atomic_write(path) as unfinished:
         pd.DataFrame(rows, columns=COLUMNS).to_csv(unfinished, index=False)

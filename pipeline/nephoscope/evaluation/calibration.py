@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.rules.presence import RawPresences, Verdict, judge_presence, logit
+from nephoscope.rules.presence import PresenceDecision, RawPresences, decide_presence, logit
 from nephoscope.rules.rules import Calibration, Rules
 
 
@@ -49,7 +49,7 @@ def statements(raw: RawPresences, rules: Rules) -> list[Stated]:
     return [
         Stated("classifier as it comes", np.asarray(raw.classifier, np.float64)),
         Stated("strongest pixels as they come", np.asarray(raw.strongest, np.float64)),
-        Stated(CHANCE, judge_presence(raw, rules).chance),
+        Stated(CHANCE, decide_presence(raw, rules).chance),
     ]
 
 
@@ -89,10 +89,10 @@ def brier_table(stated: list[Stated], present: Bools, classes: tuple[str, ...], 
     return pd.DataFrame(rows, columns=["source", "class_name", "brier", "low", "high", "calibration_error"])
 
 
-def sureness_table(verdict: Verdict, present: Bools, classes: tuple[str, ...]) -> pd.DataFrame:
+def confidence_table(decision: PresenceDecision, present: Bools, classes: tuple[str, ...]) -> pd.DataFrame:
     """mark, class_name, share of the decisions, wrong_share (of them), stated_wrong_share (1 - confidence)."""
-    wrong, stated, rows = verdict.present != present, 1 - verdict.confidence, []
-    for mark, marked in ((SURE_MARK, ~verdict.unsure), (UNSURE_MARK, verdict.unsure)):
+    wrong, stated, rows = decision.present != present, 1 - decision.confidence, []
+    for mark, marked in ((SURE_MARK, ~decision.unsure), (UNSURE_MARK, decision.unsure)):
         for name, errors, inside in _by_class(stated, marked, classes):
             found = wrong.ravel() if name == EVERY_CLASS else wrong[:, classes.index(name)]
             shares = (found[inside].mean(), errors[inside].mean()) if inside.any() else (np.nan, np.nan)

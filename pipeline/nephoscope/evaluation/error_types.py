@@ -20,22 +20,22 @@ RIGHTLY_EMPTY = "rightly empty"
 POOR = 0.5
 
 
-def kinds_of(judgements: pd.DataFrame) -> pd.Series:
+def error_types_of(scores: pd.DataFrame) -> pd.Series:
     """truth_area, predicted_area, dice → the kind of every row."""
-    annotated, predicted = judgements["truth_area"] > 0, judgements["predicted_area"] > 0
+    annotated, predicted = scores["truth_area"] > 0, scores["predicted_area"] > 0
     cases = {
         RIGHTLY_EMPTY: ~annotated & ~predicted,
         MISSED: ~predicted,
         FALSE_ALARM: ~annotated,
-        POOR_OVERLAP: judgements["dice"] < POOR,
+        POOR_OVERLAP: scores["dice"] < POOR,
     }
-    return pd.Series(np.select(list(cases.values()), list(cases), RIGHT), judgements.index, name="kind")
+    return pd.Series(np.select(list(cases.values()), list(cases), RIGHT), scores.index, name="kind")
 
 
-def count_kinds(judgements: pd.DataFrame) -> pd.DataFrame:
+def count_error_types(scores: pd.DataFrame) -> pd.DataFrame:
     """class_name, then per kind the pictures in which the class is of it; classes in their order."""
-    counts = pd.crosstab(judgements["class_name"], kinds_of(judgements))
-    order = pd.unique(judgements["class_name"])
+    counts = pd.crosstab(scores["class_name"], error_types_of(scores))
+    order = pd.unique(scores["class_name"])
     counts = counts.reindex(index=order, columns=[*KINDS, RIGHTLY_EMPTY], fill_value=0)
     return counts.rename_axis(index="class_name", columns=None).reset_index()
 
@@ -43,20 +43,20 @@ def count_kinds(judgements: pd.DataFrame) -> pd.DataFrame:
 COLUMNS = ("image_id", "class_name", "presence", "truth", "predicted", "error")
 
 
-def find_worst_errors(judgements: pd.DataFrame, rules: Rules, count: int) -> pd.DataFrame:
+def find_worst_errors(scores: pd.DataFrame, rules: Rules, count: int) -> pd.DataFrame:
     """Of each class at most `count` misses, lowest presence first, then as many false alarms, highest first.
 
     What is decided is presence alone, as the presence threshold does it: whether the mask then turned out empty
     because its components were too small is another question.
     """
-    table = pd.concat([judgements.iloc[:0], *_each(judgements, rules, count)]) if count else judgements.iloc[:0]
+    table = pd.concat([scores.iloc[:0], *_each(scores, rules, count)]) if count else scores.iloc[:0]
     table = table.reindex(columns=list(COLUMNS)).reset_index(drop=True)
     return table.astype({"truth": int, "predicted": int})
 
 
-def _each(judgements: pd.DataFrame, rules: Rules, count: int) -> Iterator[pd.DataFrame]:
+def _each(scores: pd.DataFrame, rules: Rules, count: int) -> Iterator[pd.DataFrame]:
     for class_name, rule in zip(rules.classes, rules.rules, strict=True):
-        rows = judgements[judgements["class_name"] == class_name].sort_values(["presence", "image_id"])
+        rows = scores[scores["class_name"] == class_name].sort_values(["presence", "image_id"])
         truth, predicted = rows["truth_area"] > 0, rows["presence"] >= rule.presence_threshold
         rows = rows.assign(truth=truth, predicted=predicted)
         yield rows[truth & ~predicted].head(count).assign(error=MISSED)

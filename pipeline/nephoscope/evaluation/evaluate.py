@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from nephoscope.data.formats.definition import HumanDice
-from nephoscope.evaluation.calibration import EVERY_CLASS, brier_table, reliability_table, statements, sureness_table
+from nephoscope.evaluation.calibration import EVERY_CLASS, brier_table, confidence_table, reliability_table, statements
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.evaluation.labelled import Judged
+from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.evaluation.precision_recall import Curve, mean_precision, pixel_curves, presence_curves
-from nephoscope.evaluation.scores import judge
+from nephoscope.evaluation.scores import score_images
 from nephoscope.evaluation.tables import (
     OURS,
     dice_table,
@@ -22,12 +22,12 @@ from nephoscope.evaluation.tables import (
     step_table,
     write_tables,
 )
-from nephoscope.rules.presence import judge_presence
+from nephoscope.rules.presence import decide_presence
 from nephoscope.rules.rules import Rules
 
 
 @dataclass(frozen=True)
-class Measured:
+class Evaluation:
     tables: dict[str, pd.DataFrame]
     curves: dict[str, pd.DataFrame]
     metrics: dict[str, Any]
@@ -37,36 +37,36 @@ class Measured:
         write_tables(curves, self.curves, plotted=True)
 
 
-def measure(judged: Judged, rules: Rules, bootstrap: Bootstrap, human: HumanDice | None) -> Measured:
+def evaluate_rules(labelled: LabelledSplit, rules: Rules, bootstrap: Bootstrap, human: HumanDice | None) -> Evaluation:
     """Judged pictures and rules → tables, precision-recall curves and the metrics of a run."""
-    judgement = judge(judged, rules)
-    classes, present = judged.classes, judgement.present
-    stated = statements(judged.raw, rules)
-    presence = presence_curves(judgement.fused, present)
-    pixels = pixel_curves(judged, len(classes))
+    scores = score_images(labelled, rules)
+    classes, present = labelled.classes, scores.present
+    stated = statements(labelled.raw, rules)
+    presence = presence_curves(scores.fused, present)
+    pixels = pixel_curves(labelled, len(classes))
     tables = {
-        "dice": dice_table(judgement, bootstrap, human),
-        "steps": step_table(judgement, bootstrap),
-        "presence": presence_table(judgement, rules).assign(average_precision=[c.average_precision for c in presence]),
-        "pixels": pixel_table(judgement).assign(average_precision=[c.average_precision for c in pixels]),
-        "pictures": picture_table(judgement),
-        "judgements": judgement.table(),
+        "dice": dice_table(scores, bootstrap, human),
+        "steps": step_table(scores, bootstrap),
+        "presence": presence_table(scores, rules).assign(average_precision=[c.average_precision for c in presence]),
+        "pixels": pixel_table(scores).assign(average_precision=[c.average_precision for c in pixels]),
+        "pictures": picture_table(scores),
+        "scores": scores.table(),
         "reliability": reliability_table(stated, present, classes),
         "brier": brier_table(stated, present, classes, bootstrap),
-        "sureness": sureness_table(judge_presence(judged.raw, rules), present, classes),
+        "confidence_marks": confidence_table(decide_presence(labelled.raw, rules), present, classes),
     }
     curves = {
         "presence": _curve_table(presence, (*classes, "any")),
         "pixels": _curve_table(pixels, classes),
     }
     metrics = {
-        "pictures": len(judged),
+        "pictures": len(labelled),
         "dice": _dice_metrics(tables["dice"]),
         "presence_average_precision": _precision_metrics(presence, (*classes, "any")),
         "pixel_average_precision": _precision_metrics(pixels, classes),
         "brier": _brier_metrics(tables["brier"]),
     }
-    return Measured(tables, curves, metrics)
+    return Evaluation(tables, curves, metrics)
 
 
 def _curve_table(curves: Sequence[Curve], names: Sequence[str]) -> pd.DataFrame:

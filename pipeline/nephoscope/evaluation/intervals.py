@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ def compare_runs(earlier: pd.DataFrame, present: pd.DataFrame, bootstrap: Bootst
     difference, low, high, better: the share of resampled sets of pictures on which the present run is ahead."""
     both = earlier.merge(present, on=KEYS, suffixes=("_earlier", "_present"), validate="one_to_one")
     if len(both) != max(len(earlier), len(present)):
-        raise Mendable(
+        raise UserError(
             f"the earlier run was judged on {earlier['image_id'].nunique()} pictures, this one on "
             f"{present['image_id'].nunique()}; {both['image_id'].nunique()} are in both. "
             "Only runs with the same holdout can be compared: keep the data, `prepare` and its seed as they were"
         )
     if (both["truth_area_earlier"] != both["truth_area_present"]).any():
-        raise Mendable("the two runs were judged against different truths; rerun the earlier one on the present data")
+        raise UserError("the two runs were judged against different truths; rerun the earlier one on the present data")
     before, after = (_by_class(both, f"dice_{run}") for run in ("earlier", "present"))
     columns: dict[str, tuple[Floats, Floats]] = {"mean": (before.to_numpy(), after.to_numpy())}
     columns |= {str(name): (before[name].to_numpy(), after[name].to_numpy()) for name in before.columns}
@@ -98,6 +98,6 @@ def compare_runs(earlier: pd.DataFrame, present: pd.DataFrame, bootstrap: Bootst
     return pd.DataFrame(rows, columns=["class_name", "earlier", "present", "difference", "low", "high", "better"])
 
 
-def _by_class(judgements: pd.DataFrame, column: str) -> pd.DataFrame:
+def _by_class(scores: pd.DataFrame, column: str) -> pd.DataFrame:
     """Pictures × classes"""
-    return judgements.pivot_table(column, index="image_id", columns="class_name", sort=False)
+    return scores.pivot_table(column, index="image_id", columns="class_name", sort=False)

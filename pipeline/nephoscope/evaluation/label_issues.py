@@ -3,25 +3,25 @@
 import numpy as np
 import pandas as pd
 
-from nephoscope.evaluation.labelled import JudgedImages
-from nephoscope.rules.presence import judge_presence
+from nephoscope.evaluation.labelled import LabelledImages
+from nephoscope.rules.presence import decide_presence
 from nephoscope.rules.rules import Rules
 
 COLUMNS = ("image_id", "class_name", "split", "annotated", "chance", "surprise", "annotated_share")
 
 
-def find_contradictions(judged: JudgedImages, rules: Rules, split: str) -> pd.DataFrame:
+def find_label_issues(labelled: LabelledImages, rules: Rules, split: str) -> pd.DataFrame:
     """Every picture and class whose annotation is the less likely one; surprise is in bits, the largest first.
 
     A surprise of 5 bits: were all chances right, so unlikely an annotation would be met once in 32 labels.
     """
-    chance = judge_presence(judged.raw, rules).chance
-    areas = np.stack([judged[index].truth.mean(axis=(1, 2)) for index in range(len(judged))])
+    chance = decide_presence(labelled.raw, rules).chance
+    areas = np.stack([labelled[index].truth.mean(axis=(1, 2)) for index in range(len(labelled))])
     annotated = areas > 0
     likelihood = np.where(annotated, chance, 1 - chance)
     columns = {
-        "image_id": np.repeat(judged.image_ids, len(judged.classes)),
-        "class_name": np.tile(judged.classes, len(judged.image_ids)),
+        "image_id": np.repeat(labelled.image_ids, len(labelled.classes)),
+        "class_name": np.tile(labelled.classes, len(labelled.image_ids)),
         "split": split,
         "annotated": annotated.ravel(),
         "chance": chance.ravel(),

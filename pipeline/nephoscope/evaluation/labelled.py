@@ -11,17 +11,17 @@ from joblib import Parallel, delayed
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.manifest import Manifest
 from nephoscope.data.truth import Truth
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.evaluation.store import ProbabilityStore
 from nephoscope.masks.rle import Mask, Shape
-from nephoscope.rules.presence import RawPresences, strongest_mean
-from nephoscope.rules.rules import Levels, Reading
+from nephoscope.rules.presence import RawPresences, top_fraction_mean
+from nephoscope.rules.rules import InferenceSettings, Levels
 
-JudgedSplit = Literal["validation", "holdout"]
-JUDGED_SPLITS: tuple[JudgedSplit, ...] = ("validation", "holdout")
+EvaluatedSplit = Literal["validation", "holdout"]
+EVALUATED_SPLITS: tuple[EvaluatedSplit, ...] = ("validation", "holdout")
 
 
-class JudgedImage(NamedTuple):
+class LabelledImage(NamedTuple):
     image_id: str
     levels: Levels
     """C×H×W"""
@@ -31,7 +31,7 @@ class JudgedImage(NamedTuple):
     """C×H×W"""
 
 
-class JudgedImages(Protocol):
+class LabelledImages(Protocol):
     """Pictures to tune or to measure on, wherever their maps and masks come from."""
 
     @property
@@ -39,42 +39,42 @@ class JudgedImages(Protocol):
     @property
     def classes(self) -> tuple[str, ...]: ...
     @property
-    def judged_shape(self) -> Shape: ...
+    def output_shape(self) -> Shape: ...
     @property
-    def reading(self) -> Reading: ...
+    def inference_settings(self) -> InferenceSettings: ...
     @property
     def raw(self) -> RawPresences: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> JudgedImage: ...
+    def __getitem__(self, index: int, /) -> LabelledImage: ...
 
 
 @dataclass(frozen=True)
-class Judged:
+class LabelledSplit:
     """The pictures of one split; maps and masks are read one picture at a time."""
 
     store: ProbabilityStore
     truth: Truth
 
     @classmethod
-    def open(cls, artifacts: Artifacts, manifest: Manifest, split: JudgedSplit) -> Self:
+    def open(cls, artifacts: Artifacts, manifest: Manifest, split: EvaluatedSplit) -> Self:
         """What `predict` said of a split beside its truth; refused where `prepare` has chosen other pictures since."""
         rows = manifest.tuning_rows() if split == "validation" else manifest.rows("holdout")
         if len(rows) == 0:
-            raise Mendable(f"no picture is kept for {split}; give prepare.{split}_share more than 0")
+            raise UserError(f"no picture is kept for {split}; give prepare.{split}_share more than 0")
         path = artifacts.predict.probabilities(split)
         store, expected = ProbabilityStore.open(path), tuple(manifest.images["image_id"].iloc[rows])
         if store.image_ids != expected:
-            raise Mendable(
+            raise UserError(
                 f"{path}: its {len(store)} pictures are not the {len(expected)} that the manifest has for {split}; "
                 "`python -m stages.predict` makes them anew"
             )
-        return cls(store, Truth.load(artifacts.prepare.truth, manifest.facts))
+        return cls(store, Truth.load(artifacts.prepare.truth, manifest.metadata))
 
     def __post_init__(self) -> None:
         if self.store.classes != self.truth.classes:
-            raise Mendable(f"probabilities are of {self.store.classes}, truth is of {self.truth.classes}")
+            raise UserError(f"probabilities are of {self.store.classes}, truth is of {self.truth.classes}")
         if len(self.store) == 0:
-            raise Mendable("the probability store holds no picture; nothing can be tuned or measured on it")
+            raise UserError("the probability store holds no picture; nothing can be tuned or measured on it")
 
     @property
     def image_ids(self) -> tuple[str, ...]:
@@ -85,12 +85,12 @@ class Judged:
         return self.store.classes
 
     @property
-    def judged_shape(self) -> Shape:
-        return self.truth.judged_shape
+    def output_shape(self) -> Shape:
+        return self.truth.output_shape
 
     @property
-    def reading(self) -> Reading:
-        return self.store.reading
+    def inference_settings(self) -> InferenceSettings:
+        return self.store.inference_settings
 
     @property
     def raw(self) -> RawPresences:
@@ -99,11 +99,11 @@ class Judged:
     def __len__(self) -> int:
         return len(self.store)
 
-    def __getitem__(self, index: int) -> JudgedImage:
+    def __getitem__(self, index: int) -> LabelledImage:
         image_id, prediction = self.store.image_ids[index], self.store[index]
-        return JudgedImage(image_id, prediction.levels, prediction.visible, self.truth.masks(image_id))
+        return LabelledImage(image_id, prediction.levels, prediction.visible, self.truth.masks(image_id))
 
-    def __iter__(self) -> Iterator[JudgedImage]:
+    def __iter__(self) -> Iterator[LabelledImage]:
         return (self[index] for index in range(len(self)))
 
 
@@ -111,7 +111,7 @@ MAPS, TRUTHS, PRESENCES, VISIBLE = "maps (N×C×H×W)", "truths (N×C×H×W)", "
 
 
 @dataclass(frozen=True)
-class JudgedArrays:
+class LabelledArrays:
     """Arrays are read one picture at a time, so memory maps larger than memory serve as well."""
 
     maps: Any
@@ -120,60 +120,60 @@ class JudgedArrays:
     """None: everything was seen"""
     classes: tuple[str, ...]
     raw: RawPresences
-    reading: Reading
+    inference_settings: InferenceSettings
 
     @property
     def image_ids(self) -> tuple[str, ...]:
         return tuple(map(str, range(len(self))))
 
     @property
-    def judged_shape(self) -> Shape:
+    def output_shape(self) -> Shape:
         height, width = self.maps.shape[2:]
         return height, width
 
     def __len__(self) -> int:
         return len(self.maps)
 
-    def __getitem__(self, index: int) -> JudgedImage:
+    def __getitem__(self, index: int) -> LabelledImage:
         levels, truth = _levels(self.maps[index], index), np.asarray(self.truths[index])
         if truth.dtype != bool and not np.isin(truth, (0, 1)).all():
-            raise Mendable(
+            raise UserError(
                 f"{TRUTHS}: picture {index} holds {np.unique(truth)[:5]}; expected false and true, or 0 and 1"
             )
-        return JudgedImage(str(index), levels, _seen(self.visible, index, levels), truth.astype(bool))
+        return LabelledImage(str(index), levels, _seen(self.visible, index, levels), truth.astype(bool))
 
 
-def judge_arrays(
+def label_arrays(
     maps: Any,
     truths: Any,
     presences: npt.ArrayLike | None = None,
     *,
     classes: Sequence[str] | None = None,
     visible: Any = None,
-    strongest_share: float = 0.1,
-) -> JudgedArrays:
+    top_fraction: float = 0.1,
+) -> LabelledArrays:
     """Maps and truths (N×C×H×W), presences (N×C) and what was seen (N×H×W) → judged pictures.
 
     Maps are levels (uint8) or probabilities (floats in [0, 1]). Without presences, the strongest pixels speak for them.
     """
     if len(maps.shape) != 4 or 0 in maps.shape:
-        raise Mendable(f"{MAPS} have shape {tuple(maps.shape)}; expected four axes, none of them empty")
+        raise UserError(f"{MAPS} have shape {tuple(maps.shape)}; expected four axes, none of them empty")
     _expect(TRUTHS, truths.shape, maps.shape)
     if visible is not None:
         _expect(VISIBLE, visible.shape, (maps.shape[0], *maps.shape[2:]))
     names = tuple(classes) if classes is not None else tuple(f"class {index}" for index in range(maps.shape[1]))
     if len(set(names)) != maps.shape[1]:
-        raise Mendable(f"classes: {len(set(names))} different names for {maps.shape[1]} classes")
-    strongest = _strongest(maps, visible, strongest_share)
+        raise UserError(f"classes: {len(set(names))} different names for {maps.shape[1]} classes")
+    strongest = _strongest(maps, visible, top_fraction)
     scores = strongest if presences is None else _scores(presences, maps.shape[:2])
-    return JudgedArrays(
-        maps, truths, visible, names, RawPresences(scores, strongest), Reading(strongest_share=strongest_share)
+    return LabelledArrays(
+        maps, truths, visible, names, RawPresences(scores, strongest), InferenceSettings(top_fraction=top_fraction)
     )
 
 
 def _expect(name: str, found: Sequence[int], expected: Sequence[int]) -> None:
     if tuple(found) != tuple(expected):
-        raise Mendable(f"{name}: shape {tuple(found)}; expected {tuple(expected)}, to go with the maps")
+        raise UserError(f"{name}: shape {tuple(found)}; expected {tuple(expected)}, to go with the maps")
 
 
 def _scores(presences: npt.ArrayLike, shape: Sequence[int]) -> npt.NDArray[np.float64]:
@@ -181,7 +181,7 @@ def _scores(presences: npt.ArrayLike, shape: Sequence[int]) -> npt.NDArray[np.fl
     _expect(PRESENCES, scores.shape, shape)
     wrong = ~((scores >= 0) & (scores <= 1))
     if wrong.any():
-        raise Mendable(f"{PRESENCES}: picture {np.argwhere(wrong)[0][0]} has {scores[wrong][0]}; expected 0 to 1")
+        raise UserError(f"{PRESENCES}: picture {np.argwhere(wrong)[0][0]} has {scores[wrong][0]}; expected 0 to 1")
     return scores
 
 
@@ -190,9 +190,9 @@ def _levels(maps: npt.ArrayLike, index: int) -> Levels:
     if found.dtype == np.uint8:
         return found
     if not np.issubdtype(found.dtype, np.floating):
-        raise Mendable(f"{MAPS} are {found.dtype}; expected levels as uint8, or probabilities as floats")
+        raise UserError(f"{MAPS} are {found.dtype}; expected levels as uint8, or probabilities as floats")
     if not ((found >= 0) & (found <= 1)).all():  # NaN fails too
-        raise Mendable(f"{MAPS}: picture {index} holds {found.min()} to {found.max()}; probabilities are 0 to 1")
+        raise UserError(f"{MAPS}: picture {index} holds {found.min()} to {found.max()}; probabilities are 0 to 1")
     return np.round(found * 255).astype(np.uint8)
 
 
@@ -203,6 +203,6 @@ def _seen(visible: Any, index: int, levels: Levels) -> npt.NDArray[np.bool_]:
 def _strongest(maps: Any, visible: Any, share: float) -> npt.NDArray[np.float64]:
     def of_picture(index: int) -> npt.NDArray[np.float64]:
         levels = _levels(maps[index], index)
-        return strongest_mean(levels, _seen(visible, index, levels), share)
+        return top_fraction_mean(levels, _seen(visible, index, levels), share)
 
     return np.stack(Parallel(n_jobs=-1, prefer="threads")(delayed(of_picture)(index) for index in range(len(maps))))

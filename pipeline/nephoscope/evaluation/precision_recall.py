@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from nephoscope.evaluation.labelled import JudgedImage
+from nephoscope.evaluation.labelled import LabelledImage
 
 ROUNDED = 1e-6
 """Curves stand on disk with six digits."""
@@ -66,7 +66,7 @@ def pixel_curve(positives: npt.NDArray[np.int64], totals: npt.NDArray[np.int64])
 
 
 def count_levels(
-    images: Iterable[JudgedImage], class_count: int
+    images: Iterable[LabelledImage], class_count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Visible pixels of all pictures → true pixels and all pixels per class and level: C×256 each."""
     positives, totals = np.zeros((2, class_count, 256), np.int64)
@@ -84,7 +84,7 @@ def presence_curves(presence: npt.NDArray[np.float64], present: npt.NDArray[np.b
     return [*curves, presence_curve(presence.max(axis=1), np.asarray(present.any(axis=1)))]
 
 
-def pixel_curves(images: Iterable[JudgedImage], class_count: int) -> list[Curve]:
+def pixel_curves(images: Iterable[LabelledImage], class_count: int) -> list[Curve]:
     """A curve per class over the visible pixels of all pictures together."""
     return [pixel_curve(*counts) for counts in zip(*count_levels(images, class_count), strict=True)]
 

@@ -8,15 +8,15 @@ import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
 
-from nephoscope.errors import Mendable
-from nephoscope.evaluation.labelled import JudgedImage, JudgedImages
+from nephoscope.errors import UserError
+from nephoscope.evaluation.labelled import LabelledImage, LabelledImages
 from nephoscope.masks.dice import dice_of_areas
 from nephoscope.rules.decide import decide, rules_of_picture
 from nephoscope.rules.presence import Presences, fuse, presences
 from nephoscope.rules.rules import Rule, Rules
 
 Step = Callable[[Rule], Rule]
-NOTHING_MORE = {"seed_threshold": None, "core_threshold": None, "core_area": 0}
+NOTHING_MORE = {"high_threshold": None, "core_threshold": None, "core_area": 0}
 
 
 def _at_half(_: Rule) -> Rule:
@@ -51,7 +51,7 @@ def steps_of(rules: Rules) -> dict[str, Step]:
         "tuned pixel threshold": (_with_pixels, True),
         "+ minimum area": (_with_components, any(rule.min_area > 1 for rule in each)),
         "+ presence gate": (_with_gate, any(rule.presence_threshold > 0 for rule in each)),
-        "+ seed threshold": (_with_seed, any(rule.seed_threshold for rule in each)),
+        "+ high threshold": (_with_seed, any(rule.high_threshold for rule in each)),
         "+ core": (_whole, any(rule.core_threshold for rule in each)),
     }
     return {name: step for name, (step, has) in parts.items() if has}
@@ -61,7 +61,7 @@ OVERLAP, TRUTH, PREDICTED = range(3)
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ImageScores:
     image_ids: tuple[str, ...]
     classes: tuple[str, ...]
     fused: Presences
@@ -69,11 +69,11 @@ class Judgement:
     presence: Presences
     """N×C: the same, forced where the rules say so, as their thresholds decide it"""
     areas: npt.NDArray[np.int64]
-    """N×C×steps×3: overlap, truth, predicted, in pixels at the judged shape"""
+    """N×C×steps×3: overlap, truth, predicted, in pixels at the output shape"""
     steps: tuple[str, ...]
     """their names"""
     pixels: int
-    """of one picture at the judged shape"""
+    """of one picture at the output shape"""
 
     @property
     def step_dices(self) -> npt.NDArray[np.float64]:
@@ -108,27 +108,30 @@ class Judgement:
         return pd.DataFrame(columns, index=keys).reset_index()
 
 
-def judge(judged: JudgedImages, rules: Rules) -> Judgement:
+def score_images(labelled: LabelledImages, rules: Rules) -> ImageScores:
     """Decide every picture by the rules and measure it against truth."""
-    if rules.classes != judged.classes:
-        raise Mendable(f"rules are for {rules.classes}, probabilities are of {judged.classes}")
-    if rules.reading != judged.reading:
-        raise Mendable(f"rules were tuned on {rules.reading!r}, probabilities are {judged.reading!r}; rerun tune")
-    presence, steps = presences(judged.raw, rules), steps_of(rules)
-    strongest = judged.raw.strongest
+    if rules.classes != labelled.classes:
+        raise UserError(f"rules are for {rules.classes}, probabilities are of {labelled.classes}")
+    if rules.inference_settings != labelled.inference_settings:
+        raise UserError(
+            f"rules were tuned with {rules.inference_settings!r}, "
+            f"probabilities were made with {labelled.inference_settings!r}; run `dvc repro tune`"
+        )
+    presence, steps = presences(labelled.raw, rules), steps_of(rules)
+    strongest = labelled.raw.strongest
     measure = delayed(
         lambda index: _measure(
-            judged[index], presence[index], rules_of_picture(rules, strongest[index]), tuple(steps.values())
+            labelled[index], presence[index], rules_of_picture(rules, strongest[index]), tuple(steps.values())
         )
     )
-    areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(judged))))
-    height, width = rules.judged_shape
-    fused = fuse(judged.raw, rules)
-    return Judgement(judged.image_ids, judged.classes, fused, presence, areas, tuple(steps), height * width)
+    areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(labelled))))
+    height, width = rules.output_shape
+    fused = fuse(labelled.raw, rules)
+    return ImageScores(labelled.image_ids, labelled.classes, fused, presence, areas, tuple(steps), height * width)
 
 
 def _measure(
-    image: JudgedImage, presence: npt.NDArray[np.float64], rules: Sequence[Rule], steps: Sequence[Step]
+    image: LabelledImage, presence: npt.NDArray[np.float64], rules: Sequence[Rule], steps: Sequence[Step]
 ) -> npt.NDArray[np.int64]:
     """C×steps×3"""
     areas = np.zeros((len(rules), len(steps), 3), np.int64)

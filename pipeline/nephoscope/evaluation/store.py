@@ -1,6 +1,6 @@
 """The probability store: what both networks say of every picture of a split, in one compressed file.
 
-A Zarr group in a zip: `levels` N×C×H×W uint8 at the judged shape, `visible` N×H×W, and the raw presences N×C.
+A Zarr group in a zip: `levels` N×C×H×W uint8 at the output shape, `visible` N×H×W, and the raw presences N×C.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,11 +16,11 @@ import zarr
 from zarr.codecs import BloscCodec
 from zarr.storage import ZipStore
 
-from nephoscope.artifacts import written
-from nephoscope.files import writing
+from nephoscope.artifacts import require_artifact
+from nephoscope.files import atomic_write
 from nephoscope.masks.rle import Mask, Shape
 from nephoscope.rules.presence import RawPresences
-from nephoscope.rules.rules import Levels, Reading
+from nephoscope.rules.rules import InferenceSettings, Levels
 
 COMPRESSION = BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle")
 IN_HEADER, IN_DIRECTORY, DIRECTORY_ENTRY = 10, 12, 46
@@ -33,7 +33,7 @@ class Prediction(NamedTuple):
     """What the networks say of one picture, before any rule."""
 
     levels: Levels
-    """C×H×W at the judged shape"""
+    """C×H×W at the output shape"""
     visible: Mask
     """H×W"""
     classifier: npt.NDArray[np.floating]
@@ -47,19 +47,19 @@ class ProbabilityStore:
     image_ids: tuple[str, ...]
     classes: tuple[str, ...]
     raw: RawPresences
-    reading: Reading
+    inference_settings: InferenceSettings
     _levels: Any
     _visible: Any
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a finished store; maps are read when they are asked for."""
-        group = zarr.open_group(ZipStore(written(path, "predict"), mode="r"), mode="r")
+        group = zarr.open_group(ZipStore(require_artifact(path, "predict"), mode="r"), mode="r")
         raw = RawPresences(_read(group, "classifier"), _read(group, "strongest"))
         attributes = group.attrs.asdict()
         ids, classes = attributes["image_ids"], attributes["classes"]
-        reading = Reading.model_validate(attributes["reading"])
-        return cls(tuple(ids), tuple(classes), raw, reading, group["levels"], group["visible"])  # type: ignore[arg-type]
+        inference_settings = InferenceSettings.model_validate(attributes["inference_settings"])
+        return cls(tuple(ids), tuple(classes), raw, inference_settings, group["levels"], group["visible"])  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -86,13 +86,17 @@ class StoreWriter:
 
 
 @contextmanager
-def writing_store(
-    path: Path, image_ids: Sequence[str], classes: Sequence[str], shape: Shape, reading: Reading
+def atomic_store(
+    path: Path, image_ids: Sequence[str], classes: Sequence[str], shape: Shape, inference_settings: InferenceSettings
 ) -> Iterator[StoreWriter]:
     """A store to fill; it takes its place at `path` only once every picture is in it."""
-    with writing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         with ZipStore(unfinished, mode="w") as zipped:
-            attributes = {"image_ids": list(image_ids), "classes": list(classes), "reading": reading.model_dump()}
+            attributes = {
+                "image_ids": list(image_ids),
+                "classes": list(classes),
+                "inference_settings": inference_settings.model_dump(),
+            }
             group = zarr.create_group(zipped, attributes=attributes)
             writer = StoreWriter(group, len(image_ids), classes, shape)
             yield writer

@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_f
 
 from nephoscope.data.formats.definition import HumanDice
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.evaluation.scores import OVERLAP, PREDICTED, TRUTH, Judgement
-from nephoscope.files import writing
+from nephoscope.evaluation.scores import OVERLAP, PREDICTED, TRUTH, ImageScores
+from nephoscope.files import atomic_write
 from nephoscope.masks.dice import dice_of_areas
 from nephoscope.rules.rules import Rules
 
@@ -23,7 +23,7 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], *, plotted: b
     """The folder takes its place only once it is whole."""
     # DVC hands its plots the text of a number, which Vega takes to sort by: 8.7e-06 would come after 1.0.
     float_format = "%.6f" if plotted else None
-    with writing(folder) as unfinished:
+    with atomic_write(folder) as unfinished:
         unfinished.mkdir()
         for name, table in tables.items():
             table.to_csv(unfinished / f"{name}.csv", index=False, float_format=float_format)
@@ -52,27 +52,25 @@ HUMAN_SINGLE = "one human against another, real pictures"
 HUMAN = (HUMAN_UNION, HUMAN_SINGLE)
 
 
-def dice_table(judgement: Judgement, bootstrap: Bootstrap, human: HumanDice | None) -> pd.DataFrame:
+def dice_table(scores: ImageScores, bootstrap: Bootstrap, human: HumanDice | None) -> pd.DataFrame:
     """What was reached beside the references: reference, class_name ("mean" first), dice, low, high."""
-    truth = judgement.final_areas[..., TRUTH]
-    whole = dice_of_areas(truth, truth, judgement.pixels)
-    scores = {
-        OURS: judgement.dices,
+    truth = scores.final_areas[..., TRUTH]
+    whole = dice_of_areas(truth, truth, scores.pixels)
+    dices_of = {
+        OURS: scores.dices,
         "all masks empty": (truth == 0).astype(float),
         "whole image, every class": whole,
         "perfect presence, whole image": np.where(truth == 0, 1.0, whole),
     }
-    tables = [_with_intervals(name, dices, judgement.classes, bootstrap) for name, dices in scores.items()]
+    tables = [_with_intervals(name, dices, scores.classes, bootstrap) for name, dices in dices_of.items()]
     return pd.concat(tables + ([_human_table(human)] if human else []), ignore_index=True)
 
 
-def step_table(judgement: Judgement, bootstrap: Bootstrap) -> pd.DataFrame:
+def step_table(scores: ImageScores, bootstrap: Bootstrap) -> pd.DataFrame:
     """What each step of the rule contributes: step, class_name, dice, low, high, and the gain over the step before it
     with its interval, pictures paired; the first step has none."""
-    dices = judgement.step_dices
-    tables = [
-        _with_intervals(step, dices[..., i], judgement.classes, bootstrap) for i, step in enumerate(judgement.steps)
-    ]
+    dices = scores.step_dices
+    tables = [_with_intervals(step, dices[..., i], scores.classes, bootstrap) for i, step in enumerate(scores.steps)]
     tables[1:] = [
         table.assign(**_gains(dices[..., i], dices[..., i + 1], bootstrap)) for i, table in enumerate(tables[1:])
     ]
@@ -99,15 +97,15 @@ def _human_table(human: HumanDice) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["reference", "class_name", "dice"])
 
 
-def presence_table(judgement: Judgement, rules: Rules) -> pd.DataFrame:
+def presence_table(scores: ImageScores, rules: Rules) -> pd.DataFrame:
     """Presence at the tuned thresholds, per class and for any class."""
     thresholds = np.array([rule.presence_threshold for rule in rules.rules])
-    decided, present = judgement.presence >= thresholds, judgement.present
+    decided, present = scores.presence >= thresholds, scores.present
     rows = [
-        _presence_row(name, decided[:, index], present[:, index], judgement.fused[:, index])
-        for index, name in enumerate(judgement.classes)
+        _presence_row(name, decided[:, index], present[:, index], scores.fused[:, index])
+        for index, name in enumerate(scores.classes)
     ]
-    rows.append(_presence_row("any", _any(decided), _any(present), judgement.fused.max(1)))
+    rows.append(_presence_row("any", _any(decided), _any(present), scores.fused.max(1)))
     return pd.DataFrame(rows)
 
 
@@ -134,22 +132,22 @@ def _any(of_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(of_classes.any(axis=1))
 
 
-def pixel_table(judgement: Judgement) -> pd.DataFrame:
+def pixel_table(scores: ImageScores) -> pd.DataFrame:
     """2×2 confusion of pixels per class: hit, false alarm, miss, right nothing."""
-    overlap, truth, predicted = (judgement.final_areas[..., i].sum(0) for i in (OVERLAP, TRUTH, PREDICTED))
+    overlap, truth, predicted = (scores.final_areas[..., i].sum(0) for i in (OVERLAP, TRUTH, PREDICTED))
     columns = {
-        "class_name": judgement.classes,
+        "class_name": scores.classes,
         "hit": overlap,
         "false_alarm": predicted - overlap,
         "miss": truth - overlap,
-        "right_nothing": judgement.pixels * len(judgement.image_ids) - truth - predicted + overlap,
+        "right_nothing": scores.pixels * len(scores.image_ids) - truth - predicted + overlap,
     }
     return pd.DataFrame(columns)
 
 
-def picture_table(judgement: Judgement) -> pd.DataFrame:
+def picture_table(scores: ImageScores) -> pd.DataFrame:
     """Pictures, worst mean Dice first: image_id, mean, Dice per class."""
-    table = pd.DataFrame(judgement.dices, columns=list(judgement.classes))
-    table.insert(0, "mean", judgement.dices.mean(1))
-    table.insert(0, "image_id", judgement.image_ids)
+    table = pd.DataFrame(scores.dices, columns=list(scores.classes))
+    table.insert(0, "mean", scores.dices.mean(1))
+    table.insert(0, "image_id", scores.image_ids)
     return table.sort_values(["mean", "image_id"], ignore_index=True)

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from nephoscope.data.cache import Cache
 from nephoscope.data.images import read_resized
 from nephoscope.data.manifest import Manifest
-from nephoscope.data.profile import find_all
+from nephoscope.data.profile import profile_tables
 from nephoscope.data.truth import Truth
 from nephoscope.figures.colours import CLASS_COLOURS, to_hex
 from nephoscope.figures.overlays import draw_overlay
-from nephoscope.files import writing
+from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import Image, resize_mask
 
 COLOURS = [to_hex(colour) for colour in CLASS_COLOURS]
@@ -108,7 +108,7 @@ FIGURE_WIDTH = 12.8  # inches
 
 def draw_samples(manifest: Manifest, truth: Truth, cache: Cache, root: Path) -> Figure:
     """Pictures of train alone: who looks at the samples learns nothing of validation and holdout."""
-    classes, (height, width) = manifest.facts.classes, manifest.facts.judged_shape
+    classes, (height, width) = manifest.metadata.classes, manifest.metadata.output_shape
     quantiles = QUANTILES if width < 3 * height else QUANTILES_OF_LONG_PICTURES
     panel_height = FIGURE_WIDTH / len(quantiles) * height / width
     figure = Figure(figsize=(FIGURE_WIDTH, (panel_height + 0.3) * len(classes) + 0.5), layout="constrained")
@@ -136,7 +136,7 @@ def choose_rows(manifest: Manifest, class_name: str, quantiles: Sequence[float])
 
 
 def _draw(row: int, manifest: Manifest, truth: Truth, cache: Cache, root: Path) -> Image:
-    entry, shape = manifest.images.iloc[row], manifest.facts.judged_shape
+    entry, shape = manifest.images.iloc[row], manifest.metadata.output_shape
     image = read_resized(root / entry["file"], shape)
     return draw_overlay(image, truth.masks(entry["image_id"]), resize_mask(np.asarray(cache.visible[row]), shape))
 
@@ -150,19 +150,19 @@ def _add_legend(figure: Figure, classes: tuple[str, ...]) -> None:
 DPI = 110
 
 
-def write_findings(
+def write_profile(
     folder: Path, manifest: Manifest, truth: Truth, cache: Cache, groups: npt.NDArray[np.int64], root: Path
 ) -> None:
     """Everything worth knowing about the data; `groups` are the near duplicates among the labelled pictures."""
-    tables = find_all(manifest) | {"near_duplicates": list_duplicates(manifest, groups)}
+    tables = profile_tables(manifest) | {"near_duplicates": list_duplicates(manifest, groups)}
     figures: dict[str, Figure] = {
         "masks_per_image": draw_masks_per_image(tables["masks_per_image"]),
         "images_per_class": draw_images_per_class(tables["images_per_class"]),
         "co_occurrence": draw_co_occurrence(tables["co_occurrence"]),
-        "area_per_class": draw_areas(manifest.images, manifest.facts.classes),
+        "area_per_class": draw_areas(manifest.images, manifest.metadata.classes),
         "samples": draw_samples(manifest, truth, cache, root),
     }
-    with writing(folder) as unfinished:
+    with atomic_write(folder) as unfinished:
         unfinished.mkdir()
         for name, table in tables.items():
             table.to_csv(unfinished / f"{name}.csv", index=False)

@@ -102,9 +102,9 @@ def draw_reliability(table: pd.DataFrame, highlighted: str) -> Figure:
 
 def draw_history(history: pd.DataFrame, chosen: Mapping[str, int]) -> Figure:
     """member, epoch, losses and scores → losses above scores, a line per member; dots are the chosen epochs."""
-    measured = [str(name) for name in history.select_dtypes("number") if name not in KEYS]
-    losses = [name for name in measured if name.endswith("loss")]
-    scores = [name for name in measured if name not in losses and not name.endswith("rate")]
+    evaluation = [str(name) for name in history.select_dtypes("number") if name not in KEYS]
+    losses = [name for name in evaluation if name.endswith("loss")]
+    scores = [name for name in evaluation if name not in losses and not name.endswith("rate")]
     panels = {label: names for label, names in (("loss", losses), ("score", scores)) if names}
     figure, all_axes = new_axes(2.1 * max(len(panels), 1) + 0.6, rows=max(len(panels), 1))
     for axes, (label, names) in zip(all_axes, panels.items(), strict=False):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.figures.colours import CLASS_COLOURS, Colour
-from nephoscope.files import writing
+from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import Image, gallery_shape, resize_image
 from nephoscope.masks.outlines import light_path
 from nephoscope.masks.rle import Mask, Shape
@@ -50,21 +50,21 @@ def write_names(image: Image, masks: npt.NDArray[np.bool_], names: Sequence[str]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ConfusionMask:
     name: str
     colour: Colour
     opacity: float
     meaning: str
 
 
-HIT = Outcome("hit", (86, 180, 233), 0.6, "annotated and predicted")
-MISS = Outcome("miss", (240, 228, 66), 0.65, "annotated, not predicted")
-FALSE_ALARM = Outcome("false alarm", (213, 94, 0), 0.65, "predicted, not annotated")
-RIGHT_NOTHING = Outcome("right nothing", (24, 24, 32), 0.6, "neither: the picture, dimmed")
+HIT = ConfusionMask("hit", (86, 180, 233), 0.6, "annotated and predicted")
+MISS = ConfusionMask("miss", (240, 228, 66), 0.65, "annotated, not predicted")
+FALSE_ALARM = ConfusionMask("false alarm", (213, 94, 0), 0.65, "predicted, not annotated")
+RIGHT_NOTHING = ConfusionMask("right nothing", (24, 24, 32), 0.6, "neither: the picture, dimmed")
 OUTCOMES = (HIT, MISS, FALSE_ALARM, RIGHT_NOTHING)
 
 
-def outline_outcomes(truth: Mask, predicted: Mask) -> dict[str, str]:
+def outline_confusion(truth: Mask, predicted: Mask) -> dict[str, str]:
     """Truth and predicted mask of one class (H×W each) → per outcome that occurs the path of an SVG around it."""
     height, width = truth.shape
     where = {HIT: truth & predicted, MISS: truth & ~predicted, FALSE_ALARM: predicted & ~truth}
@@ -99,11 +99,11 @@ def colour_heat(heat: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     return np.dstack([colours, np.round(255 * OPACITY * heat).astype(np.uint8)])
 
 
-def write_heat(path: Path, image: Image, heat: npt.NDArray[np.floating], judged_shape: Shape) -> None:
+def write_heat(path: Path, image: Image, heat: npt.NDArray[np.floating], output_shape: Shape) -> None:
     """A JPEG as large as the pictures of a gallery: image and heat (H×W×3 and H×W, at the cache shape) blended."""
-    drawn = draw_heat(resize_image(image, gallery_shape(judged_shape)), heat)
+    drawn = draw_heat(resize_image(image, gallery_shape(output_shape)), heat)
     _, encoded = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    with writing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_bytes(encoded.tobytes())
 
 

@@ -19,14 +19,14 @@ def rule_notes(rules: Rules) -> str:
 
 def _presence_note(rules: Rules) -> str:
     weight = rules.classifier_weight
-    forced = "; where no class is present, the strongest is forced" if rules.force_strongest else ""
+    forced = "; where no class is present, the strongest is forced" if rules.force_top_class else ""
     return f"Presence is {100 * weight:.0f} % classifier and {100 - 100 * weight:.0f} % strongest pixels{forced}."
 
 
 def _following_note(rules: Rules) -> list[str]:
-    if not rules.follow_strongest:
+    if not rules.adaptive_power:
         return []
-    power = "" if rules.follow_strongest == 1 else f", to the power of {rules.follow_strongest:g}"
+    power = "" if rules.adaptive_power == 1 else f", to the power of {rules.adaptive_power:g}"
     strongest = f"the mean of its own strongest pixels there ({FAINTEST:g} at least){power}"
     return [f"In every picture the pixel threshold of a class holds times {strongest}."]
 
@@ -134,12 +134,12 @@ def show_rules(rules: Rules) -> Table:
         row = {"class": Cell(name), "presence threshold": Cell(_shown_from(rule.presence_threshold))}
         row["pixel threshold"] = level_cell(rule.pixel_threshold)
         row["minimum area"] = Cell(f"{rule.min_area:,}")
-        if any(one.seed_threshold is not None for one in rules.rules):
-            row["seed threshold"] = level_cell(rule.seed_threshold)
+        if any(one.high_threshold is not None for one in rules.rules):
+            row["high threshold"] = level_cell(rule.high_threshold)
         if any(one.core_threshold is not None for one in rules.rules):
             row |= {"core threshold": level_cell(rule.core_threshold), "core area": Cell(f"{rule.core_area:,}")}
         rows.append(row)
-    height, width = rules.judged_shape
+    height, width = rules.output_shape
     caption = f"The rule of every class; areas are pixels at {height} × {width}"
     cells = [list(row.values()) for row in rows]
     return Table.of_cells(caption, list(rows[0]), cells, note=rule_notes(rules))

@@ -18,7 +18,7 @@ import platformdirs
 from tqdm import tqdm
 
 from nephoscope.files import read_json, write_json
-from nephoscope.hardware import count_cores, list_cards
+from nephoscope.hardware import count_cores, list_gpus
 from nephoscope.inference.engine_choice import TOLERANCE, Answer, find_fastest
 from nephoscope.inference.engines import EngineName
 from nephoscope.settings.section import Machine
@@ -27,7 +27,7 @@ PACKAGES: dict[EngineName, str] = {"torch": "torch", "onnx": "onnxruntime", "ope
 """Engine → the package that computes."""
 
 
-def kept_here() -> Path:
+def cache_path() -> Path:
     """The folder of such choices: in $NEPHOSCOPE_CACHE, or the usual place for such things."""
     named = os.environ.get("NEPHOSCOPE_CACHE")
     return (Path(named) if named else platformdirs.user_cache_path("nephoscope")) / "engines"
@@ -37,7 +37,7 @@ def choose_engines(
     kept: Path, mark: str, stems: Sequence[Path], machine: Machine, answers: Mapping[str, Answer]
 ) -> dict[str, EngineName]:
     """Name of a network → its engine. `kept` is such a folder, and `mark` tells the model from others."""
-    if known := known_engines(kept, mark, stems, machine):
+    if known := cached_engines(kept, mark, stems, machine):
         return known
     tqdm.write("nephoscope: trying which engines are the fastest here, which is done once", file=sys.stderr)
     chosen = {stem.name: find_fastest(stem, machine, answers[stem.name]) for stem in stems}
@@ -47,7 +47,7 @@ def choose_engines(
     return chosen
 
 
-def known_engines(kept: Path, mark: str, stems: Sequence[Path], machine: Machine) -> dict[str, EngineName]:
+def cached_engines(kept: Path, mark: str, stems: Sequence[Path], machine: Machine) -> dict[str, EngineName]:
     """What was chosen; nothing where that was not yet done."""
     known = _read(_note(kept, mark, machine))
     return known if known.keys() == {stem.name for stem in stems} else {}
@@ -68,11 +68,11 @@ def _read(path: Path) -> dict[str, EngineName]:
 
 def _key(mark: str, machine: Machine) -> str:
     """Of all that another engine may be the fastest for."""
-    facts: list[Any] = [mark, machine.model_dump(mode="json"), count_cores(), _processor()]
-    facts += [list_cards(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
-    facts += [TOLERANCE, installed("nephoscope")]
-    facts += [installed(package) for package in PACKAGES.values()]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    metadata: list[Any] = [mark, machine.model_dump(mode="json"), count_cores(), _processor()]
+    metadata += [list_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
+    metadata += [TOLERANCE, installed("nephoscope")]
+    metadata += [installed(package) for package in PACKAGES.values()]
+    return hashlib.sha256(json.dumps(metadata).encode()).hexdigest()[:16]
 
 
 def _processor() -> list[str]:

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from nephoscope.errors import Mendable
-from nephoscope.hardware import list_cards
-from nephoscope.inference.engines import Engine, EngineMissing, EngineName, Images, OnnxEngine, OpenVinoEngine
+from nephoscope.errors import UserError
+from nephoscope.hardware import list_gpus
+from nephoscope.inference.engines import Engine, EngineMissingError, EngineName, Images, OnnxEngine, OpenVinoEngine
 from nephoscope.masks.rle import Shape
 from nephoscope.settings.section import Machine
 
@@ -66,14 +66,14 @@ class Tried:
 def find_fastest(stem: Path, machine: Machine, expected: Answer) -> EngineName:
     """The path of a network without its ending, and what torch answers to the probe in fp32 → the fastest engine that
     answers alike. Without a GPU that is never torch, which is slow to load: it is tried if no other is trusted."""
-    last_resort: list[EngineName] = [] if machine.accelerator != "cpu" and list_cards() else ["torch"]
+    last_resort: list[EngineName] = [] if machine.accelerator != "cpu" and list_gpus() else ["torch"]
     tried = _try_engines([name for name in ENGINES if name not in last_resort], stem, machine, expected)
     if not any(one.trusted for one in tried):
         tried += _try_engines(last_resort, stem, machine, expected)
     trusted = [one for one in tried if one.trusted]
     if not trusted:
         found = ", ".join(f"{one.engine} by {one.difference:.3f}" for one in tried)
-        raise Mendable(
+        raise UserError(
             f"{stem}: every engine differs from torch's own answer by more than {TOLERANCE} in the mean: {found}; "
             "export anew"
         )
@@ -88,7 +88,7 @@ def _try_engines(names: Sequence[EngineName], stem: Path, machine: Machine, expe
             engine = ENGINES[name](stem, machine, 1)
             difference = float(np.abs(answer(engine) - expected).mean())
             tried.append(Tried(name, difference, min(_time(engine) for _ in range(REPEATS))))
-        except EngineMissing:
+        except EngineMissingError:
             pass
         except Exception as error:
             if name == "torch":

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.hardware import count_cores
 from nephoscope.masks.rle import Shape
 from nephoscope.settings.section import Machine
@@ -26,7 +26,7 @@ Probabilities = npt.NDArray[np.float32]
 EngineName = Literal["torch", "onnx", "openvino"]
 
 
-class EngineMissing(Mendable):
+class EngineMissingError(UserError):
     """The engine's package is not installed; the message says how to get it."""
 
 
@@ -123,9 +123,9 @@ def _require(module: str) -> ModuleType:
     except ImportError as error:
         if not isinstance(error, ModuleNotFoundError) or error.name != module:
             way_out = f"`python -m pip install --force-reinstall {module}`, or choose another engine"
-            raise Mendable(f"the engine {module} cannot be loaded: {error}; {way_out}") from None
+            raise UserError(f"the engine {module} cannot be loaded: {error}; {way_out}") from None
         message = f"the engine {module} is not installed; `python -m pip install {module}`, or choose another engine"
-        raise EngineMissing(message) from None
+        raise EngineMissingError(message) from None
 
 
 @contextmanager
@@ -134,4 +134,4 @@ def _telling_failures(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise Mendable(f"{path}: the engine fails over it: {error}; choose another engine") from error
+        raise UserError(f"{path}: the engine fails over it: {error}; choose another engine") from error

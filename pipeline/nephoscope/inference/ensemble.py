@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.data.images import fit_image
-from nephoscope.data.manifest import Facts
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Metadata
+from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.engines import Engine, Images, Probabilities
 from nephoscope.masks.geometry import resize_mask, to_levels
 from nephoscope.masks.rle import Shape
 from nephoscope.rules.decide import decide_masks
-from nephoscope.rules.presence import RawPresences, presences, strongest_mean
-from nephoscope.rules.rules import Flip, Reading, Rules
+from nephoscope.rules.presence import RawPresences, presences, top_fraction_mean
+from nephoscope.rules.rules import Flip, InferenceSettings, Rules
 
 # Each is its own inverse; the last two axes of a map are those of a picture without its colours.
 FLIPS: dict[Flip, tuple[slice, slice]] = {
@@ -29,13 +29,13 @@ TOGETHER = 16
 
 
 @dataclass(frozen=True)
-class TwoStage:
+class Ensemble:
     """Members are averaged, and so are the flipped views of a picture."""
 
-    facts: Facts
+    metadata: Metadata
     classifiers: Sequence[Engine]
     segmenters: Sequence[Engine]
-    reading: Reading
+    inference_settings: InferenceSettings
 
     def predict(self, images: Images, visible: npt.NDArray[np.bool_]) -> list[Prediction]:
         """Images (N×H×W×3) and visible pixels (N×H×W) at the cache shape → what the networks say of each."""
@@ -44,13 +44,13 @@ class TwoStage:
         return [self._prediction(*one) for one in zip(presence, maps, visible, strict=True)]
 
     def _prediction(self, presence: Probabilities, maps: Probabilities, visible: npt.NDArray[np.bool_]) -> Prediction:
-        seen = resize_mask(visible, self.facts.judged_shape)
-        levels = to_levels(maps, self.facts.judged_shape)
-        return Prediction(levels, seen, presence, strongest_mean(levels, seen, self.reading.strongest_share))
+        seen = resize_mask(visible, self.metadata.output_shape)
+        levels = to_levels(maps, self.metadata.output_shape)
+        return Prediction(levels, seen, presence, top_fraction_mean(levels, seen, self.inference_settings.top_fraction))
 
     def _average(self, kind: str, engines: Sequence[Engine], images: Images) -> Probabilities:
         """Over members and views; views go through a network together where the pictures are few."""
-        flips, at_once = self.reading.flips, max(1, TOGETHER // len(images))
+        flips, at_once = self.inference_settings.flips, max(1, TOGETHER // len(images))
         groups = [flips[begin : begin + at_once] for begin in range(0, len(flips), at_once)]
         named = [(f"{kind} {number} of {len(engines)}", engine) for number, engine in enumerate(engines, start=1)]
         views = (view for one in named for group in groups for view in _predict_views(*one, images, group))
@@ -68,7 +68,7 @@ def _predict_views(name: str, engine: Engine, images: Images, flips: Sequence[Fl
     )
     # As levels they would be 0, which looks like an answer.
     if not np.isfinite(probabilities).all():
-        raise Mendable(f"{name} answers NaN, where probabilities are expected; train it anew, or take another model")
+        raise UserError(f"{name} answers NaN, where probabilities are expected; train it anew, or take another model")
     for flip, view in zip(flips, np.split(probabilities, len(flips)), strict=True):
         yield view if view.ndim == 2 else view[(..., *FLIPS[flip])]
 

@@ -13,8 +13,8 @@ from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
 from torch import Tensor, nn
 
 from nephoscope.data.images import fit_image
-from nephoscope.data.manifest import Facts
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Metadata
+from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, Shape
 from nephoscope.models.checkpoint import load_checkpoint
@@ -30,7 +30,7 @@ HEIGHT_AND_WIDTH = (2, 3)
 class Explanation:
     """Of one picture, for the classes that were asked about."""
 
-    heats: tuple[Heat, ...]
+    heat_maps: tuple[Heat, ...]
     presences: tuple[float, ...]
     """as the classifier has them, before any calibration"""
 
@@ -40,8 +40,8 @@ class Explainer:
     members do not agree, it stays below 1.
     """
 
-    def __init__(self, members: Sequence[tuple[nn.Module, Shape]], facts: Facts, device: torch.device) -> None:
-        self.facts = facts
+    def __init__(self, members: Sequence[tuple[nn.Module, Shape]], metadata: Metadata, device: torch.device) -> None:
+        self.metadata = metadata
         self._device = device
         self._members = [(network.eval().to(device), shape) for network, shape in members]
         self._grad_cams = [LayerGradCam(network, find_pooling(network)) for network, _ in self._members]
@@ -49,20 +49,20 @@ class Explainer:
     @classmethod
     def open(cls, checkpoints: Sequence[Path], machine: Machine | None = None) -> Self:
         loaded = [load_checkpoint(path) for path in checkpoints]
-        members = [(network, facts.input_shape) for network, facts in loaded]
+        members = [(network, metadata.input_shape) for network, metadata in loaded]
         return cls(members, loaded[0][1].data, resolve_device((machine or Machine()).accelerator))
 
     def explain(self, image: Image, visible: Mask, targets: Sequence[int]) -> Explanation:
         """Image (H×W×3) and visible pixels (H×W) at the cache shape, indices of classes → heat at that shape."""
-        heats = np.zeros((len(targets), *visible.shape), np.float32)
+        heat_maps = np.zeros((len(targets), *visible.shape), np.float32)
         presences = np.zeros(len(targets))
         for (network, shape), grad_cam in zip(self._members, self._grad_cams, strict=True):
             pixels = torch.tensor(fit_image(image, shape), dtype=torch.float32, device=self._device)
             fitted = pixels.permute(2, 0, 1)[None]
-            heats += normalise(_heats(grad_cam, fitted, targets, visible.shape), visible)
+            heat_maps += normalise(_heats(grad_cam, fitted, targets, visible.shape), visible)
             presences += _presences(network, fitted)[list(targets)]
         count = len(self._members)
-        return Explanation(tuple(heats / count), tuple(map(float, presences / count)))
+        return Explanation(tuple(heat_maps / count), tuple(map(float, presences / count)))
 
 
 def find_pooling(network: nn.Module) -> nn.Module:
@@ -71,16 +71,16 @@ def find_pooling(network: nn.Module) -> nn.Module:
     # Some transformers pool a map as well, but one whose channels come last; their heat would be nonsense.
     if not pooling or getattr(pooling[-1].pool, "dim", HEIGHT_AND_WIDTH) != HEIGHT_AND_WIDTH:
         name = type(getattr(network, "body", network)).__name__
-        raise Mendable(
+        raise UserError(
             f"heat maps need a convolutional classifier that pools a map of features; {name} has none. "
             "Train one with another train_classifier.encoder, such as tf_efficientnet_lite0"
         )
     return pooling[-1]
 
 
-def normalise(heats: Heat, visible: Mask) -> Heat:
+def normalise(heat_maps: Heat, visible: Mask) -> Heat:
     """Heat (C×H×W) of any scale → its hottest visible pixel is 1; a map without heat stays 0."""
-    seen = np.where(visible, heats, 0)
+    seen = np.where(visible, heat_maps, 0)
     hottest = seen.max(axis=(1, 2), keepdims=True)
     return np.asarray(np.divide(seen, hottest, out=np.zeros_like(seen), where=hottest > 0), np.float32)
 

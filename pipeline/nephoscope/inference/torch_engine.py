@@ -26,8 +26,8 @@ class TorchEngine:
 
     @classmethod
     def open(cls, checkpoint: Path, machine: Machine) -> "TorchEngine":
-        network, facts = load_checkpoint(checkpoint)
-        return cls(network, facts.input_shape, machine)
+        network, metadata = load_checkpoint(checkpoint)
+        return cls(network, metadata.input_shape, machine)
 
     @torch.inference_mode()
     def __call__(self, images: Images) -> Probabilities:

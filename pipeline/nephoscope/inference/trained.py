@@ -1,4 +1,4 @@
-"""Trained members on disk → a TwoStage, for a whole data set or for the pictures that a fold held out."""
+"""Trained members on disk → a Ensemble, for a whole data set or for the pictures that a fold held out."""
 
 import re
 from collections.abc import Iterator
@@ -9,39 +9,48 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.data.cache import Cache
-from nephoscope.data.manifest import Facts, Manifest
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Manifest, Metadata
+from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
-from nephoscope.inference.ensemble import TwoStage
+from nephoscope.inference.ensemble import Ensemble
 from nephoscope.inference.torch_engine import TorchEngine
-from nephoscope.models.metadata import load_facts, refuse_other_data
-from nephoscope.rules.rules import Reading
+from nephoscope.models.metadata import load_metadata, refuse_other_data
+from nephoscope.rules.rules import InferenceSettings
 from nephoscope.settings.section import Machine
 
 ALL_FOLDS = -1
 
 
-def open_two_stage(
-    classifiers: Path, segmenters: Path, data: Facts, reading: Reading, machine: Machine, fold: int = ALL_FOLDS
-) -> TwoStage:
+def open_ensemble(
+    classifiers: Path,
+    segmenters: Path,
+    data: Metadata,
+    inference_settings: InferenceSettings,
+    machine: Machine,
+    fold: int = ALL_FOLDS,
+) -> Ensemble:
     """The members that see new pictures; with a fold, those that never saw its pictures."""
-    paths = members_read(classifiers, segmenters, data, reading)
+    paths = members_read(classifiers, segmenters, data, inference_settings)
     if fold != ALL_FOLDS:
         paths = members_of_fold(classifiers, fold), members_of_fold(segmenters, fold)
     classifier_engines, segmenter_engines = ([TorchEngine.open(path, machine) for path in members] for members in paths)
-    return TwoStage(data, classifier_engines, segmenter_engines, reading)
+    return Ensemble(data, classifier_engines, segmenter_engines, inference_settings)
 
 
-def members_read(classifiers: Path, segmenters: Path, data: Facts, reading: Reading) -> tuple[list[Path], list[Path]]:
+def members_read(
+    classifiers: Path, segmenters: Path, data: Metadata, inference_settings: InferenceSettings
+) -> tuple[list[Path], list[Path]]:
     """Classifiers and segmenters that see new pictures; all that were trained learned from these data."""
     refuse_other_data([*member_paths(classifiers), *member_paths(segmenters)], data)
-    return first_members(classifiers, reading.classifiers), first_members(segmenters, reading.segmenters)
+    return first_members(classifiers, inference_settings.classifiers), first_members(
+        segmenters, inference_settings.segmenters
+    )
 
 
 def members_of_fold(folder: Path, fold: int) -> list[Path]:
-    members = [path for path in member_paths(folder) if load_facts(path).fold == fold]
+    members = [path for path in member_paths(folder) if load_metadata(path).fold == fold]
     if not members:
-        raise Mendable(f"{folder}: no trained member of fold {fold}; run the training stages first")
+        raise UserError(f"{folder}: no trained member of fold {fold}; run the training stages first")
     return members
 
 
@@ -49,7 +58,7 @@ def member_paths(folder: Path) -> list[Path]:
     """The checkpoints of a folder, by seed and fold."""
     members = sorted(folder.glob("*.safetensors"), key=_numbers)
     if not members:
-        raise Mendable(f"{folder}: no trained member; run the training stages first")
+        raise UserError(f"{folder}: no trained member; run the training stages first")
     return members
 
 
@@ -62,12 +71,12 @@ def first_members(folder: Path, wanted: int | None) -> list[Path]:
     """So many, the first of those trained; None: all."""
     members = member_paths(folder)
     if wanted is not None and wanted > len(members):
-        raise Mendable(f"{folder}: {len(members)} trained, and predict asks for {wanted}; ask for fewer or train more")
+        raise UserError(f"{folder}: {len(members)} trained, and predict asks for {wanted}; ask for fewer or train more")
     return members[:wanted]
 
 
 def predict_rows(
-    model: TwoStage, cache: Cache, rows: npt.NDArray[np.int64], batch_size: int
+    model: Ensemble, cache: Cache, rows: npt.NDArray[np.int64], batch_size: int
 ) -> Iterator[tuple[int, Prediction]]:
     """Cache rows → (row, prediction) in that order, a batch at a time."""
     for batch in batches(rows, batch_size):

@@ -54,13 +54,13 @@ def from_planes(planes: npt.NDArray[np.uint8], class_count: int) -> npt.NDArray[
     return np.asarray(np.right_shift(planes[..., None, :, :], bits) & 1, bool)
 
 
-def gallery_shape(judged_shape: Shape) -> Shape:
-    """The judged shape, made smaller to about GALLERY_PIXELS.
+def gallery_shape(output_shape: Shape) -> Shape:
+    """The output shape, made smaller to about GALLERY_PIXELS.
 
     >>> gallery_shape((350, 525))
     (258, 387)
     """
-    height, width = judged_shape
+    height, width = output_shape
     scale = min(1.0, (GALLERY_PIXELS / (height * width)) ** 0.5)
     return round(height * scale), round(width * scale)
 

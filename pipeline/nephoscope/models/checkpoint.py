@@ -6,35 +6,37 @@ from typing import cast
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from nephoscope.files import writing
+from nephoscope.files import atomic_write
 from nephoscope.models.classifier import build_classifier
-from nephoscope.models.metadata import NetworkFacts, load_facts
+from nephoscope.models.metadata import NetworkMetadata, load_metadata
 from nephoscope.models.network import Network
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.settings.training import Architecture
 
 
-def build_network(facts: NetworkFacts) -> Network:
+def build_network(metadata: NetworkMetadata) -> Network:
     """The network these facts speak of, with random weights."""
-    count = len(facts.data.classes)
-    if facts.kind == "classifier":
-        return build_classifier(facts.encoder, count, facts.input_shape, dropout=facts.settings.get("dropout", 0.0))
-    width = facts.settings.get("decoder_width", 1.0)
-    return build_segmenter(cast(Architecture, facts.architecture), facts.encoder, count, decoder_width=width)
+    count = len(metadata.data.classes)
+    if metadata.kind == "classifier":
+        return build_classifier(
+            metadata.encoder, count, metadata.input_shape, dropout=metadata.settings.get("dropout", 0.0)
+        )
+    width = metadata.settings.get("decoder_width", 1.0)
+    return build_segmenter(cast(Architecture, metadata.architecture), metadata.encoder, count, decoder_width=width)
 
 
-def save_checkpoint(path: Path, network: nn.Module, facts: NetworkFacts, *, half: bool = False) -> None:
+def save_checkpoint(path: Path, network: nn.Module, metadata: NetworkMetadata, *, half: bool = False) -> None:
     """With `half`, what is large (convolutions and matrices) is kept in 16 bits; networks always compute in more."""
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     if half:
         state = {key: value.half() if value.ndim > 1 else value for key, value in state.items()}
-    with writing(path) as unfinished:
-        save_file(state, unfinished, metadata=facts.to_header())
+    with atomic_write(path) as unfinished:
+        save_file(state, unfinished, metadata=metadata.to_header())
 
 
-def load_checkpoint(path: Path) -> tuple[nn.Module, NetworkFacts]:
+def load_checkpoint(path: Path) -> tuple[nn.Module, NetworkMetadata]:
     """The network in eval mode on the CPU, and what is true of it."""
-    facts = load_facts(path)
-    network = build_network(facts)
+    metadata = load_metadata(path)
+    network = build_network(metadata)
     network.load_state_dict(load_file(path), strict=True)
-    return network.eval(), facts
+    return network.eval(), metadata

@@ -6,7 +6,7 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 from nephoscope.models.network import Network, Statistics
 from nephoscope.models.weights import LITE_STATISTICS, from_hub, load_weights
@@ -37,7 +37,7 @@ def build_classifier(
     if not timm.is_model(encoder):
         close = timm.list_models(f"*{encoder.removeprefix('timm-')}*")[:5]
         hint = f"; close to it: {', '.join(close)}" if close else ""
-        raise Mendable(f"encoder: timm knows no model {encoder!r}{hint}")
+        raise UserError(f"encoder: timm knows no model {encoder!r}{hint}")
     config = timm.get_pretrained_cfg(encoder)
     # Transformers are built for one shape; convolutions take any.
     fixed: dict[str, Any] = {"img_size": tuple(input_shape)} if config is not None and config.fixed_input_size else {}

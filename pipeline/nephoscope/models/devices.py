@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.hardware import count_cores
 from nephoscope.settings.section import Machine
 from nephoscope.settings.training import TrainingMachine
@@ -15,7 +15,7 @@ MOST_WORKERS = 8
 def resolve_device(accelerator: Literal["auto", "cpu", "gpu"]) -> torch.device:
     if accelerator == "gpu" and not torch.cuda.is_available():
         built = f", or none with a driver for CUDA {torch.version.cuda}" if torch.version.cuda else ""
-        raise Mendable(f"machine.accelerator: gpu, but torch finds no GPU here{built}; say auto or cpu")
+        raise UserError(f"machine.accelerator: gpu, but torch finds no GPU here{built}; say auto or cpu")
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 

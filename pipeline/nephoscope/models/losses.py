@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.settings.training import LossName
 
 SURELY_ABSENT = -1e4
@@ -121,7 +121,7 @@ def refuse_region_losses(weights: Mapping[LossName, float]) -> None:
     """A classifier has no pixels to compare."""
     wrong = [name for name in weights if name not in POINTWISE]
     if wrong:
-        raise Mendable(f"loss: {', '.join(wrong)} compare(s) pixels; a classifier can use {', '.join(POINTWISE)}")
+        raise UserError(f"loss: {', '.join(wrong)} compare(s) pixels; a classifier can use {', '.join(POINTWISE)}")
 
 
 def _smooth(truth: Tensor, smoothing: float) -> Tensor:

@@ -9,20 +9,20 @@ from typing import Any, Literal, Self
 
 from safetensors import SafetensorError, safe_open
 
-from nephoscope.data.manifest import Facts
-from nephoscope.errors import Mendable
+from nephoscope.data.manifest import Metadata
+from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 
 HEADER = "nephoscope"
 """The key of a safetensors header that they stand under, as JSON."""
 
 
-class CheckpointError(Mendable):
+class CheckpointError(UserError):
     """The file is no checkpoint of nephoscope."""
 
 
 @dataclass(frozen=True)
-class NetworkFacts:
+class NetworkMetadata:
     """What is true of one trained network."""
 
     kind: Literal["classifier", "segmenter"]
@@ -30,7 +30,7 @@ class NetworkFacts:
     """For a classifier, which is nothing but encoder and head: the encoder again."""
     encoder: str
     input_shape: Shape
-    data: Facts
+    data: Metadata
     member: str
     seed: int
     fold: int
@@ -45,13 +45,13 @@ class NetworkFacts:
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
         height, width = content["input_shape"]
-        return cls(**{**content, "input_shape": (height, width), "data": Facts.from_dict(content["data"])})
+        return cls(**{**content, "input_shape": (height, width), "data": Metadata.from_dict(content["data"])})
 
     def to_header(self) -> dict[str, str]:
         return {HEADER: json.dumps(dataclasses.asdict(self))}
 
 
-def load_facts(path: Path) -> NetworkFacts:
+def load_metadata(path: Path) -> NetworkMetadata:
     """Only the header: quick, whatever the size of the network."""
     try:
         with safe_open(path, framework="np") as file:
@@ -60,18 +60,20 @@ def load_facts(path: Path) -> NetworkFacts:
         raise CheckpointError(f"{path} cannot be read ({error}); copy or make it anew") from None
     if HEADER not in header:
         raise CheckpointError(f"{path}: no checkpoint of nephoscope; its header has {sorted(header) or 'nothing'}")
-    return NetworkFacts.from_dict(json.loads(header[HEADER]))
+    return NetworkMetadata.from_dict(json.loads(header[HEADER]))
 
 
-def refuse_other_data(checkpoints: Iterable[Path], data: Facts) -> None:
+def refuse_other_data(checkpoints: Iterable[Path], data: Metadata) -> None:
     """Networks of another split learned from what they are judged on now; of another cache, from other pixels."""
     for path in checkpoints:
-        learned = load_facts(path).data
+        learned = load_metadata(path).data
         if learned != data:
             names = [
-                one.name for one in dataclasses.fields(Facts) if getattr(learned, one.name) != getattr(data, one.name)
+                one.name
+                for one in dataclasses.fields(Metadata)
+                if getattr(learned, one.name) != getattr(data, one.name)
             ]
-            raise Mendable(
+            raise UserError(
                 f"{path}: learned from other data than `prepare` has made since (it differs in {', '.join(names)}); "
                 "`dvc repro` trains anew"
             )

@@ -10,7 +10,7 @@ import torch
 from segmentation_models_pytorch.encoders import is_equivalent_to_timm_universal
 from torch import Tensor, nn
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.models.network import Network, Statistics, pad_to_multiple
 from nephoscope.models.weights import LITE_STATISTICS, from_hub, load_weights
 from nephoscope.settings.training import Architecture
@@ -127,7 +127,7 @@ def _refuse_unknown(encoder: str) -> None:
         return
     close = [f"tu-{one}" for one in timm.list_models(f"{name[:6]}*")] if of_timm else []
     close = close or [one for one in smp.encoders.encoders if encoder[:6] in one] or ["tu-<timm model>"]
-    raise Mendable(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close[:MOST_NAMES])}")
+    raise UserError(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close[:MOST_NAMES])}")
 
 
 def _decoder_channels(build: Any, width: float) -> dict[str, int | tuple[int, ...]]:
@@ -146,7 +146,7 @@ def _in_eights(channels: float) -> int:
 
 def _build_vanilla(class_count: int, weights: str) -> Segmenter:
     if weights in ("bundled", "hub"):
-        raise Mendable(f"weights: {weights}, but VanillaUnet is trained from scratch; say weights: none (or a file)")
+        raise UserError(f"weights: {weights}, but VanillaUnet is trained from scratch; say weights: none (or a file)")
     body = VanillaUnet(class_count)
     network = Segmenter(body, nn.Identity(), body.multiple, CENTRED)
     load_weights(network, "", weights)

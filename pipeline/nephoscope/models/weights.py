@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.models.network import Network, Statistics
 
 DEPTHS = {
@@ -60,7 +60,7 @@ OF_TIMM = f"{OF_SEGMENTER}model."
 """Where smp puts an encoder of timm's own."""
 
 
-class WeightsError(Mendable):
+class WeightsError(UserError):
     """The initial weights cannot be had or do not fit; the message says what to choose instead."""
 
 

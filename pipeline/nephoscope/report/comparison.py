@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.evaluation.intervals import Bootstrap, compare_runs
 from nephoscope.evaluation.tables import read_table
 from nephoscope.figures.tables import Cell, Table, signed_cell, to_cell
@@ -13,19 +13,19 @@ from nephoscope.figures.tables import Cell, Table, signed_cell, to_cell
 
 @dataclass(frozen=True)
 class Compared:
-    verdict: str
+    decision: str
     table: Table
 
 
-def show_comparison(earlier: Path, judgements: pd.DataFrame, bootstrap: Bootstrap) -> Compared:
+def show_comparison(earlier: Path, scores: pd.DataFrame, bootstrap: Bootstrap) -> Compared:
     """Tables of an earlier run and the judgements of the present one → who is ahead, and how surely."""
-    path = earlier / "judgements.csv"
+    path = earlier / "scores.csv"
     if not path.exists():
-        raise Mendable(
+        raise UserError(
             f"report.earlier: {path} is missing. It says where the tables of the earlier run lie: copy the folder "
             "artifacts/evaluate/tables of that run there, or leave the setting out"
         )
-    compared = compare_runs(read_table(path), judgements, bootstrap)
+    compared = compare_runs(read_table(path), scores, bootstrap)
     return Compared(tell_verdict(compared.iloc[0]), _table(compared))
 
 

@@ -55,11 +55,11 @@ def show_presence_curves(table: pd.DataFrame, curves: pd.DataFrame) -> Plot:
 
 def show_pixel_curves(table: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> Plot:
     lines = [
-        Line(name, None if rules.follow_strongest else point_at(_of(name, curves), rule.pixel_threshold / 255))
+        Line(name, None if rules.adaptive_power else point_at(_of(name, curves), rule.pixel_threshold / 255))
         for name, rule in zip(rules.classes, rules.rules, strict=True)
     ]
     dots = "; a dot is the tuned pixel threshold alone, before area and presence"
-    caption = f"Pixels: precision over recall{'' if rules.follow_strongest else dots}"
+    caption = f"Pixels: precision over recall{'' if rules.adaptive_power else dots}"
     return _plot("pixels", "Pixels", caption, table, curves, lines, levels=True)
 
 

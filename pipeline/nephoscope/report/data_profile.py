@@ -36,14 +36,14 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame, Manifest], Figure]] = {
     "masks_per_image": lambda table, _: draw_masks_per_image(table, ON_PAGE),
     "images_per_class": lambda table, _: draw_images_per_class(table, ON_PAGE),
     "co_occurrence": lambda table, _: draw_co_occurrence(table, ON_PAGE),
-    "area_per_class": lambda _, manifest: draw_areas(manifest.images, manifest.facts.classes, ON_PAGE),
+    "area_per_class": lambda _, manifest: draw_areas(manifest.images, manifest.metadata.classes, ON_PAGE),
 }
 """Drawn anew in the page's colours: the pictures that `prepare` leaves are black on white."""
 LONGEST = 16  # rows
 
 
 @dataclass(frozen=True)
-class Finding:
+class ProfileFigure:
     caption: str
     table: Table | None
     drawing: Drawing | None
@@ -51,21 +51,21 @@ class Finding:
     """A picture as a data URI; where there is a drawing, it says the same and is left out"""
 
 
-def show_findings(folder: Path, manifest: Manifest) -> tuple[Finding, ...]:
+def show_profile(folder: Path, manifest: Manifest) -> tuple[ProfileFigure, ...]:
     """Every table (CSV) and figure of the folder, paired by name."""
     found = {path.stem for ending in ("csv", "png") for path in folder.glob(f"*.{ending}")}
     names = [name for name in CAPTIONS if name in found] + sorted(found - set(CAPTIONS))
     return tuple(_finding(folder, name, manifest) for name in names)
 
 
-def _finding(folder: Path, name: str, manifest: Manifest) -> Finding:
+def _finding(folder: Path, name: str, manifest: Manifest) -> ProfileFigure:
     path, figure = folder / f"{name}.csv", folder / f"{name}.png"
     caption = CAPTIONS.get(name, name.replace("_", " "))
     frame = read_table(path) if path.exists() else None
     table = None if frame is None else Table.of_frame(caption, frame, LONGEST, rest_in=path.name)
     if frame is not None and name in FIGURES:
-        return Finding(caption, table, _drawing(name, FIGURES[name](frame, manifest), caption), None)
-    return Finding(caption, table, None, recompress(figure.read_bytes()) if figure.exists() else None)
+        return ProfileFigure(caption, table, _drawing(name, FIGURES[name](frame, manifest), caption), None)
+    return ProfileFigure(caption, table, None, recompress(figure.read_bytes()) if figure.exists() else None)
 
 
 def _drawing(name: str, figure: Figure, caption: str) -> Drawing:
@@ -74,9 +74,9 @@ def _drawing(name: str, figure: Figure, caption: str) -> Drawing:
     return Drawing.of_figure(name.replace("_", "-"), figure, caption)
 
 
-def show_faults(path: Path) -> Table | None:
-    """Faults by kind; None where nothing was found wrong."""
-    if not path.exists() or (faults := read_table(path)).empty:
+def show_problems(path: Path) -> Table | None:
+    """Problems by kind; None where nothing was found wrong."""
+    if not path.exists() or (problems := read_table(path)).empty:
         return None
-    rows = faults.groupby("kind", sort=True).agg(faults=("kind", "size"), first=("message", "first"))
-    return Table.of_frame("Faults in the data set by kind; their pictures are set aside", rows.reset_index())
+    rows = problems.groupby("kind", sort=True).agg(problems=("kind", "size"), first=("message", "first"))
+    return Table.of_frame("Problems in the data set by kind; their pictures are set aside", rows.reset_index())

@@ -9,9 +9,9 @@ import pandas as pd
 
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
-from nephoscope.evaluation.error_types import RIGHTLY_EMPTY, kinds_of
-from nephoscope.evaluation.labelled import Judged
-from nephoscope.figures.overlays import outline_outcomes
+from nephoscope.evaluation.error_types import RIGHTLY_EMPTY, error_types_of
+from nephoscope.evaluation.labelled import LabelledSplit
+from nephoscope.figures.overlays import outline_confusion
 from nephoscope.masks.geometry import Image, gallery_shape, resize_image, resize_mask
 from nephoscope.masks.rle import Shape
 from nephoscope.report.images import to_data_uris
@@ -38,9 +38,9 @@ def choose_median(showing: pd.DataFrame, count: int, taken: Collection[str]) -> 
     return sorted(nearest[:count], key=lambda image_id: ranks[image_id])
 
 
-def that_show_a_class(pictures: pd.DataFrame, judgements: pd.DataFrame) -> pd.DataFrame:
+def that_show_a_class(pictures: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """A picture without classes that is left empty is right, but shows nothing."""
-    shows = judgements.loc[judgements["truth_area"] > 0, "image_id"]
+    shows = scores.loc[scores["truth_area"] > 0, "image_id"]
     return pictures[pictures["image_id"].isin(shows)]
 
 
@@ -84,15 +84,15 @@ class Group:
 class Gallery:
     """Shows judged pictures as the rules decide them."""
 
-    judged: Judged
+    labelled: LabelledSplit
     rules: Rules
     manifest: Manifest
     cache: Cache
-    judgements: pd.DataFrame
+    scores: pd.DataFrame
 
     def show_groups(self, pictures: pd.DataFrame, best: int, median: int, worst: int) -> tuple[Group, ...]:
         """`pictures` (worst first) → so many of each, each picture once; a group without pictures is left out."""
-        showing = that_show_a_class(pictures, self.judgements)
+        showing = that_show_a_class(pictures, self.scores)
         of_worst = choose_worst(pictures, worst)
         of_best = choose_best(showing, best, set(of_worst))
         of_median = choose_median(showing, median, {*of_worst, *of_best})
@@ -112,24 +112,24 @@ class Gallery:
         """As the cache has it, or smaller: a page stretches a picture as well as anybody."""
         row = self.manifest.images.index[self.manifest.images["image_id"] == image_id][0]
         image = np.asarray(self.cache.images[row])
-        shape = gallery_shape(self.rules.judged_shape)
+        shape = gallery_shape(self.rules.output_shape)
         return resize_image(image, shape) if shape[0] < image.shape[0] else image
 
     def _show(self, image_id: str, source: str) -> Shown:
-        index, shape = self.judged.store.image_ids.index(image_id), gallery_shape(self.rules.judged_shape)
-        judged, raw = self.judged[index], self.judged.raw
+        index, shape = self.labelled.store.image_ids.index(image_id), gallery_shape(self.rules.output_shape)
+        labelled, raw = self.labelled[index], self.labelled.raw
         presence, strongest = presences(raw, self.rules)[index], raw.strongest[index]
-        predicted = decide_masks(presence, strongest, judged.levels, judged.visible, self.rules)
-        rows = self.judgements[self.judgements["image_id"] == image_id]
-        overlays = tuple(self._overlays(rows, judged.truth, predicted, shape))
+        predicted = decide_masks(presence, strongest, labelled.levels, labelled.visible, self.rules)
+        rows = self.scores[self.scores["image_id"] == image_id]
+        overlays = tuple(self._overlays(rows, labelled.truth, predicted, shape))
         return Shown(image_id, float(rows["dice"].mean()), source, shape, overlays)
 
     def _overlays(self, rows: pd.DataFrame, truth: Masks, predicted: Masks, shape: Shape) -> list[Overlay]:
-        columns = rows.assign(kind=kinds_of(rows)).set_index("class_name")[["kind", "dice", "presence"]]
-        measured = columns.T.to_dict()
+        columns = rows.assign(kind=error_types_of(rows)).set_index("class_name")[["kind", "dice", "presence"]]
+        evaluation = columns.T.to_dict()
         overlays = []
         for name, true, decided in zip(self.rules.classes, truth, predicted, strict=True):
-            if measured[name]["kind"] != RIGHTLY_EMPTY:
-                paths = outline_outcomes(resize_mask(true, shape), resize_mask(decided, shape))
-                overlays.append(Overlay(name, **measured[name], paths=paths))
+            if evaluation[name]["kind"] != RIGHTLY_EMPTY:
+                paths = outline_confusion(resize_mask(true, shape), resize_mask(decided, shape))
+                overlays.append(Overlay(name, **evaluation[name], paths=paths))
         return overlays

@@ -6,7 +6,7 @@ import webbrowser
 from pathlib import Path
 
 from nephoscope.artifacts import Artifacts
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 
 def open_report(run: Path, *, show: bool) -> Path:
@@ -21,8 +21,8 @@ def open_report(run: Path, *, show: bool) -> Path:
 
 def make_report(run: Path) -> None:
     if run.resolve() != Artifacts().root.resolve():
-        raise Mendable(f"{run}: no page there; `python -m stages.report` in the folder of that run makes it")
+        raise UserError(f"{run}: no page there; `python -m stages.report` in the folder of that run makes it")
     done = subprocess.run([sys.executable, "-m", "stages.report"], capture_output=True, text=True)
     if done.returncode:
         told = done.stderr.strip().splitlines() or ["it was killed"]
-        raise Mendable(f"no page could be made: {told[-1]}")
+        raise UserError(f"no page could be made: {told[-1]}")

@@ -15,7 +15,7 @@ from nephoscope.figures.svg import readable_on_white
 from nephoscope.figures.tables import Table, to_cell
 from nephoscope.masks.rle import Shape
 from nephoscope.report.comparison import Compared
-from nephoscope.report.data_profile import Finding
+from nephoscope.report.data_profile import ProfileFigure
 from nephoscope.report.gallery import Group
 from nephoscope.report.heat_maps import HeatMap
 from nephoscope.report.results import Results
@@ -36,17 +36,17 @@ class Page:
     pictures: int
     """on which everything is measured"""
     confidence: float
-    judged_shape: Shape
+    output_shape: Shape
     classes: tuple[str, ...]
     results: Results
     comparison: Compared | None
     tuned: Tuned
-    kinds: Table
+    error_types: Table
     galleries: tuple[Group, ...]
     heat_maps: tuple[HeatMap, ...]
     trainings: tuple[Training, ...]
-    findings: tuple[Finding, ...]
-    faults: Table | None
+    profile: tuple[ProfileFigure, ...]
+    problems: Table | None
     splits: Table
     settings: tuple[Table, ...]
     versions: Table
@@ -64,7 +64,7 @@ def new_environment() -> Environment:
     environment.filters["slug"] = lambda name: name.replace(" ", "-")
     environment.globals.update(
         outcomes=OUTCOMES,
-        kinds=KINDS,
+        error_types=KINDS,
         policy=POLICY,
         to_hex=to_hex,
         dark_colours=[to_hex(colour) for colour in CLASS_COLOURS],

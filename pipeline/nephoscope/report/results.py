@@ -67,7 +67,7 @@ class Results:
     presence_plot: Plot
     reliability_drawing: Drawing
     brier: Table
-    sureness: Table
+    confidence_marks: Table
     pixels_plot: Plot
     confusions: tuple[Confusion, ...]
 
@@ -100,7 +100,7 @@ def show_results(tables: Tables, curves: Tables, rules: Rules) -> Results:
         presence_plot=show_presence_curves(tables["presence"], curves["presence"]),
         reliability_drawing=_reliability_drawing(tables["reliability"]),
         brier=Table.of_frame("Brier score and error of calibration, before and after", _pooled(tables["brier"])),
-        sureness=Table.of_frame("Decisions on presence, sure and unsure", tables["sureness"]),
+        confidence_marks=Table.of_frame("Decisions on presence, sure and unsure", tables["confidence_marks"]),
         pixels_plot=show_pixel_curves(tables["pixels"], curves["pixels"], rules),
         confusions=tuple(_confusion(row) for row in tables["pixels"].to_dict("records")),
     )

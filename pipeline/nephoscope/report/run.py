@@ -14,7 +14,7 @@ from nephoscope.evaluation.tables import read_table
 from nephoscope.figures.evaluation import draw_history
 from nephoscope.figures.svg import Drawing
 from nephoscope.figures.tables import Cell, Table, setting_text, to_cell
-from nephoscope.models.metadata import NetworkFacts, load_facts
+from nephoscope.models.metadata import NetworkMetadata, load_metadata
 from nephoscope.settings.params import Params
 
 NO_FOLD = -1
@@ -33,15 +33,15 @@ class Training:
 
 
 def show_training(name: str, folder: TrainFolder) -> Training:
-    facts = [load_facts(path) for path in sorted(folder.members.glob("*.safetensors"))]
-    chosen = {one.member: one.epoch for one in facts}
+    metadata = [load_metadata(path) for path in sorted(folder.members.glob("*.safetensors"))]
+    chosen = {one.member: one.epoch for one in metadata}
     caption = f"The {name}: losses and scores over epochs; a dot is the chosen epoch"
     drawing = Drawing.of_figure(name, draw_history(read_table(folder.history), chosen), caption)
-    return Training(name, drawing, _members(name, facts) if facts else None)
+    return Training(name, drawing, _members(name, metadata) if metadata else None)
 
 
-def _members(name: str, facts: Sequence[NetworkFacts]) -> Table:
-    rows = [dataclasses.asdict(one) for one in facts]
+def _members(name: str, metadata: Sequence[NetworkMetadata]) -> Table:
+    rows = [dataclasses.asdict(one) for one in metadata]
     for row in rows:
         if row["architecture"] == row["encoder"]:  # a classifier's
             del row["architecture"]

@@ -17,15 +17,15 @@ PART_NAMES = {
     "presence_threshold": "presence threshold",
     "pixel_threshold": "pixel threshold",
     "min_area": "minimum area",
-    "seed_threshold": "seed threshold",
+    "high_threshold": "high threshold",
     "core_threshold": "core threshold",
     "core_area": "core area",
 }
 TRIAL_CAPTIONS = {
     "classifier_weight": "Share of the classifier in presence",
     "family": "Family of rules",
-    "follow_strongest": "How far thresholds on pixels follow a picture's strongest pixels (0: not, 1: in proportion)",
-    "force_strongest": "Strongest class forced where no class is present",
+    "adaptive_power": "How far thresholds on pixels follow a picture's strongest pixels (0: not, 1: in proportion)",
+    "force_top_class": "Strongest class forced where no class is present",
 }
 HONEST = "cross-fitted"
 
@@ -78,13 +78,13 @@ def tell_gap(estimates: pd.DataFrame) -> str:
         )
     low, high = float(mean["low"]["gap"]), float(mean["high"]["gap"])
     if low > 0:
-        verdict = "So much of the tuned figure is luck that other pictures will not repeat."
+        decision = "So much of the tuned figure is luck that other pictures will not repeat."
     elif high < 0:
-        verdict = "Tuning does not flatter itself here."
+        decision = "Tuning does not flatter itself here."
     else:
-        verdict = "The interval holds 0: no flattery can be made out."
+        decision = "The interval holds 0: no flattery can be made out."
     figures = f"Tuned {tuned:.3f}, cross-fitted {honest:.3f}: a gap of {gap:+.3f}, interval {low:+.3f} to {high:+.3f}."
-    return f"{figures} {verdict}"
+    return f"{figures} {decision}"
 
 
 def _estimates_drawing(estimates: pd.DataFrame) -> Drawing:

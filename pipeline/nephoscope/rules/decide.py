@@ -29,9 +29,9 @@ def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> M
         if np.count_nonzero(core) < rule.core_area:
             return nothing
     mask = np.asarray((probability >= rule.pixel_threshold) & visible)
-    if rule.min_area <= 1 and rule.seed_threshold is None:
+    if rule.min_area <= 1 and rule.high_threshold is None:
         return mask
-    return filter_components(mask, probability, rule.min_area, rule.seed_threshold or 0)
+    return filter_components(mask, probability, rule.min_area, rule.high_threshold or 0)
 
 
 def decide_masks(
@@ -48,18 +48,18 @@ def decide_masks(
 
 def rules_of_picture(rules: Rules, strongest: npt.NDArray[np.floating]) -> tuple[Rule, ...]:
     """The rules as they hold for a picture whose strongest pixels reach so far (C)."""
-    if not rules.follow_strongest:
+    if not rules.adaptive_power:
         return rules.rules
-    followed = follow(strongest, rules.follow_strongest)
+    followed = adapt_thresholds(strongest, rules.adaptive_power)
     return tuple(_at_levels(rule, levels) for rule, levels in zip(rules.rules, followed, strict=True))
 
 
 def _at_levels(rule: Rule, levels: npt.NDArray[np.int64]) -> Rule:
-    thresholds = {name: getattr(rule, name) for name in ("pixel_threshold", "seed_threshold", "core_threshold")}
+    thresholds = {name: getattr(rule, name) for name in ("pixel_threshold", "high_threshold", "core_threshold")}
     return rule.model_copy(update={name: int(levels[one]) for name, one in thresholds.items() if one is not None})
 
 
-def follow(strongest: npt.NDArray[np.floating], power: float) -> npt.NDArray[np.int64]:
+def adapt_thresholds(strongest: npt.NDArray[np.floating], power: float) -> npt.NDArray[np.int64]:
     """Means of the strongest pixels (N) → the level (N×256) at which each threshold from 0 to 255 holds.
 
     >>> follow(np.array([1.0, 0.25]), 0.5)[:, [0, 1, 100, 255]].tolist()

@@ -32,14 +32,14 @@ def fuse(raw: RawPresences, rules: Rules) -> Presences:
     """Raw presences → one calibrated number per picture and class, which knows nothing of thresholds."""
     weight = rules.classifier_weight
     fused = weight * calibrate(raw.classifier, rules.classifier_calibrations)
-    fused += (1 - weight) * calibrate(raw.strongest, rules.strongest_calibrations)
+    fused += (1 - weight) * calibrate(raw.strongest, rules.top_fraction_calibrations)
     return fused
 
 
 def presences(raw: RawPresences, rules: Rules) -> Presences:
     """Raw presences → what is held against the presence thresholds: fused, and forced where the rules say so."""
     fused = fuse(raw, rules)
-    if not rules.force_strongest:
+    if not rules.force_top_class:
         return fused
     thresholds = np.array([rule.presence_threshold for rule in rules.rules])
     # No presence exceeds 1: a class whose threshold does is never present, and stands in no other's way.
@@ -51,7 +51,7 @@ def presences(raw: RawPresences, rules: Rules) -> Presences:
     return fused
 
 
-class Verdict(NamedTuple):
+class PresenceDecision(NamedTuple):
     """What is said of the presence of every class (N×C each)."""
 
     chance: Presences
@@ -69,13 +69,13 @@ class Verdict(NamedTuple):
         return self.confidence < SURE
 
 
-def judge_presence(raw: RawPresences, rules: Rules) -> Verdict:
+def decide_presence(raw: RawPresences, rules: Rules) -> PresenceDecision:
     """Raw presences → what is said of each picture and class."""
     presence = presences(raw, rules)
     thresholds = np.array([rule.presence_threshold for rule in rules.rules])
     fused = fuse(raw, rules)
     chance = fused if rules.chance_calibrations is None else calibrate(fused, rules.chance_calibrations)
-    return Verdict(chance, presence >= thresholds)
+    return PresenceDecision(chance, presence >= thresholds)
 
 
 def calibrate(scores: npt.NDArray[np.floating], calibrations: tuple[Calibration, ...]) -> Presences:
@@ -91,7 +91,7 @@ def logit(scores: npt.NDArray[np.floating]) -> Presences:
     return np.asarray(np.log(inside / (1 - inside)), np.float64)
 
 
-def strongest_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:
+def top_fraction_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:
     """Mean probability (C) of this share of the visible pixels, strongest first, from levels (C×H×W)."""
     seen = np.ascontiguousarray(visible).view(np.uint8)
     histograms = [cv2.calcHist([level], [0], seen, [256], [0, 256]).ravel() for level in np.ascontiguousarray(levels)]

@@ -20,13 +20,13 @@ NEVER = 2.0
 
 
 class Rule(BaseModel):
-    """How one class is decided. Thresholds and areas compare with >=; areas are pixels at the judged shape."""
+    """How one class is decided. Thresholds and areas compare with >=; areas are pixels at the output shape."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     presence_threshold: float = Field(ge=0)
     pixel_threshold: Level
     min_area: int = Field(ge=0)
-    seed_threshold: Level | None = None
+    high_threshold: Level | None = None
     core_threshold: Level | None = None
     core_area: int = Field(0, ge=0)
 
@@ -39,13 +39,13 @@ class Calibration(BaseModel):
     intercept: float = 0.0
 
 
-class Reading(BaseModel):
+class InferenceSettings(BaseModel):
     """How raw numbers are read off the networks. Rules hold for the reading they were tuned on, and for no other."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     flips: tuple[Flip, ...] = Field(("none",), min_length=1)
     """Views of a picture whose probabilities are averaged."""
-    strongest_share: float = Field(0.1, gt=0, le=1)
+    top_fraction: float = Field(0.1, gt=0, le=1)
     """Share of the visible pixels, strongest first, whose mean speaks for presence."""
     classifiers: int | None = Field(None, ge=1)
     """So many, the first of those trained, see a new picture; None: all."""
@@ -57,14 +57,14 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     classes: tuple[str, ...]
-    judged_shape: Shape
-    reading: Reading
+    output_shape: Shape
+    inference_settings: InferenceSettings
     classifier_weight: float = Field(ge=0, le=1)
     """Share of the classifier in the fused presence; the rest is the strongest pixels'."""
     classifier_calibrations: tuple[Calibration, ...]
-    strongest_calibrations: tuple[Calibration, ...]
-    force_strongest: bool = False
-    follow_strongest: float = Field(0, ge=0)
+    top_fraction_calibrations: tuple[Calibration, ...]
+    force_top_class: bool = False
+    adaptive_power: float = Field(0, ge=0)
     """How far thresholds on pixels follow a picture's own strongest pixels: threshold × strongest ** this; 0: not."""
     chance_calibrations: tuple[Calibration, ...] | None = None
     """From the fused presence to the chance that the class is there; what is decided does not depend on it."""
@@ -73,7 +73,7 @@ class Rules(BaseModel):
     @model_validator(mode="after")
     def _one_each(self) -> Self:
         given = ("chance_calibrations",) if self.chance_calibrations is not None else ()
-        for name in ("classifier_calibrations", "strongest_calibrations", "rules", *given):
+        for name in ("classifier_calibrations", "top_fraction_calibrations", "rules", *given):
             if len(getattr(self, name)) != len(self.classes):
                 raise ValueError(f"{name}: {len(getattr(self, name))} for {len(self.classes)} classes")
         return self

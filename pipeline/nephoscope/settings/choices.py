@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 Choice = Literal["auto", "openvino", "onnx", "torch"]
 """The engine that computes."""
@@ -19,5 +19,5 @@ def parse_outputs(text: str) -> tuple[Output, ...]:
     wanted = {name.strip() for name in text.split(",") if name.strip()}
     unknown = sorted(wanted.difference(OUTPUTS))
     if unknown:
-        raise Mendable(f"--write: {', '.join(unknown)} is unknown; choose any of {', '.join(OUTPUTS)}")
+        raise UserError(f"--write: {', '.join(unknown)} is unknown; choose any of {', '.join(OUTPUTS)}")
     return tuple(output for output in OUTPUTS if output in wanted)

@@ -19,7 +19,7 @@ class Synthesize(Section):
     labelled: int = Field(400, ge=1, description="scenes with labels")
     unlabelled: int = Field(24, ge=0, description="scenes without labels, for `submit`")
     shape: PositiveShape | None = Field(
-        None, description="(height, width) of the pictures; null is the format's judged shape. The RLE keeps its own"
+        None, description="(height, width) of the pictures; null is the format's output shape. The RLE keeps its own"
     )
     seed: int = Field(0, ge=0, description="another seed draws other scenes")
 
@@ -27,8 +27,8 @@ class Synthesize(Section):
 class Prepare(Section):
     root: Path = Field(Path("artifacts/synthesize/dataset"), description="folder of the data set")
     format: FormatName = Field("clouds", description="how the folder is laid out")
-    faults: Literal["refuse", "set_aside"] = Field(
-        "refuse", description="stop at faulty pictures and rows, or set them aside and list them"
+    problems: Literal["refuse", "set_aside"] = Field(
+        "refuse", description="stop at problematic pictures and rows, or set them aside and list them"
     )
     cache_shape: PositiveShape = Field(
         (128, 192), description="(height, width) at which pictures are kept for training"

@@ -14,7 +14,7 @@ class Predict(Section):
     flips: Annotated[tuple[Literal["none", "horizontal", "vertical", "both"], ...], AfterValidator(_differ)] = Field(
         ("none", "horizontal"), min_length=1, description="views of a picture whose probabilities are averaged"
     )
-    strongest_share: float = Field(
+    top_fraction: float = Field(
         0.1, gt=0, le=1, description="share of the visible pixels, strongest first, whose mean speaks for presence"
     )
     classifiers: int | None = Field(

@@ -47,11 +47,11 @@ class Params(Section):
 
 def _explain(path: Path | str, error: ValidationError) -> str:
     lines = [f"{path}: {error.error_count()} setting(s) cannot be used:"]
-    for fault in error.errors():
-        where = ".".join(map(str, fault["loc"])) or "the file"
-        message = fault["msg"]
-        if fault["type"] == "extra_forbidden":
-            message = f"unknown; known here: {', '.join(_known_keys(fault['loc'][:-1]))}"
+    for problem in error.errors():
+        where = ".".join(map(str, problem["loc"])) or "the file"
+        message = problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown; known here: {', '.join(_known_keys(problem['loc'][:-1]))}"
         lines.append(f"  {where}: {message}")
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ from pydantic import (
     Field,
 )
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 
 PositiveShape = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
 """(height, width)"""
@@ -18,7 +18,7 @@ FormatName = Literal["clouds", "severstal"]
 Searched = Literal["searched"]
 
 
-class ParamsError(Mendable):
+class ParamsError(UserError):
     """The parameter file does not say what nephoscope can do; the message says where, and what is allowed."""
 
 
@@ -51,4 +51,4 @@ def _spread(values: Any) -> Any:
 Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], BeforeValidator(_spread), Field(min_length=1)]
 """As a list, or as {first: 1, last: 255, step: 1}; level / 255 is the probability."""
 Areas = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_spread), Field(min_length=1)]
-"""Pixels at the judged shape, as a list, or as {first: 0, last: 30000, step: 250}."""
+"""Pixels at the output shape, as a list, or as {first: 0, last: 30000, step: 250}."""

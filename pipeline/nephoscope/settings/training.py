@@ -64,7 +64,7 @@ class TrainingMachine(Machine):
     )
 
 
-class Finish(Section):
+class Finetune(Section):
     """A last stretch, from the best weights so far: a few epochs at lower rates, at a finer shape."""
 
     epochs: int = Field(0, ge=0, description="0: no such stretch")
@@ -97,7 +97,7 @@ class Training(Section):
         0.0, ge=0, lt=0.5, description="targets lie half of this inside 0 and 1; pointwise losses only"
     )
     optimiser: Optimiser = Optimiser()
-    finish: Finish = Finish()
+    finetune: Finetune = Finetune()
     augmentation: Augmentation = Augmentation()
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled",

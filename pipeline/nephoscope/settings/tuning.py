@@ -22,27 +22,27 @@ class Tune(Section):
     family: FamilyName | Searched = Field(
         "searched",
         description="pixel: pixel threshold alone; area: + minimum area; presence: + presence threshold; "
-        "seed, core: that + a seed threshold, or a core. Searched: cross-fitting decides",
+        "seed, core: that + a high threshold, or a core. Searched: cross-fitting decides",
     )
-    follow_strongest: Annotated[float, Field(ge=0)] | Searched = Field(
+    adaptive_power: Annotated[float, Field(ge=0)] | Searched = Field(
         "searched",
         description="how far pixel, seed and core thresholds follow a picture's own strongest pixels: threshold × "
         "strongest ** this; 0: not at all",
     )
-    force_strongest: bool | Searched = Field(
+    force_top_class: bool | Searched = Field(
         "searched", description="where no class passes its presence threshold, the strongest does"
     )
     pixel_thresholds: Levels = Field(tuple(range(1, 256)), description="levels tried")
     min_areas: Areas | Literal["every"] = Field(
         tuple(range(0, 30_001, 250)), description="areas tried; every: whatever area a component has (slow)"
     )
-    seed_thresholds: Levels = Field(tuple(range(100, 251, 15)), description="levels tried, beside no seed")
+    high_thresholds: Levels = Field(tuple(range(100, 251, 15)), description="levels tried, beside no seed")
     core_thresholds: Levels = Field(tuple(range(100, 241, 20)), description="levels tried")
     core_areas: Areas = Field((100, 300, 1000, 2000, 4000, 8000, 16000), description="areas tried, beside no core")
-    borrow: Share = Field(
+    shrinkage: Share = Field(
         0.5, description="how far the calibrated presence threshold of a class moves towards the classes' mean"
     )
-    goal: Literal["dice", "f_beta"] = Field("dice", description="f_beta: of presence first, then Dice")
+    objective: Literal["dice", "f_beta"] = Field("dice", description="f_beta: of presence first, then Dice")
     beta: float = Field(1.0, gt=0, description="f_beta only: above 1 recall counts more")
     min_precision: dict[str, Share] = Field({}, description="of presence, by class name; `every` is all others")
     min_recall: dict[str, Share] = Field({}, description="of presence, by class name; `every` is all others")
@@ -53,12 +53,12 @@ class Tune(Section):
     seed: int = Field(0, ge=0, description="of folds and resamples")
 
     @model_validator(mode="after")
-    def _goals_are_bounds(self) -> Self:
-        if self.force_strongest is True and (self.goal != "dice" or self.min_precision or self.min_recall):
-            raise ValueError("force_strongest: true, but a class forced present breaks what a goal bounds; say false")
+    def _forcing_breaks_no_constraint(self) -> Self:
+        if self.force_top_class is True and (self.objective != "dice" or self.min_precision or self.min_recall):
+            raise ValueError("force_top_class: true, but a class forced present breaks what a goal bounds; say false")
         return self
 
-    @field_validator("pixel_thresholds", "min_areas", "seed_thresholds", "core_thresholds", "core_areas")
+    @field_validator("pixel_thresholds", "min_areas", "high_thresholds", "core_thresholds", "core_areas")
     @classmethod
     def _ascending(cls, values: tuple[int, ...] | str) -> tuple[int, ...] | str:
         return values if isinstance(values, str) else tuple(sorted(set(values)))

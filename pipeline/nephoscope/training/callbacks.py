@@ -15,18 +15,18 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 from tqdm import tqdm
 
-from nephoscope.files import writing
+from nephoscope.files import atomic_write
 from nephoscope.models.checkpoint import save_checkpoint
-from nephoscope.models.metadata import NetworkFacts
+from nephoscope.models.metadata import NetworkMetadata
 from nephoscope.training.tasks import monitored_score
 
 
-class KeepBest(Callback):
+class SaveBest(Callback):
     """Writes the weights whenever validation has never been better. With averaged weights it sees the average, so it
     stands before their callback in the list: that one puts the plain weights back."""
 
-    def __init__(self, path: Path, facts: NetworkFacts, monitor: str, *, begun: int) -> None:
-        self.path, self.facts, self.monitor, self.begun = path, facts, monitor, begun
+    def __init__(self, path: Path, metadata: NetworkMetadata, monitor: str, *, begun: int) -> None:
+        self.path, self.metadata, self.monitor, self.begun = path, metadata, monitor, begun
         self.best = float("-inf")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -35,8 +35,8 @@ class KeepBest(Callback):
             return
         self.best = score
         if trainer.is_global_zero:
-            facts = dataclasses.replace(self.facts, epoch=self.begun + trainer.current_epoch, score=self.best)
-            save_checkpoint(self.path, pl_module.network, facts)  # type: ignore[arg-type]
+            metadata = dataclasses.replace(self.metadata, epoch=self.begun + trainer.current_epoch, score=self.best)
+            save_checkpoint(self.path, pl_module.network, metadata)  # type: ignore[arg-type]
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -45,12 +45,12 @@ class KeepBest(Callback):
         self.best = state_dict["best"]
 
 
-class KeepWhole(TorchCheckpointIO):
+class SaveState(TorchCheckpointIO):
     """A run killed while it saves keeps what it had before. Lightning writes into the system's folder for temporary
     files; from there to another disk a file is not moved but copied over the one that was good."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ARG002
-        with writing(Path(path)) as unfinished:
+        with atomic_write(Path(path)) as unfinished:
             torch.save(checkpoint, unfinished)
 
 
@@ -87,7 +87,7 @@ class History(Callback):
         epoch = self.begun + trainer.current_epoch
         self.rows.append({"member": self.member, "epoch": epoch, **metrics, **rates})
         if trainer.is_global_zero:
-            with writing(self.path) as unfinished:
+            with atomic_write(self.path) as unfinished:
                 pd.DataFrame(self.rows).to_csv(unfinished, index=False)
             self._tell(epoch, metrics)
 

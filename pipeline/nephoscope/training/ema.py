@@ -10,7 +10,7 @@ from torch import Tensor
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-class MovingAverage(WeightAveraging):
+class ExponentialMovingAverage(WeightAveraging):
     """Weights and batch statistics alike.
 
     Unlike Lightning's EMAWeightAveraging the average begins short and grows long, so that runs of few steps are not

@@ -16,19 +16,19 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from torch import Tensor
 
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 from nephoscope.models.classifier import build_classifier
 from nephoscope.models.devices import resolve_precision
 from nephoscope.models.losses import refuse_region_losses
-from nephoscope.models.metadata import NetworkFacts
+from nephoscope.models.metadata import NetworkMetadata
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.settings.training import TrainClassifier, TrainSegmenter
 from nephoscope.training.augmentation import Augment
-from nephoscope.training.callbacks import History, KeepBest, KeepWhole, SaveMidway, Unfreezing
-from nephoscope.training.ema import MovingAverage
+from nephoscope.training.callbacks import History, SaveBest, SaveMidway, SaveState, Unfreezing
+from nephoscope.training.ema import ExponentialMovingAverage
 from nephoscope.training.loaders import Pictures, make_train_loader, make_validation_loader
-from nephoscope.training.members import Leg, Member, Rows, member_rows
+from nephoscope.training.members import Member, Phase, Rows, member_rows
 from nephoscope.training.sampling import balance
 from nephoscope.training.tasks import ClassifierTask, SegmenterTask
 
@@ -42,29 +42,31 @@ def fit_member(
     params: TrainClassifier | TrainSegmenter,
     manifest: Manifest,
     cache: Path,
-    legs: Sequence[Leg],
+    phases: Sequence[Phase],
     weights: str,
 ) -> None:
     """Train one member from these weights, leg by leg; afterwards its best lie in the folder of the last."""
-    for leg in legs:
-        if not leg.progress.finished.is_file():
-            _fit_leg(member, leg, _facts(member, params, leg, manifest), manifest, cache, weights)
-        weights = str(leg.progress.best)
+    for phase in phases:
+        if not phase.progress.finished.is_file():
+            _fit_leg(member, phase, _metadata(member, params, phase, manifest), manifest, cache, weights)
+        weights = str(phase.progress.best)
 
 
-def _fit_leg(member: Member, leg: Leg, facts: NetworkFacts, manifest: Manifest, cache: Path, weights: str) -> None:
-    params, progress, seed = leg.params, leg.progress, member.seed
+def _fit_leg(
+    member: Member, phase: Phase, metadata: NetworkMetadata, manifest: Manifest, cache: Path, weights: str
+) -> None:
+    params, progress, seed = phase.params, phase.progress, member.seed
     seed_everything(seed, workers=True, verbose=False)
     rows, validation_rows = _rows(member, params, manifest)
-    task = build_task(params, facts.input_shape, _positive_shares(params, manifest, rows), seed, weights)
+    task = build_task(params, metadata.input_shape, _positive_shares(params, manifest, rows), seed, weights)
     task.network.to(memory_format=torch.channels_last)
     torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it and bf16 is off
 
     presence = manifest.presence()
-    pictures = Pictures(cache, presence, facts.input_shape, Augment(params.augmentation))
-    unchanged = Pictures(cache, presence, facts.input_shape)
+    pictures = Pictures(cache, presence, metadata.input_shape, Augment(params.augmentation))
+    unchanged = Pictures(cache, presence, metadata.input_shape)
     with quiet():
-        trainer = build_trainer(params, _callbacks(leg, facts))
+        trainer = build_trainer(params, _callbacks(phase, metadata))
         trainer.fit(
             task,
             make_train_loader(pictures, rows, params, seed),
@@ -76,7 +78,7 @@ def _fit_leg(member: Member, leg: Leg, facts: NetworkFacts, manifest: Manifest, 
         raise KeyboardInterrupt
     if trainer.is_global_zero:
         if not progress.best.is_file():
-            raise Mendable(
+            raise UserError(
                 f"{member.name}: no epoch has a score by {params.monitor}; does validation show any class? Give more "
                 "pictures, or let monitor: loss choose the epoch"
             )
@@ -89,18 +91,20 @@ def _rows(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Ma
         rows = rows[manifest.presence(rows).any(axis=1)]
     for name, some in (("train", rows), ("validation", validation_rows)):
         if some.size == 0:
-            raise Mendable(f"{member.name}: no picture to {name} on; see prepare.validation_share and .holdout_share")
+            raise UserError(f"{member.name}: no picture to {name} on; see prepare.validation_share and .holdout_share")
     return rows, validation_rows
 
 
-def _facts(member: Member, params: TrainClassifier | TrainSegmenter, leg: Leg, manifest: Manifest) -> NetworkFacts:
+def _metadata(
+    member: Member, params: TrainClassifier | TrainSegmenter, phase: Phase, manifest: Manifest
+) -> NetworkMetadata:
     segmenter = isinstance(params, TrainSegmenter)
-    return NetworkFacts(
+    return NetworkMetadata(
         kind="segmenter" if segmenter else "classifier",
         architecture=params.architecture if isinstance(params, TrainSegmenter) else params.encoder,
         encoder=params.encoder,
-        input_shape=leg.params.input_shape or manifest.facts.cache_shape,
-        data=manifest.facts,
+        input_shape=phase.params.input_shape or manifest.metadata.cache_shape,
+        data=manifest.metadata,
         member=member.name,
         seed=member.seed,
         fold=member.fold,
@@ -130,7 +134,7 @@ def _positive_shares(params: TrainClassifier | TrainSegmenter, manifest: Manifes
     drawn = balance(presence) if params.sampling == "balanced" else torch.ones(len(rows), dtype=torch.double)
     if not isinstance(params, TrainSegmenter):
         return (drawn @ torch.from_numpy(presence).double() / drawn.sum()).float()
-    areas = manifest.images[[f"area_{name}" for name in manifest.facts.classes]].to_numpy()[rows]
+    areas = manifest.images[[f"area_{name}" for name in manifest.metadata.classes]].to_numpy()[rows]
     counted = torch.from_numpy(areas > 0 if params.pictures == "positives" else np.ones_like(areas, bool)).double()
     times = (drawn @ counted).clamp(min=torch.finfo(torch.double).tiny)  # a class that is nowhere has none
     return (drawn @ torch.from_numpy(areas).double() / times).float()
@@ -147,7 +151,7 @@ def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Call
         max_epochs=params.epochs,
         gradient_clip_val=params.gradient_clip,
         callbacks=callbacks,
-        plugins=[KeepWhole()],
+        plugins=[SaveState()],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
@@ -157,16 +161,16 @@ def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Call
     )
 
 
-def _callbacks(leg: Leg, facts: NetworkFacts) -> list[Callback]:
-    params, progress = leg.params, leg.progress
+def _callbacks(phase: Phase, metadata: NetworkMetadata) -> list[Callback]:
+    params, progress = phase.params, phase.progress
     callbacks: list[Callback] = [
-        KeepBest(progress.best, facts, params.monitor, begun=leg.begun),
-        History(progress.history, facts.member, begun=leg.begun, epochs=params.epochs),
+        SaveBest(progress.best, metadata, params.monitor, begun=phase.begun),
+        History(progress.history, metadata.member, begun=phase.begun, epochs=params.epochs),
         ModelCheckpoint(progress.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
         SaveMidway(progress.folder, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
     ]
     if params.ema_decay is not None:
-        callbacks.append(MovingAverage(params.ema_decay))
+        callbacks.append(ExponentialMovingAverage(params.ema_decay))
     if params.frozen_epochs:
         callbacks.append(Unfreezing(params.frozen_epochs, params.unfreeze_steps))
     if params.patience is not None:

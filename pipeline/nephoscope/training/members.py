@@ -67,7 +67,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Leg:
+class Phase:
     """Each begins with the best weights of the one before."""
 
     params: TrainClassifier | TrainSegmenter
@@ -77,17 +77,17 @@ class Leg:
     progress: Progress
 
 
-def list_legs(params: TrainClassifier | TrainSegmenter, folder: Path) -> list[Leg]:
+def list_phases(params: TrainClassifier | TrainSegmenter, folder: Path) -> list[Phase]:
     """The main leg, and the finish where there is one."""
-    finish = params.finish
-    legs = [Leg(params, 0, Progress(folder / "main"))]
-    if finish.epochs:
-        rates = finish.model_dump(include={"encoder_rate", "decoder_rate", "warmup_share"})
+    finetune = params.finetune
+    phases = [Phase(params, 0, Progress(folder / "main"))]
+    if finetune.epochs:
+        rates = finetune.model_dump(include={"encoder_rate", "decoder_rate", "warmup_share"})
         changes = {
-            "epochs": finish.epochs,
-            "input_shape": finish.input_shape,
+            "epochs": finetune.epochs,
+            "input_shape": finetune.input_shape,
             "optimiser": params.optimiser.model_copy(update=rates),
             "frozen_epochs": 0,
         }
-        legs.append(Leg(params.model_copy(update=changes), params.epochs, Progress(folder / "finish")))
-    return legs
+        phases.append(Phase(params.model_copy(update=changes), params.epochs, Progress(folder / "finetune")))
+    return phases

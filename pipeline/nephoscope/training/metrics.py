@@ -18,7 +18,7 @@ Counts = npt.NDArray[np.int64]
 T = TypeVar("T")
 
 
-class Judge(Protocol):
+class ValidationMetrics(Protocol):
     """Collects batches of one validation run, then gives its scores by name."""
 
     def add(self, logits: Tensor, batch: Batch) -> None: ...
@@ -26,7 +26,7 @@ class Judge(Protocol):
     def scores(self) -> dict[str, float]: ...
 
 
-class PresenceJudge:
+class PresenceMetrics:
     """pr_auc: mean average precision over the classes that validation shows at all."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class PresenceJudge:
         return {"pr_auc": float(np.mean(each)) if each else float("nan")}
 
 
-class PixelJudge:
+class PixelMetrics:
     """dice and pr_auc from histograms of the probability levels of every picture and class."""
 
     def __init__(self) -> None:

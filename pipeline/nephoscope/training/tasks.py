@@ -10,13 +10,13 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.models.losses import LossSettings, build_loss
 from nephoscope.models.network import Network
 from nephoscope.settings.training import TrainClassifier, TrainSegmenter
 from nephoscope.training.depthwise import QuickDepthwise
 from nephoscope.training.loaders import Batch, ResumableLoader
-from nephoscope.training.metrics import Judge, PixelJudge, PresenceJudge, unpack
+from nephoscope.training.metrics import PixelMetrics, PresenceMetrics, ValidationMetrics, unpack
 from nephoscope.training.optimisers import build_optimiser, build_schedule
 
 Settings = TypeVar("Settings", TrainClassifier, TrainSegmenter)
@@ -25,7 +25,7 @@ Settings = TypeVar("Settings", TrainClassifier, TrainSegmenter)
 class Task(LightningModule, Generic[Settings]):
     """A network, the loss it goes down, and the scores that choose its epoch."""
 
-    judge_type: ClassVar[type[Judge]]
+    metrics_type: ClassVar[type[ValidationMetrics]]
 
     def __init__(self, network: Network, params: Settings, positive_shares: Tensor, seed: int) -> None:
         super().__init__()
@@ -62,12 +62,12 @@ class Task(LightningModule, Generic[Settings]):
             clip_grad_norm_(weights, gradient_clip_val)
 
     def on_validation_epoch_start(self) -> None:
-        self.judge = self.judge_type()
+        self.judge = self.metrics_type()
 
     def validation_step(self, batch: Batch, _: int) -> None:
         logits = self.network(batch.images)
         if logits.isnan().any():
-            raise Mendable("the network answers NaN; train with a smaller encoder_rate and decoder_rate, or in fp32")
+            raise UserError("the network answers NaN; train with a smaller encoder_rate and decoder_rate, or in fp32")
         self.judge.add(logits, batch)
         loss = self.compare(logits, batch)
         self.log("validation_loss", loss, on_epoch=True, sync_dist=True, batch_size=len(batch.images))
@@ -115,7 +115,7 @@ class Task(LightningModule, Generic[Settings]):
 
 
 class ClassifierTask(Task[TrainClassifier]):
-    judge_type = PresenceJudge
+    metrics_type = PresenceMetrics
 
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
         counted = torch.ones_like(batch.presence, dtype=torch.bool)
@@ -124,7 +124,7 @@ class ClassifierTask(Task[TrainClassifier]):
 
 
 class SegmenterTask(Task[TrainSegmenter]):
-    judge_type = PixelJudge
+    metrics_type = PixelMetrics
 
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
         truth = unpack(batch.planes, logits.shape[1])

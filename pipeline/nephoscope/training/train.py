@@ -14,12 +14,12 @@ from nephoscope import models
 from nephoscope import training as learning
 from nephoscope.artifacts import PrepareFolder, TrainFolder
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import Mendable
-from nephoscope.files import write_json, writing
-from nephoscope.models.metadata import load_facts, refuse_other_data
+from nephoscope.errors import UserError
+from nephoscope.files import atomic_write, write_json
+from nephoscope.models.metadata import load_metadata, refuse_other_data
 from nephoscope.settings.training import TrainClassifier, TrainSegmenter
 from nephoscope.training.fit import fit_member
-from nephoscope.training.members import Leg, Member, list_legs, list_members
+from nephoscope.training.members import Member, Phase, list_members, list_phases
 
 SEGMENTER = "segmenter"
 
@@ -35,16 +35,16 @@ def train_members(
     With `weights: segmenter` a member begins with the encoder of one of these.
     """
     manifest = Manifest.load(prepared.manifest, prepared.images)
-    members = list_members(params.seeds, manifest.facts.folds)
+    members = list_members(params.seeds, manifest.metadata.folds)
     if params.weights == SEGMENTER and segmenters is not None:
-        refuse_other_data(segmenters.glob("*.safetensors"), manifest.facts)
+        refuse_other_data(segmenters.glob("*.safetensors"), manifest.metadata)
     weights = {member: find_weights(member, params.weights, segmenters) for member in members}
     run = _resume_folder(folder.resume, resume_key(params, manifest, prepared.cache, weights.values()))
-    legs = {member: list_legs(params, run / member.name) for member in members}
+    phases = {member: list_phases(params, run / member.name) for member in members}
     for member in members:
-        fit_member(member, params, manifest, prepared.cache, legs[member], weights[member])
+        fit_member(member, params, manifest, prepared.cache, phases[member], weights[member])
     if _is_first():
-        _deliver(legs, folder)
+        _deliver(phases, folder)
 
 
 def _is_first() -> bool:
@@ -60,9 +60,9 @@ def find_weights(member: Member, weights: str, segmenters: Path | None) -> str:
     found = {path.stem: path for path in sorted(segmenters.glob("*.safetensors"))}
     if member.name in found:
         return str(found[member.name])
-    fitting = [path for path in found.values() if load_facts(path).fold == member.fold]
+    fitting = [path for path in found.values() if load_metadata(path).fold == member.fold]
     if not fitting:
-        raise Mendable(
+        raise UserError(
             f"weights: {SEGMENTER}, but {segmenters} holds no segmenter for {member.name}; "
             "`python -m stages.train_segmenter` trains it, or begin with weights: bundled"
         )
@@ -73,7 +73,7 @@ def resume_key(
     params: TrainClassifier | TrainSegmenter, manifest: Manifest, cache: Path, weights: Iterable[str] = ()
 ) -> str:
     """Names the run: with another setting, other data, first weights or code there is nothing to go on with."""
-    content = [params.model_dump(mode="json"), manifest.facts.to_dict(), manifest.images.to_csv(index=False)]
+    content = [params.model_dump(mode="json"), manifest.metadata.to_dict(), manifest.images.to_csv(index=False)]
     given = (Path(one) for one in weights)
     files = [*sorted(cache.iterdir()), *(path for path in given if path.is_file())]
     files += [path for package in (learning, models) for path in sorted(Path(package.__path__[0]).glob("*.py"))]
@@ -95,16 +95,16 @@ def _resume_folder(folder: Path, key: str) -> Path:
     return folder / key
 
 
-def _deliver(legs: dict[Member, list[Leg]], folder: TrainFolder) -> None:
-    best = {member.name: each[-1].progress.best for member, each in legs.items()}
-    with writing(folder.members) as unfinished:
+def _deliver(phases: dict[Member, list[Phase]], folder: TrainFolder) -> None:
+    best = {member.name: each[-1].progress.best for member, each in phases.items()}
+    with atomic_write(folder.members) as unfinished:
         unfinished.mkdir()
         for name, path in best.items():
             shutil.copyfile(path, unfinished / f"{name}.safetensors")
-    with writing(folder.history) as unfinished:
-        histories = [pd.read_csv(leg.progress.history) for each in legs.values() for leg in each]
+    with atomic_write(folder.history) as unfinished:
+        histories = [pd.read_csv(phase.progress.history) for each in phases.values() for phase in each]
         pd.concat(histories, ignore_index=True).to_csv(unfinished, index=False)
-    facts = {name: load_facts(path) for name, path in best.items()}
-    scores = {name: {"epoch": one.epoch, "score": one.score} for name, one in facts.items()}
-    write_json(folder.metrics, {"mean_score": float(np.mean([f.score for f in facts.values()])), "members": scores})
+    metadata = {name: load_metadata(path) for name, path in best.items()}
+    scores = {name: {"epoch": one.epoch, "score": one.score} for name, one in metadata.items()}
+    write_json(folder.metrics, {"mean_score": float(np.mean([f.score for f in metadata.values()])), "members": scores})
     shutil.rmtree(folder.resume)

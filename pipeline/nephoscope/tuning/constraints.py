@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.settings.tuning import Tune
 
 EVERY = "every"
@@ -17,7 +17,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Goal:
+class Constraint:
     """What presence of a class must fulfil. Where nothing fulfils it, the cut that comes nearest is allowed."""
 
     class_name: str
@@ -36,7 +36,7 @@ class Goal:
     def check(self, cuts: Bools, weight: Floats, present: Bools) -> None:
         """Say so where no cut fulfils the bounds, and what the best would be."""
         if not present.any():
-            raise Mendable(
+            raise UserError(
                 f"{self.class_name}: never annotated in validation, so no bound can hold for it; take it out of "
                 "tune.min_precision and tune.min_recall"
             )
@@ -44,7 +44,7 @@ class Goal:
         if ((precision >= self.min_precision) & (recall >= self.min_recall)).any():
             return
         reached = recall >= self.min_recall
-        raise Mendable(
+        raise UserError(
             f"{self.class_name}: no presence threshold has precision >= {self.min_precision:g} "
             f"and recall >= {self.min_recall:g}; with that recall, precision reaches "
             f"{precision[reached].max(initial=0):.3f}. Ask for less, or improve the classifier"
@@ -75,19 +75,19 @@ def named_in(settings: Tune) -> set[str]:
     return {name for of in bounds for name, bound in of.items() if bound > 0}
 
 
-def goals_of(settings: Tune, classes: tuple[str, ...]) -> list[Goal | None]:
+def constraints_of(settings: Tune, classes: tuple[str, ...]) -> list[Constraint | None]:
     """The goal of every class; None where it is the best mean Dice alone."""
     for setting in ("min_precision", "min_recall"):
         unknown = set(getattr(settings, setting)) - {*classes, EVERY}
         if unknown:
-            raise Mendable(f"tune.{setting}: {sorted(unknown)} is no class; known are {[*classes, EVERY]}")
-    return [_goal_of(settings, name) for name in classes]
+            raise UserError(f"tune.{setting}: {sorted(unknown)} is no class; known are {[*classes, EVERY]}")
+    return [_constraint_of(settings, name) for name in classes]
 
 
-def _goal_of(settings: Tune, class_name: str) -> Goal | None:
+def _constraint_of(settings: Tune, class_name: str) -> Constraint | None:
     precision, recall = (
         bounds.get(class_name, bounds.get(EVERY, 0.0)) for bounds in (settings.min_precision, settings.min_recall)
     )
-    if settings.goal == "f_beta":
-        return Goal(class_name, precision, recall, settings.beta)
-    return Goal(class_name, precision, recall) if precision > 0 or recall > 0 else None
+    if settings.objective == "f_beta":
+        return Constraint(class_name, precision, recall, settings.beta)
+    return Constraint(class_name, precision, recall) if precision > 0 or recall > 0 else None

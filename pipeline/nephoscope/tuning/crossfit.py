@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.tuning import FamilyName, Tune
-from nephoscope.tuning.constraints import Goal, named_in
+from nephoscope.tuning.constraints import Constraint, named_in
 from nephoscope.tuning.evidence import Evidence
 from nephoscope.tuning.families import FAMILIES, Grid
 from nephoscope.tuning.fitting import Fit, fit_presence, fit_rules, pose
@@ -40,12 +40,12 @@ class Structure(NamedTuple):
     """What is decided for all classes together, before any threshold."""
 
     classifier_weight: float = 0.5
-    follow_strongest: float = 0.0
+    adaptive_power: float = 0.0
     family: FamilyName = "presence"
-    force_strongest: bool = False
+    force_top_class: bool = False
 
 
-PARTS_OF_RULES = ("classifier_weight", "follow_strongest", "force_strongest")
+PARTS_OF_RULES = ("classifier_weight", "adaptive_power", "force_top_class")
 """of a structure that stand in the rules by the same name; the family shows in what each rule has"""
 
 
@@ -74,7 +74,7 @@ class CrossFitted:
 class CrossFitting:
     evidence: Evidence
     settings: Tune
-    goals: Sequence[Goal | None]
+    constraints: Sequence[Constraint | None]
     areas: npt.NDArray[np.int64]
     """minimum areas tried"""
     folds: npt.NDArray[np.int64] = field(init=False)
@@ -93,28 +93,28 @@ class CrossFitting:
         singles = [Held({fold}) for fold in range(self.settings.folds)] if possible else []
         helds = [ALL_COUNT, *singles]
         structures, trials = self._decide(helds, possible)
-        self._check_goals(structures[0])
+        self._check_constraints(structures[0])
         fits = self._fit(list(zip(structures, helds, strict=True)), thinned=False)
         dices = np.full((len(self.evidence), len(self.evidence.classes)), np.nan)
         for held, fit in zip(singles, fits[1:], strict=True):
             rows = np.isin(self.folds, list(held))
-            dices[rows] = self.following(fit.rules.follow_strongest).dices(fit.rules)[rows]
+            dices[rows] = self.following(fit.rules.adaptive_power).dices(fit.rules)[rows]
         return CrossFitted(structures[0], tuple(trials[0]), fits[0], dices)
 
-    def _check_goals(self, structure: Structure) -> None:
+    def _check_constraints(self, structure: Structure) -> None:
         rules, weight = self._presence(structure, ALL_COUNT), np.ones(len(self.evidence))
-        for problem, present, goal in zip(
-            pose(self.evidence, self.grid(structure.family), rules, weight, self.goals),
+        for problem, present, objective in zip(
+            pose(self.evidence, self.grid(structure.family), rules, weight, self.constraints),
             self.evidence.present.T,
-            self.goals,
+            self.constraints,
             strict=True,
         ):
             # What is asked of every class does not mean one that is never there.
-            if goal and (present.any() or goal.class_name in named_in(self.settings)):
-                goal.check(problem.cuts, weight, present[problem.order])
+            if objective and (present.any() or objective.class_name in named_in(self.settings)):
+                objective.check(problem.cuts, weight, present[problem.order])
 
     def following(self, power: float) -> Evidence:
-        """Evidence for rules of this `follow_strongest`."""
+        """Evidence for rules of this `adaptive_power`."""
         if power not in self._following:
             self._following[power] = self.evidence.following(power)
         return self._following[power]
@@ -148,25 +148,25 @@ class CrossFitting:
             searched = settings.classifier_weight == "searched"
             weights = SEARCHED_WEIGHTS if searched else (float(settings.classifier_weight),)
         families = self._families()
-        following = SEARCHED_FOLLOWING if settings.follow_strongest == "searched" else (settings.follow_strongest,)
+        following = SEARCHED_FOLLOWING if settings.adaptive_power == "searched" else (settings.adaptive_power,)
         # A class forced present would break what a goal bounds.
-        bound = any(self.goals)
-        forcing = (False, True) if settings.force_strongest == "searched" else (settings.force_strongest,)
+        bound = any(self.constraints)
+        forcing = (False, True) if settings.force_top_class == "searched" else (settings.force_top_class,)
         return {
             "classifier_weight": (weights, pick_middle),
-            # Before the family: a seed threshold makes up for some of what following does, and for less.
-            "follow_strongest": (following, partial(pick_unless_beaten, 0)),
+            # Before the family: a high threshold makes up for some of what following does, and for less.
+            "adaptive_power": (following, partial(pick_unless_beaten, 0)),
             "family": (families, partial(pick_unless_beaten, families.index(usual.family) if len(families) > 1 else 0)),
-            "force_strongest": ((False,) if bound else forcing, partial(pick_unless_beaten, 0)),
+            "force_top_class": ((False,) if bound else forcing, partial(pick_unless_beaten, 0)),
         }
 
     def _families(self) -> tuple[FamilyName, ...]:
         families = tuple(FAMILIES) if self.settings.family == "searched" else (self.settings.family,)
-        if not any(self.goals):
+        if not any(self.constraints):
             return families
         gated = tuple(family for family in families if self.grid(family).gated)
         if not gated:
-            raise Mendable(
+            raise UserError(
                 f"tune.family: {families[0]} has no presence threshold, so no goal can bound it; try presence"
             )
         return gated
@@ -174,7 +174,7 @@ class CrossFitting:
     def _prepare(self, tried: Iterable[tuple[Held, Sequence[Structure]]]) -> None:
         """Fit in one go, family by family, all rules that will be asked for."""
         needed = {
-            (one._replace(force_strongest=False), outer | {fold})
+            (one._replace(force_top_class=False), outer | {fold})
             for outer, structures in tried
             for one in structures
             for fold in range(self.settings.folds)
@@ -194,8 +194,8 @@ class CrossFitting:
                 grid.thinned() if thinned else grid,
                 [self._presence(*pair) for pair in members],
                 [(~np.isin(self.folds, list(held))).astype(float) for _, held in members],
-                self.goals,
-                borrowed(self.settings),
+                self.constraints,
+                shrunk(self.settings),
             )
             fits |= zip(members, found, strict=True)
         return [fits[pair] for pair in pairs]
@@ -218,19 +218,19 @@ class CrossFitting:
     def _dices(self, structure: Structure, held: Held) -> Floats:
         """N×C"""
         if (structure, held) not in self._scored:
-            rules = self._rules[structure._replace(force_strongest=False), held]
-            forced = rules.model_copy(update={"force_strongest": structure.force_strongest})
-            self._scored[structure, held] = self.following(structure.follow_strongest).dices(forced)
+            rules = self._rules[structure._replace(force_top_class=False), held]
+            forced = rules.model_copy(update={"force_top_class": structure.force_top_class})
+            self._scored[structure, held] = self.following(structure.adaptive_power).dices(forced)
         return self._scored[structure, held]
 
 
 def _searched_together(pair: tuple[Structure, Held]) -> tuple[FamilyName, float]:
-    return pair[0].family, pair[0].follow_strongest
+    return pair[0].family, pair[0].adaptive_power
 
 
-def borrowed(settings: Tune) -> float:
+def shrunk(settings: Tune) -> float:
     """Only calibrated presences mean the same in every class."""
-    return settings.borrow if settings.calibrate else 0.0
+    return settings.shrinkage if settings.calibrate else 0.0
 
 
 def pick_middle(scores: Floats) -> int:

@@ -9,12 +9,12 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from nephoscope.evaluation.labelled import JudgedImages
+from nephoscope.evaluation.labelled import LabelledImages
 from nephoscope.masks.rle import Shape
 from nephoscope.masks.spans import FIRST, LAST, PEAK, Spans, find_spans
-from nephoscope.rules.decide import follow
+from nephoscope.rules.decide import adapt_thresholds
 from nephoscope.rules.presence import RawPresences, presences
-from nephoscope.rules.rules import Reading, Rule, Rules
+from nephoscope.rules.rules import InferenceSettings, Rule, Rules
 from nephoscope.tuning.gains import gains_of_cell
 
 Ints = npt.NDArray[np.int64]
@@ -60,7 +60,7 @@ class ClassEvidence:
 
     def shown_gains(self, rule: Rule) -> Floats:
         """N: what showing the mask of every picture gains over leaving it empty, in Dice; the gate is not asked."""
-        cell = (rule.pixel_threshold, rule.min_area, rule.seed_threshold or 0)
+        cell = (rule.pixel_threshold, rule.min_area, rule.high_threshold or 0)
         gains: Floats = gains_of_cell(self.spans, self.starts, self.truth_area, *cell)
         if rule.core_threshold is None:
             return gains
@@ -70,8 +70,8 @@ class ClassEvidence:
 @dataclass(frozen=True)
 class Evidence:
     classes: tuple[str, ...]
-    judged_shape: Shape
-    reading: Reading
+    output_shape: Shape
+    inference_settings: InferenceSettings
     raw: RawPresences
     of_class: tuple[ClassEvidence, ...]
 
@@ -89,11 +89,11 @@ class Evidence:
         return replace(self, raw=raw, of_class=tuple(one.take(indices) for one in self.of_class))
 
     def following(self, power: float) -> Self:
-        """The same, thresholds on pixels following every picture's strongest pixels (`Rules.follow_strongest`)."""
+        """The same, thresholds on pixels following every picture's strongest pixels (`Rules.adaptive_power`)."""
         if not power:
             return self
         each = zip(self.of_class, self.raw.strongest.T, strict=True)
-        return replace(self, of_class=tuple(one.held_at(follow(strongest, power)) for one, strongest in each))
+        return replace(self, of_class=tuple(one.held_at(adapt_thresholds(strongest, power)) for one, strongest in each))
 
     def dices(self, rules: Rules) -> Floats:
         """N×C: the Dice of every picture and class by these rules, as judging finds it."""
@@ -104,22 +104,22 @@ class Evidence:
         return np.asarray(~self.present + shown * gains, np.float64)
 
 
-def gather(judged: JudgedImages) -> Evidence:
+def gather(labelled: LabelledImages) -> Evidence:
     """One pass over judged pictures; memory grows with their spans, a few kilobytes each, not with their pixels."""
-    of_picture = delayed(lambda index: [_class_of_picture(*one) for one in _planes(judged, index)])
+    of_picture = delayed(lambda index: [_class_of_picture(*one) for one in _planes(labelled, index)])
     # Threads: compiled code and decompression let go of the interpreter's lock.
-    pictures = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(of_picture(i) for i in range(len(judged)))
-    progress = tqdm(pictures, total=len(judged), desc="tune", unit="picture")
+    pictures = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(of_picture(i) for i in range(len(labelled)))
+    progress = tqdm(pictures, total=len(labelled), desc="tune", unit="picture")
     of_class = tuple(_of_class(each) for each in zip(*progress, strict=True))
-    return Evidence(judged.classes, judged.judged_shape, judged.reading, judged.raw, of_class)
+    return Evidence(labelled.classes, labelled.output_shape, labelled.inference_settings, labelled.raw, of_class)
 
 
 _Picture = tuple[Spans, int, Ints]
 """Spans, truth area and reach of one class in one picture."""
 
 
-def _planes(judged: JudgedImages, index: int) -> Iterable[tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
-    image = judged[index]
+def _planes(labelled: LabelledImages, index: int) -> Iterable[tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
+    image = labelled[index]
     return zip(np.where(image.visible, image.levels, np.uint8(0)), image.truth, strict=True)
 
 

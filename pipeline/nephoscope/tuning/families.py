@@ -29,25 +29,25 @@ CELLS_TO_COMPARE = (51, 31)
 
 @dataclass(frozen=True)
 class Grid:
-    """Every cell (pixel threshold × minimum area × seed threshold, each ascending) is tried with every core."""
+    """Every cell (pixel threshold × minimum area × high threshold, each ascending) is tried with every core."""
 
     pixel_thresholds: Ints
     min_areas: Ints
     gated: bool
     """whether presence thresholds are searched too"""
-    seed_thresholds: Ints
+    high_thresholds: Ints
     cores: tuple[Core, ...] = (NO_CORE,)
 
     def blocks(self, cells: int) -> Iterator["Grid"]:
         """The same grid in parts of about so many cells, areas ascending."""
-        step = max(1, cells // (len(self.pixel_thresholds) * len(self.seed_thresholds)))
+        step = max(1, cells // (len(self.pixel_thresholds) * len(self.high_thresholds)))
         for begin in range(0, len(self.min_areas), step):
             yield replace(self, min_areas=self.min_areas[begin : begin + step])
 
     @cached_property
     def cells(self) -> Ints:
-        """Pixel threshold, minimum area and seed threshold of every cell: 3×cells."""
-        axes = np.meshgrid(self.pixel_thresholds, self.min_areas, self.seed_thresholds, indexing="ij")
+        """Pixel threshold, minimum area and high threshold of every cell: 3×cells."""
+        axes = np.meshgrid(self.pixel_thresholds, self.min_areas, self.high_thresholds, indexing="ij")
         return np.stack([axis.ravel() for axis in axes])
 
     def thinned(self) -> "Grid":
@@ -80,8 +80,8 @@ def _presence(thresholds: Ints, areas: Ints, _: Tune) -> Grid:
 
 
 def _seed(thresholds: Ints, areas: Ints, settings: Tune) -> Grid:
-    seeds = np.array([NO_SEED, *settings.seed_thresholds])
-    return replace(_presence(thresholds, areas, settings).thinned(), seed_thresholds=seeds)
+    seeds = np.array([NO_SEED, *settings.high_thresholds])
+    return replace(_presence(thresholds, areas, settings).thinned(), high_thresholds=seeds)
 
 
 def _core(thresholds: Ints, areas: Ints, settings: Tune) -> Grid:

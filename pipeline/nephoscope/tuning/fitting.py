@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from nephoscope.evaluation.calibration import fit_calibrations
 from nephoscope.rules.presence import fuse
 from nephoscope.rules.rules import NEVER, Calibration, Rule, Rules
-from nephoscope.tuning.constraints import Goal
+from nephoscope.tuning.constraints import Constraint
 from nephoscope.tuning.evidence import Evidence
 from nephoscope.tuning.families import Grid
 from nephoscope.tuning.plateau import Choice, choose
@@ -32,16 +32,18 @@ def fit_presence(evidence: Evidence, counting: Bools, *, calibrate: bool) -> Rul
     plain = tuple(Calibration() for _ in evidence.classes)
     return Rules(
         classes=evidence.classes,
-        judged_shape=evidence.judged_shape,
-        reading=evidence.reading,
+        output_shape=evidence.output_shape,
+        inference_settings=evidence.inference_settings,
         classifier_weight=1,
         classifier_calibrations=fit_calibrations(raw.classifier[counting], present) if calibrate else plain,
-        strongest_calibrations=fit_calibrations(raw.strongest[counting], present) if calibrate else plain,
+        top_fraction_calibrations=fit_calibrations(raw.strongest[counting], present) if calibrate else plain,
         rules=tuple(Rule(presence_threshold=0, pixel_threshold=128, min_area=0) for _ in evidence.classes),
     )
 
 
-def pose(evidence: Evidence, grid: Grid, fitted: Rules, weight: Floats, goals: Sequence[Goal | None]) -> list[Problem]:
+def pose(
+    evidence: Evidence, grid: Grid, fitted: Rules, weight: Floats, constraints: Sequence[Constraint | None]
+) -> list[Problem]:
     """One problem per class: pictures weigh `weight` (N) and are shown in the order of their fitted presence.
 
     Forcing couples the classes, so thresholds are searched without it; it is applied when masks are decided.
@@ -49,8 +51,8 @@ def pose(evidence: Evidence, grid: Grid, fitted: Rules, weight: Floats, goals: S
     if not grid.gated:
         return [Problem.open(weight) for _ in evidence.classes]
     scores = fuse(evidence.raw, fitted)
-    each = zip(scores.T, evidence.present.T, goals, strict=True)
-    return [Problem.gated(score, weight, present, goal) for score, present, goal in each]
+    each = zip(scores.T, evidence.present.T, constraints, strict=True)
+    return [Problem.gated(score, weight, present, objective) for score, present, objective in each]
 
 
 def fit_rules(
@@ -58,18 +60,20 @@ def fit_rules(
     grid: Grid,
     fitted: Sequence[Rules],
     weights: Sequence[Floats],
-    goals: Sequence[Goal | None],
-    borrow: float,
+    constraints: Sequence[Constraint | None],
+    shrinkage: float,
 ) -> list[Fit]:
     """Fitted presences, each with the weights of the pictures (N) → the rules chosen for each."""
     pairs = zip(fitted, weights, strict=True)
-    of_class = zip(*(pose(evidence, grid, rules, weight, goals) for rules, weight in pairs), strict=True)
+    of_class = zip(*(pose(evidence, grid, rules, weight, constraints) for rules, weight in pairs), strict=True)
     searched = delayed(choose)
     choices = Parallel(n_jobs=-1, prefer="threads")(
         searched(one, grid, problems) for one, problems in zip(evidence.of_class, of_class, strict=True)
     )
     each = zip(fitted, weights, zip(*choices, strict=True), strict=True)
-    return [Fit(_finish(evidence, rules, weight, chosen, goals, borrow), chosen) for rules, weight, chosen in each]
+    return [
+        Fit(_finish(evidence, rules, weight, chosen, constraints, shrinkage), chosen) for rules, weight, chosen in each
+    ]
 
 
 def _finish(
@@ -77,8 +81,8 @@ def _finish(
     fitted: Rules,
     weight: Floats,
     choices: Sequence[Choice],
-    goals: Sequence[Goal | None],
-    borrow: float,
+    constraints: Sequence[Constraint | None],
+    shrinkage: float,
 ) -> Rules:
     thresholds = np.array([choice.middle.presence_threshold for choice in choices])
     present, counting = evidence.present, weight > 0
@@ -87,9 +91,9 @@ def _finish(
     # A class that is not there to be shown, and one of which the best is to show nothing.
     worthless = np.array([choice.best.presence_threshold == NEVER for choice in choices])
     never = ~seen | (gated & worthless)
-    free = missed & gated & ~never & [goal is None for goal in goals]
+    free = missed & gated & ~never & [objective is None for objective in constraints]
     # Calibrated thresholds mean the same in every class, so each may learn from the others.
-    thresholds[free] += borrow * (thresholds[free].mean() - thresholds[free]) if free.any() else 0
+    thresholds[free] += shrinkage * (thresholds[free].mean() - thresholds[free]) if free.any() else 0
     thresholds[never] = NEVER
     each = zip(choices, thresholds, strict=True)
     rules = tuple(one.middle.model_copy(update={"presence_threshold": float(value)}) for one, value in each)

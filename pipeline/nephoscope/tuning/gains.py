@@ -1,6 +1,6 @@
 """Gains: what showing a mask is worth in Dice over leaving it empty, for every picture in every cell of a grid.
 
-A cell is a pixel threshold, a minimum area and a seed threshold (0: none).
+A cell is a pixel threshold, a minimum area and a high threshold (0: none).
 """
 
 import numpy as np
@@ -10,10 +10,10 @@ from nephoscope.masks.spans import AREA, FIRST, LAST, OVERLAP, PEAK
 
 
 @njit(cache=True, nogil=True)
-def tabulate(spans, starts, truth_area, pixel_thresholds, min_areas, seed_thresholds):  # type: ignore[no-untyped-def]
+def tabulate(spans, starts, truth_area, pixel_thresholds, min_areas, high_thresholds):  # type: ignore[no-untyped-def]
     """Spans of N pictures × a grid (T, A and S values, ascending) → gains: N×(T·A·S)."""
     pictures, thresholds = len(truth_area), len(pixel_thresholds)
-    shape = (thresholds + 1, len(min_areas), len(seed_thresholds))
+    shape = (thresholds + 1, len(min_areas), len(high_thresholds))
     gains = np.empty((pictures, thresholds * shape[1] * shape[2]))
     areas, overlaps = np.empty(shape, np.int32), np.empty(shape, np.int32)
     # reached[level]: how many thresholds of the grid are at most this level
@@ -23,7 +23,7 @@ def tabulate(spans, starts, truth_area, pixel_thresholds, min_areas, seed_thresh
         for index in range(starts[picture], starts[picture + 1]):
             begin, end = reached[spans[index, FIRST] - 1], reached[spans[index, LAST]]
             area = np.searchsorted(min_areas, spans[index, AREA], side="right") - 1
-            seed = np.searchsorted(seed_thresholds, spans[index, PEAK], side="right") - 1
+            seed = np.searchsorted(high_thresholds, spans[index, PEAK], side="right") - 1
             if begin < end and area >= 0 and seed >= 0:
                 # A difference array: the component appears at the span's begin and is gone at its end.
                 areas[begin, area, seed] += spans[index, AREA]
@@ -37,7 +37,7 @@ def tabulate(spans, starts, truth_area, pixel_thresholds, min_areas, seed_thresh
 
 
 @njit(cache=True, nogil=True)
-def gains_of_cell(spans, starts, truth_area, pixel_threshold, min_area, seed_threshold):  # type: ignore[no-untyped-def]
+def gains_of_cell(spans, starts, truth_area, pixel_threshold, min_area, high_threshold):  # type: ignore[no-untyped-def]
     """One cell of `tabulate`, a hundred times as fast as a grid: N."""
     gains = np.empty((len(truth_area), 1))
     areas, overlaps = np.zeros(1, np.int64), np.zeros(1, np.int64)
@@ -46,7 +46,7 @@ def gains_of_cell(spans, starts, truth_area, pixel_threshold, min_area, seed_thr
         for index in range(starts[picture], starts[picture + 1]):
             # Without a branch: which spans stand cannot be foreseen, and the processor would stumble over each.
             stands = (spans[index, FIRST] <= pixel_threshold) & (spans[index, LAST] >= pixel_threshold)
-            kept = (spans[index, AREA] >= min_area) & (spans[index, PEAK] >= seed_threshold)
+            kept = (spans[index, AREA] >= min_area) & (spans[index, PEAK] >= high_threshold)
             areas[0] += stands * kept * spans[index, AREA]
             overlaps[0] += stands * kept * spans[index, OVERLAP]
         _gain(areas, overlaps, truth_area[picture], gains[picture])

@@ -23,7 +23,7 @@ NOISE = 1.0
 """Standard errors behind the best up to which a rule is called as good."""
 HOLLOW = 2.0
 """Standard errors behind the best from which the middle of two plateaus is called a hollow between them."""
-PARTS = ("presence_threshold", "pixel_threshold", "min_area", "seed_threshold", "core_threshold", "core_area")
+PARTS = ("presence_threshold", "pixel_threshold", "min_area", "high_threshold", "core_threshold", "core_area")
 PRESENCE, PIXEL, AREA, SEED, CORE, CORE_AREA = range(6)
 AS_SIDES = [AREA, CORE_AREA]
 
@@ -124,7 +124,7 @@ class _Found:
 def _walk(evidence: ClassEvidence, grid: Grid, problems: Sequence[Problem]) -> Iterator[tuple[int, _Found]]:
     passing = {core: evidence.reach[:, core.threshold] >= core.area for core in grid.cores}
     for block in grid.blocks(CELLS):
-        axes = (block.pixel_thresholds, block.min_areas, block.seed_thresholds)
+        axes = (block.pixel_thresholds, block.min_areas, block.high_thresholds)
         gains = tabulate(evidence.spans, evidence.starts, evidence.truth_area, *axes)
         for which, problem in enumerate(problems):
             for core in grid.cores:
@@ -214,7 +214,7 @@ def standard_errors(behind: npt.ArrayLike, mean_square: npt.ArrayLike, count: fl
 def _on_grid(parts: Floats, grid: Grid) -> Rule:
     """The nearest rule whose pixel threshold, areas, seed and core stand in the grid."""
     pixel = _nearest(grid.pixel_thresholds, parts[PIXEL])
-    seed = _nearest(grid.seed_thresholds, parts[SEED])
+    seed = _nearest(grid.high_thresholds, parts[SEED])
     cores = np.array(grid.cores)
     core, core_area = _nearest(cores[:, 0], parts[CORE]), _nearest(cores[:, 1], parts[CORE_AREA])
     return _rule([parts[PRESENCE], pixel, _nearest(grid.min_areas, parts[AREA]), seed, core, core_area])
@@ -230,7 +230,7 @@ def _rule(parts: Sequence[float]) -> Rule:
         presence_threshold=float(parts[PRESENCE]),
         pixel_threshold=int(parts[PIXEL]),
         min_area=int(parts[AREA]),
-        seed_threshold=None if parts[SEED] == NO_SEED or parts[SEED] <= parts[PIXEL] else int(parts[SEED]),
+        high_threshold=None if parts[SEED] == NO_SEED or parts[SEED] <= parts[PIXEL] else int(parts[SEED]),
         core_threshold=int(parts[CORE]) if core_area else None,
         core_area=core_area,
     )

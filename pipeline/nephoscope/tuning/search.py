@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numba import njit
 
 from nephoscope.rules.rules import NEVER
-from nephoscope.tuning.constraints import Goal
+from nephoscope.tuning.constraints import Constraint
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -36,13 +36,13 @@ class Problem:
     """len(order) + 1: the presence threshold of a cut, as far from both neighbours as can be"""
 
     @classmethod
-    def gated(cls, presence: Floats, weight: Floats, present: Bools, goal: Goal | None = None) -> Self:
+    def gated(cls, presence: Floats, weight: Floats, present: Bools, objective: Constraint | None = None) -> Self:
         """Every presence threshold is tried, or those that the goal allows; equal presences stay together."""
         order = np.argsort(-presence, kind="stable")
         order = order[weight[order] > 0]
         descending = presence[order]
         cuts = np.concatenate(([True], descending[1:] < descending[:-1], [True]))
-        allowed = goal.allow(cuts, weight[order], present[order]) if goal else cuts
+        allowed = objective.allow(cuts, weight[order], present[order]) if objective else cuts
         return cls(presence, weight, order, cuts, allowed, _between(descending))
 
     @classmethod

@@ -32,7 +32,7 @@ def estimate_table(tuned: Floats, cross_fitted: Floats, classes: Sequence[str], 
 
 def optimum_table(evidence: Evidence, rules: Rules, choices: Sequence[Choice]) -> pd.DataFrame:
     """Per class the tuned Dice of the exact optimum and of the chosen rule, and how flat the optimum is."""
-    best = rules.model_copy(update={"rules": tuple(choice.best for choice in choices), "force_strongest": False})
+    best = rules.model_copy(update={"rules": tuple(choice.best for choice in choices), "force_top_class": False})
     columns = {
         "class_name": rules.classes,
         "best_dice": evidence.dices(best).mean(axis=0),

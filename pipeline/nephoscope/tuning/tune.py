@@ -10,17 +10,17 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from nephoscope.data.truth import Truth
-from nephoscope.errors import Mendable
+from nephoscope.errors import UserError
 from nephoscope.evaluation.calibration import fit_calibrations
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.evaluation.labelled import Judged, JudgedImages, judge_arrays
+from nephoscope.evaluation.labelled import LabelledImages, LabelledSplit, label_arrays
 from nephoscope.evaluation.store import ProbabilityStore
 from nephoscope.masks.spans import AREA
 from nephoscope.rules.presence import fuse
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.tuning import Tune
-from nephoscope.tuning.constraints import goals_of
-from nephoscope.tuning.crossfit import CrossFitted, CrossFitting, borrowed
+from nephoscope.tuning.constraints import constraints_of
+from nephoscope.tuning.crossfit import CrossFitted, CrossFitting, shrunk
 from nephoscope.tuning.evidence import Evidence, gather
 from nephoscope.tuning.families import Grid
 from nephoscope.tuning.fitting import fit_rules, pose
@@ -84,10 +84,10 @@ def tune(
     1.0
     """
     settings = settings or Tune()
-    judged = _judged(maps, truths, presences, classes, visible)
-    goals = goals_of(settings, judged.classes)
-    evidence = gather(judged)
-    crossfitting = CrossFitting(evidence, settings, goals, _areas(evidence, settings))
+    labelled = _judged(maps, truths, presences, classes, visible)
+    constraints = constraints_of(settings, labelled.classes)
+    evidence = gather(labelled)
+    crossfitting = CrossFitting(evidence, settings, constraints, _areas(evidence, settings))
     return _tell(crossfitting, crossfitting.run())
 
 
@@ -99,12 +99,12 @@ def _with_chances(rules: Rules, evidence: Evidence) -> Rules:
 
 def _judged(
     maps: Any, truths: Any, presences: npt.ArrayLike | None, classes: Sequence[str] | None, visible: Any
-) -> JudgedImages:
+) -> LabelledImages:
     if not isinstance(maps, ProbabilityStore):
-        return judge_arrays(maps, truths, presences, classes=classes, visible=visible)
+        return label_arrays(maps, truths, presences, classes=classes, visible=visible)
     if not isinstance(truths, Truth) or any(one is not None for one in (presences, classes, visible)):
-        raise Mendable("a ProbabilityStore goes with a Truth, and brings presences, classes and visible pixels itself")
-    return Judged(maps, truths)
+        raise UserError("a ProbabilityStore goes with a Truth, and brings presences, classes and visible pixels itself")
+    return LabelledSplit(maps, truths)
 
 
 def _areas(evidence: Evidence, settings: Tune) -> npt.NDArray[np.int64]:
@@ -115,10 +115,10 @@ def _areas(evidence: Evidence, settings: Tune) -> npt.NDArray[np.int64]:
 
 def _tell(crossfitting: CrossFitting, found: CrossFitted) -> Tuning:
     settings, grid = crossfitting.settings, crossfitting.grid(found.structure.family)
-    evidence = crossfitting.following(found.structure.follow_strongest)
+    evidence = crossfitting.following(found.structure.adaptive_power)
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
     rules, choices = found.fit
-    problems = pose(evidence, grid, rules, np.ones(len(evidence)), crossfitting.goals)
+    problems = pose(evidence, grid, rules, np.ones(len(evidence)), crossfitting.constraints)
     surfaces = Parallel(n_jobs=-1, prefer="threads")(
         delayed(map_surface)(of_class, grid.thinned(), problem)
         for of_class, problem in zip(evidence.of_class, problems, strict=True)
@@ -141,5 +141,5 @@ def _resampled(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, gri
     settings = crossfitting.settings
     resamples = Bootstrap(settings.resamples, settings.confidence, settings.seed).weights(len(evidence))
     fitted, weights = [rules] * settings.resamples, list(resamples * len(evidence))
-    fits = fit_rules(evidence, grid, fitted, weights, crossfitting.goals, borrowed(settings))
+    fits = fit_rules(evidence, grid, fitted, weights, crossfitting.constraints, shrunk(settings))
     return [fit.rules for fit in fits]

@@ -15,7 +15,7 @@ const TRIES = 5; // of a busy server
 const QUIET = 600; // ms without a change before results are read out
 
 const setup = await begin();
-const stage = new Stage(setup.classes, setup.judged_shape);
+const stage = new Stage(setup.classes, setup.output_shape);
 const patterns = new Patterns(setup.classes, { onToggle: (index, shown) => stage.toggle(index, shown), onPick: pick });
 const rule = new RulePanel(setup, { onMove: moved, onPick: pick });
 const curves = setup.has_run ? new Curves(await askJson("/api/run/curves"), setup.classes) : null;

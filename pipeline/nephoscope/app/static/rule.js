@@ -6,7 +6,7 @@ const NEVER = 2; // a presence threshold that no presence reaches
 const LARGEST_SHARE = 0.2; // of the picture, on the slider of areas
 
 export class RulePanel {
-  constructor({ classes, rules, judged_shape: [height, width] }, { onMove, onPick }) {
+  constructor({ classes, rules, output_shape: [height, width] }, { onMove, onPick }) {
     this.rules = rules;
     this.onMove = onMove;
     this.tuned = rules.rules.map(({ presence_threshold, pixel_threshold, min_area }) => ({ presence_threshold, pixel_threshold, min_area }));

@@ -6,7 +6,7 @@ CLOUDS = Format(
     name="clouds",
     classes=("Fish", "Flower", "Gravel", "Sugar"),
     rle_shape=(1400, 2100),
-    judged_shape=(350, 525),
+    output_shape=(350, 525),
     layouts=(Layout(("Image_Label", "EncodedPixels"), every_class=True),),
     nodata=True,  # the black strip between two orbits
     # Computed from the practice annotations of 66 scientists.

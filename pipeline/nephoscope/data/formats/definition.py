@@ -55,7 +55,7 @@ class Format:
     classes: tuple[str, ...]
     rle_shape: Shape
     """The shape in which its RLE is written, whatever the size of the pictures."""
-    judged_shape: Shape
+    output_shape: Shape
     layouts: tuple[Layout, ...]
     """Every layout in which its CSV was published; the first is also the submission's."""
     nodata: bool

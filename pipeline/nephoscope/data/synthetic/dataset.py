@@ -16,8 +16,8 @@ from nephoscope.data.formats.definition import LABELLED_FOLDER, LABELS_FILE, UNL
 from nephoscope.data.synthetic.clouds import draw_clouds_scene
 from nephoscope.data.synthetic.scene import Scene
 from nephoscope.data.synthetic.steel import draw_steel_scene
-from nephoscope.errors import Mendable
-from nephoscope.files import writing
+from nephoscope.errors import UserError
+from nephoscope.files import atomic_write
 from nephoscope.masks.rle import Shape, encode_rle
 
 CsvLayout = Literal["joined", "split"]
@@ -38,8 +38,8 @@ def write_dataset(
     """
     written = FORMATS[format_name]
     layout = csv_layout_of(written, csv_layout)
-    with writing(folder) as unfinished:
-        write = partial(_write_scene, written=written, shape=shape or written.judged_shape, seed=seed)
+    with atomic_write(folder) as unfinished:
+        write = partial(_write_scene, written=written, shape=shape or written.output_shape, seed=seed)
         encoded = sorted(_in_parallel(write, unfinished / LABELLED_FOLDER, range(0, 2 * labelled, 2)))
         rows = [row for image_id, rles in encoded for row in _rows(image_id, rles, written, layout)]
         pd.DataFrame(rows, columns=list(layout.columns)).to_csv(unfinished / LABELS_FILE, index=False)
@@ -50,7 +50,7 @@ def csv_layout_of(written: Format, csv_layout: CsvLayout) -> Layout:
     """The layout of this name: "joined" has one key column, "split" has two."""
     layouts = {"split" if len(layout.columns) == 3 else "joined": layout for layout in written.layouts}
     if csv_layout not in layouts:
-        raise Mendable(f"csv_layout: {csv_layout} is not a layout of {written.name}; it has {', '.join(layouts)}")
+        raise UserError(f"csv_layout: {csv_layout} is not a layout of {written.name}; it has {', '.join(layouts)}")
     return layouts[csv_layout]
 
 

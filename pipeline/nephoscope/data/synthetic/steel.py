@@ -38,8 +38,8 @@ def draw_steel_scene(rng: np.random.Generator, shape: Shape, mask_shape: Shape |
 def draw_defects(rng: np.random.Generator) -> list[int]:
     """Indices of the kinds that a plate shows: none on half of them, seldom more than one."""
     count = rng.choice(len(KINDS_COUNTS), p=np.divide(KINDS_COUNTS, sum(KINDS_COUNTS)))
-    kinds = rng.choice(4, count, replace=False, p=np.divide(DEFECT_COUNTS, sum(DEFECT_COUNTS)))
-    return sorted(kinds.tolist())
+    error_types = rng.choice(4, count, replace=False, p=np.divide(DEFECT_COUNTS, sum(DEFECT_COUNTS)))
+    return sorted(error_types.tolist())
 
 
 def draw_pits(rng: np.random.Generator, shape: Shape) -> Field:
