@@ -24,7 +24,7 @@ from nephoscope.data.manifest import Manifest
 from nephoscope.data.truth import Truth
 from nephoscope.inference.engine_choice import draw_probe
 from nephoscope.inference.engines import Engine
-from nephoscope.inference.ensemble import decide_predictions
+from nephoscope.inference.result import decide_results
 from nephoscope.masks.dice import dice
 from nephoscope.models.checkpoint import load_checkpoint
 from nephoscope.settings.choices import Choice
@@ -115,7 +115,14 @@ def decide_all(model: Path, engine: Choice, machine: Machine, cache: Cache, rows
     batches = [rows[begin : begin + BATCH] for begin in range(0, len(rows), BATCH)]
     return np.concatenate(
         [
-            np.stack(decide_predictions(both.predict(cache.images[batch], cache.visible[batch]), rules))
+            np.stack(
+                [
+                    result.masks
+                    for result in decide_results(
+                        [str(row) for row in batch], both.predict(cache.images[batch], cache.visible[batch]), rules
+                    )
+                ]
+            )
             for batch in tqdm(batches, desc=f"holdout, {engine}", unit="batch", disable=None)
         ]
     )

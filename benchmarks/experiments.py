@@ -115,8 +115,8 @@ def average_stores(paths: list[Path], averaged: Path) -> None:
             each = [store[index] for store in stores]
             levels = np.rint(np.mean([one.levels for one in each], axis=0)).astype(np.uint8)
             classifier = np.mean([one.classifier for one in each], axis=0)
-            strongest = np.mean([one.strongest for one in each], axis=0)
-            writer.write(index, Prediction(levels, each[0].visible, classifier, strongest))
+            top_mean = np.mean([one.top_mean for one in each], axis=0)
+            writer.write(index, Prediction(levels, each[0].visible, classifier, top_mean))
 
 
 def train(name: str, stage: Callable[[Any, Artifacts], None], params: Params, artifacts: Artifacts) -> None:
@@ -170,7 +170,7 @@ def score_images(params: Params, artifacts: Artifacts, folder: Path, told: dict[
         folder / "cross_fitted.csv"
     )
     shown, raw = manifest.presence(rows), labelled.raw
-    error_types = {"classifier": raw.classifier, "pixels": raw.strongest, "fused": fuse(raw, tuning.rules)}
+    error_types = {"classifier": raw.classifier, "pixels": raw.top_mean, "fused": fuse(raw, tuning.rules)}
     precision = {kind: precisions(shown, scores) for kind, scores in error_types.items()}
     write_json(folder / "summary.json", {
         "cross-fitted Dice": float(tuning.cross_fitted.mean()), "tuned Dice": float(tuning.tuned.mean()),

@@ -172,9 +172,9 @@ def to_levels_plainly(
     rows, columns = model.metadata.output_shape
     levels = np.stack([np.round(255 * cv2.resize(one, (columns, rows))).astype(np.uint8) for one in maps])
     visible = resize_mask(find_visible(image, model.metadata.nodata), model.metadata.output_shape)
-    strongest = top_fraction_mean(levels, visible, rules.inference_settings.top_fraction)
-    presence = presences(RawPresences(scores[None], strongest[None]), rules)[0]
-    return levels * visible, presence, rules_of_picture(rules, strongest)
+    top_mean = top_fraction_mean(levels, visible, rules.inference_settings.top_fraction)
+    presence = presences(RawPresences(scores[None], top_mean[None]), rules)[0]
+    return levels * visible, presence, rules_of_picture(rules, top_mean)
 
 
 def read_truths(folder: Path) -> dict[str, np.ndarray]:

@@ -34,7 +34,7 @@ def main(artifacts: Artifacts, image_id: str | None) -> None:
     file = manifest.images.set_index("image_id").loc[image_id, "file"]
     image = read_resized(artifacts.synthesize.dataset / str(file), rules.output_shape)
     found = labelled.store[index]
-    decided = decide_masks(presences(labelled.raw, rules)[index], found.strongest, found.levels, found.visible, rules)
+    decided = decide_masks(presences(labelled.raw, rules)[index], found.top_mean, found.levels, found.visible, rules)
     everything = np.ones(rules.output_shape, bool)
     panels = [image, *(draw_overlay(image, masks, everything) for masks in (labelled[index].truth, decided))]
     white = np.full((image.shape[0], GAP, 3), 255, np.uint8)

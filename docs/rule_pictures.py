@@ -100,7 +100,7 @@ def draw_presence() -> Image:
     axes = figure.subplots()
     sources = {
         "classifier": (calibrate(RAW.classifier, RULES.classifier_calibrations)[0], "o"),
-        "strongest pixels": (calibrate(RAW.strongest, RULES.top_fraction_calibrations)[0], "s"),
+        "strongest pixels": (calibrate(RAW.top_mean, RULES.top_fraction_calibrations)[0], "s"),
     }
     places = np.arange(len(RULES.classes))[::-1]
     for label, (values, marker) in sources.items():

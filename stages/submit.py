@@ -15,7 +15,7 @@ from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
 from nephoscope.data.problems import read_unlabelled
 from nephoscope.hardware import keep_freed_memory
-from nephoscope.inference.ensemble import decide_predictions
+from nephoscope.inference.result import decide_results
 from nephoscope.inference.trained import open_ensemble, predict_rows
 from nephoscope.rules.file import read_rules
 from nephoscope.settings.inference import Submit
@@ -48,8 +48,9 @@ def decided(manifest: Manifest, params: Submit, artifacts: Artifacts) -> Iterato
     model = open_ensemble(*members, manifest.metadata, rules.inference_settings, params.machine)
     predictions = predict_rows(model, Cache.open(artifacts.prepare.cache), rows, params.batch_size)
     for row, prediction in tqdm(predictions, total=len(rows), desc="submit", unit="picture"):
-        (masks,) = decide_predictions([prediction], rules)
-        yield str(manifest.images["image_id"].iloc[row]), masks
+        image_id = str(manifest.images["image_id"].iloc[row])
+        (result,) = decide_results([image_id], [prediction], rules)
+        yield image_id, result.masks
 
 
 if __name__ == "__main__":

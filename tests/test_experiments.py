@@ -40,7 +40,7 @@ def test_a_mean_weighs_what_is_named_twice_twice(tmp_path: Path) -> None:
     assert (mean.levels == 50).all()
     assert mean.visible.all()
     assert mean.classifier[0] == pytest.approx(0.8)
-    assert mean.strongest[0] == pytest.approx(0.2)
+    assert mean.top_mean[0] == pytest.approx(0.2)
 
 
 def test_a_mean_of_other_pictures_is_refused(tmp_path: Path) -> None:

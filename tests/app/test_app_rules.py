@@ -16,7 +16,7 @@ from nephoscope.app.pictures import predict_content
 from nephoscope.app.state import AppState
 from nephoscope.data.formats import FORMATS
 from nephoscope.evaluation.store import Prediction
-from nephoscope.inference.ensemble import raw_presences
+from nephoscope.inference.result import raw_presences
 from nephoscope.masks.dice import dice
 from nephoscope.masks.geometry import resize_mask
 from nephoscope.masks.outlines import exact_path
@@ -37,7 +37,7 @@ def prediction(opened: AppState, picture: Path) -> Prediction:
 def masks_by(rules: Rules, moves: list[dict[str, float]], prediction: Prediction) -> np.ndarray:
     moved = move_rules(rules, [Move(**move) for move in moves])
     presence = presences(raw_presences([prediction]), moved)[0]
-    return decide_masks(presence, prediction.strongest, prediction.levels, prediction.visible, moved)
+    return decide_masks(presence, prediction.top_mean, prediction.levels, prediction.visible, moved)
 
 
 @pytest.mark.parametrize(("level", "min_area"), [(1, 0), (60, 0), (60, 5000), (200, 0)])

@@ -18,7 +18,7 @@ from nephoscope.batch import shards
 from nephoscope.batch.heat_maps import HeatFolder
 from nephoscope.batch.merge import merge_shards, table_writer
 from nephoscope.batch.outputs import encode_overlay
-from nephoscope.batch.pictures import UNSEEN, Reader, Result
+from nephoscope.batch.pictures import UNSEEN, Reader, Record
 from nephoscope.batch.predict import find_pictures
 from nephoscope.batch.shards import UNFINISHED, Plan, read_shards, write_shard
 from nephoscope.data.formats.clouds import CLOUDS
@@ -34,12 +34,12 @@ def plan(out: Path, fingerprint: str = "model", pictures: tuple[str, ...] = PICT
     return Plan(pictures, 2, str(out), fingerprint)
 
 
-def decide(plan: Plan, shard: int) -> list[Result]:
+def decide(plan: Plan, shard: int) -> list[Record]:
     return [decided(address, ("1 2", "", "", "7 1")) for address in plan.pictures(shard)]
 
 
-def decided(address: str, rles: tuple[str, ...]) -> Result:
-    return Result(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75), (True, True, False, True), 0.8)
+def decided(address: str, rles: tuple[str, ...]) -> Record:
+    return Record(address, rles, "", (0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75), (True, True, False, True), 0.8)
 
 
 def test_the_last_shard_holds_what_is_left(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_shard_with_a_problem_is_done_again(tmp_path: Path) -> None:
     one.begin()
     for shard in range(3):
         write_shard(one, shard, decide(one, shard))
-    write_shard(one, 1, [Result("in/2.jpg", (), "the file is empty"), *decide(one, 1)[1:]])
+    write_shard(one, 1, [Record("in/2.jpg", (), "the file is empty"), *decide(one, 1)[1:]])
     assert plan(tmp_path).begin() == [1]
     write_shard(one, 1, decide(one, 1))
     assert plan(tmp_path).begin() == []
@@ -83,7 +83,7 @@ def test_a_shard_with_a_problem_is_done_again(tmp_path: Path) -> None:
 def test_a_shard_done_again_leaves_no_mask_of_before(tmp_path: Path) -> None:
     one = plan(tmp_path)
     one.begin()
-    broken = Result("in/3.jpg", (), "the file is empty")
+    broken = Record("in/3.jpg", (), "the file is empty")
     write_shard(one, 1, [decided("in/2.jpg", ("1 2", "", "", "7 1")), broken])
     write_shard(one, 1, [decided("in/2.jpg", ("", "3 4", "", "")), decided("in/3.jpg", ("", "", "", ""))])
     assert [path.name for path in (tmp_path / "masks").iterdir()] == ["2.jpg_Flower.png"]
@@ -152,7 +152,7 @@ def test_other_results_are_not_mixed_in(tmp_path: Path, other: dict[str, object]
 
 @pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"pictures": PICTURES[:4]}])
 def test_masks_of_a_shard_that_broke_off_are_not_mixed_in(tmp_path: Path, other: dict[str, object]) -> None:
-    def breaking_off() -> Iterator[Result]:
+    def breaking_off() -> Iterator[Record]:
         yield decide(one, 0)[0]
         raise KeyboardInterrupt
 
@@ -170,7 +170,7 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     one.begin()
     for shard in (2, 0, 1):
         write_shard(one, shard, decide(one, shard))
-    write_shard(one, 1, [Result("in/2.jpg", (), "the file is empty"), decided("in/3.jpg", ("", "3 1", "", ""))])
+    write_shard(one, 1, [Record("in/2.jpg", (), "the file is empty"), decided("in/3.jpg", ("", "3 1", "", ""))])
     assert merge_shards(one) == (4, 1)
     rows = pd.read_csv(tmp_path / "submission.csv", keep_default_na=False)
     assert rows["Image_Label"].str[:5].unique().tolist() == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
@@ -238,7 +238,7 @@ def test_nothing_is_lost_where_a_shard_with_a_problem_is_done_again_for_somethin
         one = Plan(PICTURES, 2, str(tmp_path), "model", outputs=outputs)
         for shard in one.begin():
             decided = decide(one, shard)
-            write_shard(one, shard, [Result(decided[0].address, (), "broken"), *decided[1:]] if problem else decided)
+            write_shard(one, shard, [Record(decided[0].address, (), "broken"), *decided[1:]] if problem else decided)
         merge_shards(one)
 
     run(("submission", "masks"), problem=True)
@@ -253,7 +253,7 @@ def test_nothing_is_lost_where_a_shard_with_a_problem_is_done_again_for_somethin
 def test_a_black_picture_is_not_looked_at_again(tmp_path: Path) -> None:
     one = plan(tmp_path)
     one.begin()
-    write_shard(one, 0, [Result("in/0.jpg", (), UNSEEN), *decide(one, 0)[1:]])
+    write_shard(one, 0, [Record("in/0.jpg", (), UNSEEN), *decide(one, 0)[1:]])
     assert plan(tmp_path).begin() == [1, 2]
 
 
@@ -327,7 +327,7 @@ def test_names_that_are_no_unicode_are_predicted_like_others(tmp_path: Path) -> 
 def test_coco_holds_the_same_masks(tmp_path: Path) -> None:
     one = Plan(PICTURES[:3], 2, str(tmp_path), "model", outputs=("coco",))
     one.begin()
-    write_shard(one, 0, [Result("in/0.jpg", (), "the file is empty"), *decide(one, 0)[1:]])
+    write_shard(one, 0, [Record("in/0.jpg", (), "the file is empty"), *decide(one, 0)[1:]])
     write_shard(one, 1, [decided("in/2.jpg", ("", f"{350 * 525} 1", "", ""))])
     merge_shards(one)
     coco = COCO(str(tmp_path / "coco.json"))

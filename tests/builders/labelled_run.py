@@ -87,8 +87,8 @@ def write_probabilities(artifacts: Artifacts, split: Split) -> None:
             masks, visible = truth.masks(image_id), resize_mask(np.asarray(cache.visible[row]), shape)
             levels = np.stack([_half_known(mask, rng) for mask in masks])
             classifier = np.clip(0.2 * masks.any((1, 2)) + rng.uniform(0.1, 0.8, len(classes)), 0, 1)
-            strongest = top_fraction_mean(levels, visible, INFERENCE_SETTINGS.top_fraction)
-            writer.write(index, Prediction(levels, visible, classifier, strongest))
+            top_mean = top_fraction_mean(levels, visible, INFERENCE_SETTINGS.top_fraction)
+            writer.write(index, Prediction(levels, visible, classifier, top_mean))
 
 
 def _half_known(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:

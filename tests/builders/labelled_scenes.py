@@ -30,8 +30,8 @@ def write_labelled(
             visible = np.ones(shape, bool)
             visible[:, : rng.integers(0, 4)] = False
             classifier = np.clip(0.5 * truth.any((1, 2)) + rng.uniform(0.1, 0.5, len(classes)), 0, 1)
-            strongest = top_fraction_mean(levels, visible, INFERENCE_SETTINGS.top_fraction)
-            writer.write(index, Prediction(levels, visible, classifier, strongest))
+            top_mean = top_fraction_mean(levels, visible, INFERENCE_SETTINGS.top_fraction)
+            writer.write(index, Prediction(levels, visible, classifier, top_mean))
     truth_table = Truth(classes, shape, {key: rle for key, rle in rles.items() if rle})
     return LabelledSplit(ProbabilityStore.open(path), truth_table)
 

@@ -12,7 +12,7 @@ import pytest
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.batch import predict as predicting
-from nephoscope.batch.pictures import Result
+from nephoscope.batch.pictures import Record
 from nephoscope.batch.predict import Job, predict_pictures
 from nephoscope.batch.shards import Plan
 from nephoscope.data.images import read_image
@@ -68,7 +68,7 @@ def test_a_run_goes_on_where_it_was_killed(
     )
     write_shard, written = predicting.write_shard, []
 
-    def dying(after: int, plan: Plan, shard: int, decided: Iterable[Result]) -> int:
+    def dying(after: int, plan: Plan, shard: int, decided: Iterable[Record]) -> int:
         if len(written) == after:
             raise KeyboardInterrupt
         written.append(shard)

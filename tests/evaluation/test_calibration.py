@@ -35,4 +35,4 @@ def test_after_tuning_the_mean_chance_is_the_share_that_is_present() -> None:
     settings = Tune(pixel_thresholds=(102,), min_areas=(0,), family="presence", folds=3, resamples=2, bootstrap=20)
     rules = tune(labelled.maps, labelled.truths, labelled.raw.classifier, settings=settings).rules
     present = labelled.truths.any(axis=(2, 3)).mean(axis=0)
-    assert decide_presence(labelled.raw, rules).chance.mean(axis=0) == pytest.approx(present, abs=0.01)
+    assert decide_presence(labelled.raw, rules).probability.mean(axis=0) == pytest.approx(present, abs=0.01)

@@ -40,9 +40,9 @@ def rules(labelled: LabelledSplit) -> Rules:
 @pytest.mark.parametrize("power", [0, 0.5])
 def test_what_is_measured_is_what_is_decided(labelled: LabelledSplit, rules: Rules, power: float) -> None:
     rules = rules.model_copy(update={"adaptive_power": power})
-    presence, strongest = presences(labelled.raw, rules), labelled.raw.strongest
+    presence, top_mean = presences(labelled.raw, rules), labelled.raw.top_mean
     expected = [
-        list(map(dice, image.truth, decide_masks(presence[i], strongest[i], image.levels, image.visible, rules)))
+        list(map(dice, image.truth, decide_masks(presence[i], top_mean[i], image.levels, image.visible, rules)))
         for i, image in enumerate(labelled)
     ]
     assert score_images(labelled, rules).dices == pytest.approx(np.array(expected))

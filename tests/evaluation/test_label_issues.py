@@ -22,7 +22,7 @@ def test_labels_that_are_the_less_likely_answer_come_the_most_surprising_first(t
     assert (table["surprise"] > 1).all()  # one bit is a coin's
     assert ((table["chance"] < 0.5) == table["annotated"]).all()
     assert (table["annotated_share"] > 0).equals(table["annotated"])
-    chance, ids = decide_presence(labelled.raw, rules).chance, list(labelled.image_ids)
+    chance, ids = decide_presence(labelled.raw, rules).probability, list(labelled.image_ids)
     present = np.stack([image.truth.any(axis=(1, 2)) for image in labelled])
     assert len(table) == int(((chance > 0.5) != present).sum()) > 0
     assert wrong in set(zip(table["image_id"], table["class_name"], strict=True))

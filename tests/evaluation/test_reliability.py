@@ -58,14 +58,16 @@ def test_a_chance_changes_no_decision() -> None:
     given = raw((0.6, 0.6), (0.4, 0.9))
     plain, told = decide_presence(given, rules()), decide_presence(given, rules(sharper))
     assert (plain.present == told.present).all()
-    np.testing.assert_allclose(plain.chance, given.classifier)
-    assert told.chance[0, 0] > 0.6
-    assert told.chance[0, 1] < 0.01
+    np.testing.assert_allclose(plain.probability, given.classifier)
+    assert told.probability[0, 0] > 0.6
+    assert told.probability[0, 1] < 0.01
     assert statements(given, rules(sharper))[-1].source == CHANCE
 
 
 def test_confidence_is_the_chance_that_the_decision_is_right() -> None:
-    decision = PresenceDecision(np.array([[0.9, 0.1, 0.6, 0.4]]), np.array([[True, False, True, True]]))
+    decision = PresenceDecision(
+        np.array([[0.9, 0.1, 0.6, 0.4]]), np.array([[0.9, 0.1, 0.6, 0.4]]), np.array([[True, False, True, True]])
+    )
     assert decision.confidence[0].tolist() == pytest.approx([0.9, 0.9, 0.6, 0.4])
     assert decision.unsure.tolist() == [[False, False, True, True]]
 
@@ -73,12 +75,14 @@ def test_confidence_is_the_chance_that_the_decision_is_right() -> None:
 def test_a_forced_class_is_no_likelier_for_that() -> None:
     decision = decide_presence(raw((0.2, 0.1)), rules(force=True))
     assert decision.present.tolist() == [[True, False]]
-    assert decision.chance[0, 0] == pytest.approx(0.2)
+    assert decision.probability[0, 0] == pytest.approx(0.2)
     assert decision.unsure.tolist() == [[True, False]]
 
 
 def test_sure_and_unsure_decisions_and_how_often_they_are_wrong() -> None:
-    decision = PresenceDecision(np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[True, True], [True, False]]))
+    decision = PresenceDecision(
+        np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[True, True], [True, False]])
+    )
     table = confidence_table(decision, np.array([[True, False], [False, False]]), ("a", "b")).set_index(
         ["mark", "class_name"]
     )

@@ -6,7 +6,8 @@ import pytest
 
 from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.errors import UserError
-from nephoscope.inference.ensemble import FLIPS, Ensemble, decide_predictions
+from nephoscope.inference.ensemble import FLIPS, Ensemble
+from nephoscope.inference.result import decide_results
 from nephoscope.inference.trained import batches, first_members, unseen_groups
 from nephoscope.masks.rle import Shape
 from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
@@ -95,9 +96,9 @@ def test_invisible_pixels_stay_empty_in_the_decided_mask() -> None:
         top_fraction_calibrations=plain,
         rules=(rule, rule),
     )
-    (masks,) = decide_predictions(predictions, rules)
-    assert not masks[0, :, :4].any()
-    assert masks[0, :, 4:].all()
+    (result,) = decide_results(["a"], predictions, rules)
+    assert not result.masks[0, :, :4].any()
+    assert result.masks[0, :, 4:].all()
 
 
 def test_batches_cover_all_rows_in_order() -> None:

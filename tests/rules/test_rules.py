@@ -151,8 +151,8 @@ def test_a_picture_half_as_bright_has_the_same_mask() -> None:
 
 
 @given(st.floats(0, 1), st.floats(0, 3))
-def test_followed_thresholds_stay_levels_in_their_order(strongest: float, power: float) -> None:
-    (levels,) = adapt_thresholds(np.array([strongest]), power)
+def test_followed_thresholds_stay_levels_in_their_order(top_mean: float, power: float) -> None:
+    (levels,) = adapt_thresholds(np.array([top_mean]), power)
     assert levels[0] == 0
     assert levels[1] >= 1
     assert levels[255] <= 255

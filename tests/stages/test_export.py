@@ -18,7 +18,7 @@ from nephoscope.errors import UserError
 from nephoscope.evaluation.store import ProbabilityStore
 from nephoscope.evaluation.tables import OURS
 from nephoscope.files import read_json, write_json
-from nephoscope.inference.ensemble import decide_predictions
+from nephoscope.inference.result import decide_results
 from nephoscope.settings.inference import Export
 
 
@@ -34,7 +34,7 @@ def test_the_folder_alone_predicts_what_the_pipeline_predicted(finished: Artifac
     for index, prediction in enumerate(predictions):
         assert np.abs(prediction.levels.astype(int) - store[index].levels).max() <= 1
         assert prediction.classifier == pytest.approx(store.raw.classifier[index], abs=1e-3)
-    assert decide_predictions(predictions, rules)[0].shape == (4, 350, 525)
+    assert decide_results(["a"], predictions, rules)[0].masks.shape == (4, 350, 525)
 
 
 def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:

@@ -30,7 +30,7 @@ def test_strongest_pixels_are_those_of_the_stored_levels(finished: Artifacts) ->
     store = ProbabilityStore.open(finished.predict.probabilities("holdout"))
     for prediction in (store[0], store[1]):
         expected = top_fraction_mean(prediction.levels, prediction.visible, store.inference_settings.top_fraction)
-        assert prediction.strongest == pytest.approx(expected, abs=1e-6)
+        assert prediction.top_mean == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_batch_size_changes_nothing_but_rounding(finished: Artifacts, own_run: Artifacts) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from nephoscope.app.pictures import Masks
 from nephoscope.evaluation.store import Prediction
-from nephoscope.inference.ensemble import decide_predictions, raw_presences
+from nephoscope.inference.result import decide_results, raw_presences
 from nephoscope.masks.dice import dice
-from nephoscope.rules.presence import PresenceDecision, Presences, decide_presence, presences
+from nephoscope.rules.presence import PresenceDecision, Presences, decide_presence
 from nephoscope.rules.rules import NEVER, Level, Rule, Rules
 
 
@@ -40,7 +39,7 @@ class Decision:
 
     @cached_property
     def masks(self) -> Masks:
-        return decide_predictions([self.prediction], self.rules)[0]
+        return decide_results([""], [self.prediction], self.rules)[0].masks
 
     @cached_property
     def decision(self) -> PresenceDecision:
@@ -50,7 +49,8 @@ class Decision:
     @cached_property
     def scores(self) -> Presences:
         """C: what is compared with the presence thresholds."""
-        return np.asarray(presences(raw_presences([self.prediction]), self.rules)[0])
+        scores: Presences = self.decision.compared[0]
+        return scores
 
     def dices(self, truth: Masks | None) -> list[float | None]:
         """Per class; unknown without truth."""

@@ -86,7 +86,7 @@ def presence_schemas(decision: Decision) -> list[dict[str, Any]]:
     """The fields of ClassPresence, per class."""
     presence = decision.decision
     of_picture = (
-        rows[0].tolist() for rows in (presence.chance, presence.confidence, presence.unsure, presence.present)
+        rows[0].tolist() for rows in (presence.probability, presence.confidence, presence.unsure, presence.present)
     )
     each = zip(decision.rules.classes, *of_picture, decision.masks.mean(axis=(1, 2)).tolist(), strict=True)
     return [dict(zip(ClassPresence.model_fields, row, strict=True)) for row in each]

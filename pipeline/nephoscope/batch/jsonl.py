@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from nephoscope.batch.pictures import Result
+from nephoscope.batch.pictures import Record
 from nephoscope.batch.result import class_results, image_id_of
 from nephoscope.data.formats.definition import Format
 
@@ -32,7 +32,7 @@ def write_progress(done: int, total: int) -> Iterator[Callable[[int], object]]:
     yield advance
 
 
-def write_pictures(pictures: Iterator[Result], format: Format) -> None:  # noqa: A002
+def write_pictures(pictures: Iterator[Record], format: Format) -> None:  # noqa: A002
     """A line a picture: its classes, or what is wrong with it."""
     for one in pictures:
         if one.problem:

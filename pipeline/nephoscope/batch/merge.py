@@ -10,7 +10,7 @@ from typing import IO, Any
 import cv2
 import numpy as np
 
-from nephoscope.batch.pictures import Result
+from nephoscope.batch.pictures import Record
 from nephoscope.batch.result import ClassResult, class_results, image_id_of
 from nephoscope.batch.shards import UNFINISHED, Plan, read_shards
 from nephoscope.batch.storage import open_storage
@@ -63,7 +63,7 @@ def read_class_results(plan: Plan) -> Iterator[tuple[str, ClassResult]]:
         yield from ((image_id_of(one), told) for told in class_results(one, plan.format))
 
 
-def read_readable(plan: Plan) -> Iterator[Result]:
+def read_readable(plan: Plan) -> Iterator[Record]:
     return (one for one in read_shards(plan) if not one.problem)
 
 

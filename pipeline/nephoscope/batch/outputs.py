@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.batch.pictures import Result
+from nephoscope.batch.pictures import Record
 from nephoscope.batch.result import class_results, image_id_of
 from nephoscope.batch.storage import read_bytes
 from nephoscope.data.formats.definition import Format
@@ -57,7 +57,7 @@ Files = dict[str, bytes]
 JPEG_QUALITY = 88
 
 
-def encode_masks(one: Result, format: Format) -> Files:  # noqa: A002
+def encode_masks(one: Record, format: Format) -> Files:  # noqa: A002
     """<image_id>_<class_name>.png, white on black, one bit a pixel; none for an empty mask."""
     each = zip(possible_files(one, format)["masks"], decode_masks(one, format), strict=True)
     return {name: encode_mask(mask) for name, mask in each if mask.any()}
@@ -69,7 +69,7 @@ def encode_mask(mask: Mask) -> bytes:
     return content.tobytes()
 
 
-def encode_overlay(one: Result, format: Format) -> Files:  # noqa: A002
+def encode_overlay(one: Record, format: Format) -> Files:  # noqa: A002
     """<image_id>.jpg: the picture, the outline of every class in its colour, stripes where nothing was seen."""
     image = resize_image(_read_again(one.address, format), format.output_shape)
     masks = decode_masks(one, format)
@@ -87,7 +87,7 @@ def _read_again(address: str, format: Format) -> Image:  # noqa: A002
         raise ImageError("unreadable", f"cannot be opened: {error.strerror or error}") from None
 
 
-def encode_outlines(one: Result, format: Format) -> Files:  # noqa: A002
+def encode_outlines(one: Record, format: Format) -> Files:  # noqa: A002
     """<image_id>.geojson: a feature per class that is there, with its figures."""
     figures = {told.class_name: asdict(told) for told in class_results(one, format)}
     for figure in figures.values():
@@ -97,12 +97,12 @@ def encode_outlines(one: Result, format: Format) -> Files:  # noqa: A002
     return {name: json.dumps(collection).encode()}
 
 
-def decode_masks(one: Result, format: Format) -> npt.NDArray[np.bool_]:  # noqa: A002
+def decode_masks(one: Record, format: Format) -> npt.NDArray[np.bool_]:  # noqa: A002
     """C×H×W at the output shape."""
     return np.stack([decode_rle(rle, format.output_shape) for rle in one.rles])
 
 
-def possible_files(one: Result, format: Format) -> dict[Output, list[str]]:  # noqa: A002
+def possible_files(one: Record, format: Format) -> dict[Output, list[str]]:  # noqa: A002
     """Names that the files of this picture may have, whatever was found in it."""
     image_id = image_id_of(one)
     return {
@@ -112,7 +112,7 @@ def possible_files(one: Result, format: Format) -> dict[Output, list[str]]:  # n
     }
 
 
-FOLDERS: dict[Output, Callable[[Result, Format], Files]] = {
+FOLDERS: dict[Output, Callable[[Record, Format], Files]] = {
     "masks": encode_masks,
     "overlays": encode_overlay,
     "geojson": encode_outlines,

@@ -8,17 +8,16 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from nephoscope.batch.storage import read_bytes
 from nephoscope.data.images import ImageError, decode_image, fit_image
 from nephoscope.data.manifest import Metadata
 from nephoscope.data.visible import find_visible
 from nephoscope.evaluation.store import Prediction
-from nephoscope.inference.ensemble import Ensemble, decide_predictions, raw_presences
+from nephoscope.inference.ensemble import Ensemble
+from nephoscope.inference.result import Result, decide_results
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, encode_rle
-from nephoscope.rules.presence import PresenceDecision, decide_presence
 from nephoscope.rules.rules import Rules
 
 UNSEEN = "all of it is black, as where no satellite looked"
@@ -26,7 +25,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-class Result(NamedTuple):
+class Record(NamedTuple):
     """One picture: its masks, or why it has none."""
 
     address: str
@@ -73,14 +72,14 @@ def read_content(content: bytes, metadata: Metadata) -> tuple[Image, Mask]:
 
 def decide_pictures(
     model: Ensemble, rules: Rules, addresses: Iterable[str], batch_size: int, streams: int = 1
-) -> Iterator[Result]:
+) -> Iterator[Record]:
     """Pictures in their order, each decided by the rules. A picture that cannot be read has a problem, and no masks.
 
     A thread takes a batch from file to RLE: while `streams` of them wait for the networks, another one reads.
     """
     read = Reader(model.metadata)
 
-    def decide(batch: Sequence[str]) -> list[Result]:
+    def decide(batch: Sequence[str]) -> list[Record]:
         return decide_batch(rules, batch, predict_batch(model, [read(address) for address in batch]))
 
     with ThreadPoolExecutor(streams + 1) as threads:
@@ -97,28 +96,26 @@ def predict_batch(model: Ensemble, pictures: Sequence[tuple[Image, Mask] | str])
     return [picture if isinstance(picture, str) else next(predictions) for picture in pictures]
 
 
-def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[Prediction | str]) -> list[Result]:
-    known = [one for one in predictions if not isinstance(one, str)]
-    each = iter(_judge(known, rules) if known else ())
+def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[Prediction | str]) -> list[Record]:
+    """Predictions, or what is wrong with an image → one record per address."""
+    known = [(address, one) for address, one in zip(addresses, predictions, strict=True) if not isinstance(one, str)]
+    results = iter(decide_results([address for address, _ in known], [one for _, one in known], rules))
     return [
-        Result(address, (), one) if isinstance(one, str) else _decided(address, float(one.visible.mean()), *next(each))
+        Record(address, (), one) if isinstance(one, str) else _record(next(results))
         for address, one in zip(addresses, predictions, strict=True)
     ]
 
 
-def _judge(predictions: Sequence[Prediction], rules: Rules) -> Iterator[tuple[npt.NDArray[np.bool_], PresenceDecision]]:
-    """Masks and what is said of presence, picture by picture."""
-    decisions = decide_presence(raw_presences(predictions), rules)
-    for masks, chance, present in zip(decide_predictions(predictions, rules), *decisions, strict=True):
-        yield masks, PresenceDecision(chance, present)
-
-
-def _decided(address: str, visible_share: float, masks: npt.NDArray[np.bool_], decision: PresenceDecision) -> Result:
-    rles = tuple(map(encode_rle, masks))
-    probabilities, confidences, present = (
-        tuple(values.tolist()) for values in (decision.chance, decision.confidence, decision.present)
+def _record(result: Result) -> Record:
+    return Record(
+        result.image_id,
+        tuple(map(encode_rle, result.masks)),
+        "",
+        tuple(result.presence.tolist()),
+        tuple(result.confidence.tolist()),
+        tuple(result.present.tolist()),
+        float(result.visible.mean()),
     )
-    return Result(address, rles, "", probabilities, confidences, present, visible_share)
 
 
 def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:

@@ -11,7 +11,7 @@ import cv2
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
 from nephoscope.batch.merge import merge_shards
-from nephoscope.batch.pictures import Result, decide_pictures
+from nephoscope.batch.pictures import Record, decide_pictures
 from nephoscope.batch.progress import Progress, show_progress
 from nephoscope.batch.shards import Plan, read_shards, write_shard
 from nephoscope.batch.storage import open_storage
@@ -43,7 +43,7 @@ class BatchResult:
     readable: int
     problem: int
 
-    def pictures(self) -> Iterator[Result]:
+    def pictures(self) -> Iterator[Record]:
         """All of them, in their order."""
         return read_shards(self.plan)
 

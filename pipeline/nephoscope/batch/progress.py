@@ -10,7 +10,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from nephoscope.batch.pictures import Result
+from nephoscope.batch.pictures import Record
 from nephoscope.batch.result import ClassResult, class_results, image_id_of
 from nephoscope.data.formats.definition import Format
 
@@ -51,7 +51,7 @@ class Tally:
         self.area_shares += told.area_share
 
 
-def show_pictures(pictures: Iterator[Result], format: Format) -> None:  # noqa: A002
+def show_pictures(pictures: Iterator[Record], format: Format) -> None:  # noqa: A002
     """In how many pictures each class was found; on stderr, what could not be read."""
     tallies = {name: Tally() for name in format.classes}
     errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from nephoscope.batch.pictures import Result
+from nephoscope.batch.pictures import Record
 from nephoscope.data.formats.definition import Format
 from nephoscope.masks.rle import parse_runs
 from nephoscope.rules.presence import SURE
@@ -27,11 +27,11 @@ class ClassResult:
     """At the output shape."""
 
 
-def image_id_of(one: Result) -> str:
+def image_id_of(one: Record) -> str:
     return PurePosixPath(one.address).name
 
 
-def class_results(one: Result, format: Format) -> list[ClassResult]:  # noqa: A002 - the word of the project
+def class_results(one: Record, format: Format) -> list[ClassResult]:  # noqa: A002 - the word of the project
     """A picture that could be read → its classes in their order."""
     height, width = format.output_shape
     return [

@@ -19,7 +19,7 @@ from uuid import uuid4
 from tqdm import tqdm
 
 from nephoscope.batch.outputs import FOLDERS, possible_files
-from nephoscope.batch.pictures import UNSEEN, Result
+from nephoscope.batch.pictures import UNSEEN, Record
 from nephoscope.batch.result import image_id_of
 from nephoscope.batch.storage import make_folder, open_storage, read_bytes
 from nephoscope.data.formats import FORMATS
@@ -112,11 +112,11 @@ class Plan:
             "shard_size": self.shard_size,
             "model": self.fingerprint,
             "nephoscope": version("nephoscope"),
-            "figures": list(Result._fields),  # in a clone the code may change, and the version not
+            "figures": list(Record._fields),  # in a clone the code may change, and the version not
         }
 
 
-def write_shard(plan: Plan, shard: int, decided: Iterable[Result]) -> int:
+def write_shard(plan: Plan, shard: int, decided: Iterable[Record]) -> int:
     """Returns how many pictures are in it."""
     rows = []
     left_out: set[Output] = set()
@@ -158,7 +158,7 @@ def take_up(plan: Plan, shard: int) -> bool:
     return True
 
 
-def remove_files(plan: Plan, one: Result) -> None:
+def remove_files(plan: Plan, one: Record) -> None:
     """What an earlier run wrote of a picture: a mask that is empty now would stay beside a table without it."""
     files, folder = open_storage(plan.out)
     for output, names in possible_files(one, plan.format).items():
@@ -167,7 +167,7 @@ def remove_files(plan: Plan, one: Result) -> None:
                 files.rm_file(path)
 
 
-def write_files(plan: Plan, one: Result, outputs: Sequence[Output]) -> set[Output]:
+def write_files(plan: Plan, one: Record, outputs: Sequence[Output]) -> set[Output]:
     """What is wanted of every picture as a file of its own. What has to be left out is told and returned: the next run
     tries it again."""
     files, folder = open_storage(plan.out)
@@ -185,20 +185,20 @@ def write_files(plan: Plan, one: Result, outputs: Sequence[Output]) -> set[Outpu
     return left_out
 
 
-def read_shards(plan: Plan) -> Iterator[Result]:
+def read_shards(plan: Plan) -> Iterator[Record]:
     """All pictures in their order, a shard at a time."""
     for shard in range(len(plan)):
         yield from read_shard(plan, shard)
 
 
-def read_shard(plan: Plan, shard: int) -> list[Result]:
+def read_shard(plan: Plan, shard: int) -> list[Record]:
     return [_decided(row) for row in _read(plan, shard)["pictures"]]
 
 
-def _decided(row: dict[str, Any]) -> Result:
+def _decided(row: dict[str, Any]) -> Record:
     """JSON knows no tuples."""
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return Result(**fields)
+    return Record(**fields)
 
 
 def _read(plan: Plan, shard: int) -> dict[str, Any]:

@@ -48,8 +48,8 @@ def statements(raw: RawPresences, rules: Rules) -> list[Stated]:
     """Before and after calibration: both networks as they come, and the chance that is told."""
     return [
         Stated("classifier as it comes", np.asarray(raw.classifier, np.float64)),
-        Stated("strongest pixels as they come", np.asarray(raw.strongest, np.float64)),
-        Stated(CHANCE, decide_presence(raw, rules).chance),
+        Stated("strongest pixels as they come", np.asarray(raw.top_mean, np.float64)),
+        Stated(CHANCE, decide_presence(raw, rules).probability),
     ]
 
 

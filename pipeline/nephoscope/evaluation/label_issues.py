@@ -15,7 +15,7 @@ def find_label_issues(labelled: LabelledImages, rules: Rules, split: str) -> pd.
 
     A surprise of 5 bits: were all chances right, so unlikely an annotation would be met once in 32 labels.
     """
-    chance = decide_presence(labelled.raw, rules).chance
+    chance = decide_presence(labelled.raw, rules).probability
     areas = np.stack([labelled[index].truth.mean(axis=(1, 2)) for index in range(len(labelled))])
     annotated = areas > 0
     likelihood = np.where(annotated, chance, 1 - chance)

@@ -164,10 +164,10 @@ def label_arrays(
     names = tuple(classes) if classes is not None else tuple(f"class {index}" for index in range(maps.shape[1]))
     if len(set(names)) != maps.shape[1]:
         raise UserError(f"classes: {len(set(names))} different names for {maps.shape[1]} classes")
-    strongest = _strongest(maps, visible, top_fraction)
-    scores = strongest if presences is None else _scores(presences, maps.shape[:2])
+    top_mean = _top_means(maps, visible, top_fraction)
+    scores = top_mean if presences is None else _scores(presences, maps.shape[:2])
     return LabelledArrays(
-        maps, truths, visible, names, RawPresences(scores, strongest), InferenceSettings(top_fraction=top_fraction)
+        maps, truths, visible, names, RawPresences(scores, top_mean), InferenceSettings(top_fraction=top_fraction)
     )
 
 
@@ -200,7 +200,7 @@ def _seen(visible: Any, index: int, levels: Levels) -> npt.NDArray[np.bool_]:
     return np.ones(levels.shape[1:], bool) if visible is None else np.asarray(visible[index], bool)
 
 
-def _strongest(maps: Any, visible: Any, share: float) -> npt.NDArray[np.float64]:
+def _top_means(maps: Any, visible: Any, share: float) -> npt.NDArray[np.float64]:
     def of_picture(index: int) -> npt.NDArray[np.float64]:
         levels = _levels(maps[index], index)
         return top_fraction_mean(levels, _seen(visible, index, levels), share)

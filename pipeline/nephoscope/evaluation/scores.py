@@ -118,10 +118,10 @@ def score_images(labelled: LabelledImages, rules: Rules) -> ImageScores:
             f"probabilities were made with {labelled.inference_settings!r}; run `dvc repro tune`"
         )
     presence, steps = presences(labelled.raw, rules), steps_of(rules)
-    strongest = labelled.raw.strongest
+    top_mean = labelled.raw.top_mean
     measure = delayed(
         lambda index: _measure(
-            labelled[index], presence[index], rules_of_picture(rules, strongest[index]), tuple(steps.values())
+            labelled[index], presence[index], rules_of_picture(rules, top_mean[index]), tuple(steps.values())
         )
     )
     areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(labelled))))

@@ -38,7 +38,7 @@ class Prediction(NamedTuple):
     """H×W"""
     classifier: npt.NDArray[np.floating]
     """C: presence, as the classifier has it"""
-    strongest: npt.NDArray[np.floating]
+    top_mean: npt.NDArray[np.floating]
     """C: mean probability of the strongest visible pixels"""
 
 
@@ -55,7 +55,7 @@ class ProbabilityStore:
     def open(cls, path: Path) -> Self:
         """Open a finished store; maps are read when they are asked for."""
         group = zarr.open_group(ZipStore(require_artifact(path, "predict"), mode="r"), mode="r")
-        raw = RawPresences(_read(group, "classifier"), _read(group, "strongest"))
+        raw = RawPresences(_read(group, "classifier"), _read(group, "top_mean"))
         attributes = group.attrs.asdict()
         ids, classes = attributes["image_ids"], attributes["classes"]
         inference_settings = InferenceSettings.model_validate(attributes["inference_settings"])
@@ -66,7 +66,7 @@ class ProbabilityStore:
 
     def __getitem__(self, index: int) -> Prediction:
         levels, visible = np.asarray(self._levels[index]), np.asarray(self._visible[index], bool)
-        return Prediction(levels, visible, self.raw.classifier[index], self.raw.strongest[index])
+        return Prediction(levels, visible, self.raw.classifier[index], self.raw.top_mean[index])
 
 
 class StoreWriter:
@@ -76,13 +76,13 @@ class StoreWriter:
         self._levels = _create(group, "levels", (count, len(classes), *shape), np.uint8)
         self._visible = _create(group, "visible", (count, *shape), np.bool_)
         self.classifier = np.full((count, len(classes)), np.nan, np.float32)
-        self.strongest = np.full((count, len(classes)), np.nan, np.float32)
+        self.top_mean = np.full((count, len(classes)), np.nan, np.float32)
 
     def write(self, index: int, prediction: Prediction) -> None:
         self._levels[index] = prediction.levels
         self._visible[index] = prediction.visible
         self.classifier[index] = prediction.classifier
-        self.strongest[index] = prediction.strongest
+        self.top_mean[index] = prediction.top_mean
 
 
 @contextmanager
@@ -100,11 +100,11 @@ def atomic_store(
             group = zarr.create_group(zipped, attributes=attributes)
             writer = StoreWriter(group, len(image_ids), classes, shape)
             yield writer
-            missing = np.flatnonzero(np.isnan(writer.classifier + writer.strongest).any(axis=1))
+            missing = np.flatnonzero(np.isnan(writer.classifier + writer.top_mean).any(axis=1))
             if missing.size:
                 raise ValueError(f"{missing.size} pictures have no numbers, {image_ids[int(missing[0])]} first")
             group.create_array("classifier", data=writer.classifier)
-            group.create_array("strongest", data=writer.strongest)
+            group.create_array("top_mean", data=writer.top_mean)
         _undate(unfinished)
 
 

@@ -27,8 +27,8 @@ def _following_note(rules: Rules) -> list[str]:
     if not rules.adaptive_power:
         return []
     power = "" if rules.adaptive_power == 1 else f", to the power of {rules.adaptive_power:g}"
-    strongest = f"the mean of its own strongest pixels there ({FAINTEST:g} at least){power}"
-    return [f"In every picture the pixel threshold of a class holds times {strongest}."]
+    top_mean = f"the mean of its own strongest pixels there ({FAINTEST:g} at least){power}"
+    return [f"In every picture the pixel threshold of a class holds times {top_mean}."]
 
 
 HEADINGS = {"class_name": "class", "f1": "F1", "brier": "Brier", "std": "deviation"}

@@ -13,9 +13,8 @@ from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.engines import Engine, Images, Probabilities
 from nephoscope.masks.geometry import resize_mask, to_levels
 from nephoscope.masks.rle import Shape
-from nephoscope.rules.decide import decide_masks
-from nephoscope.rules.presence import RawPresences, presences, top_fraction_mean
-from nephoscope.rules.rules import Flip, InferenceSettings, Rules
+from nephoscope.rules.presence import top_fraction_mean
+from nephoscope.rules.rules import Flip, InferenceSettings
 
 # Each is its own inverse; the last two axes of a map are those of a picture without its colours.
 FLIPS: dict[Flip, tuple[slice, slice]] = {
@@ -77,16 +76,3 @@ def fit_images(images: Images, shape: Shape) -> Images:
     if images.shape[1:3] == tuple(shape):
         return images
     return np.stack([fit_image(image, shape) for image in images])
-
-
-def decide_predictions(predictions: Sequence[Prediction], rules: Rules) -> list[npt.NDArray[np.bool_]]:
-    """Predictions → the masks (C×H×W) of each picture, by the same two functions that measured the rules."""
-    each = zip(presences(raw_presences(predictions), rules), predictions, strict=True)
-    return [decide_masks(presence, one.strongest, one.levels, one.visible, rules) for presence, one in each]
-
-
-def raw_presences(predictions: Sequence[Prediction]) -> RawPresences:
-    return RawPresences(
-        np.stack([prediction.classifier for prediction in predictions]),
-        np.stack([prediction.strongest for prediction in predictions]),
-    )

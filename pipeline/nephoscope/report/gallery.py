@@ -118,8 +118,8 @@ class Gallery:
     def _show(self, image_id: str, source: str) -> Shown:
         index, shape = self.labelled.store.image_ids.index(image_id), gallery_shape(self.rules.output_shape)
         labelled, raw = self.labelled[index], self.labelled.raw
-        presence, strongest = presences(raw, self.rules)[index], raw.strongest[index]
-        predicted = decide_masks(presence, strongest, labelled.levels, labelled.visible, self.rules)
+        presence, top_mean = presences(raw, self.rules)[index], raw.top_mean[index]
+        predicted = decide_masks(presence, top_mean, labelled.levels, labelled.visible, self.rules)
         rows = self.scores[self.scores["image_id"] == image_id]
         overlays = tuple(self._overlays(rows, labelled.truth, predicted, shape))
         return Shown(image_id, float(rows["dice"].mean()), source, shape, overlays)

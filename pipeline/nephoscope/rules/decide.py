@@ -36,21 +36,21 @@ def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> M
 
 def decide_masks(
     presence: npt.NDArray[np.float64],
-    strongest: npt.NDArray[np.floating],
+    top_mean: npt.NDArray[np.floating],
     levels: Levels,
     visible: Mask,
     rules: Rules,
 ) -> npt.NDArray[np.bool_]:
     """Presences, raw means of the strongest pixels (C each) and levels (C×H×W) of a picture → its masks (C×H×W)."""
-    each = zip(presence, levels, rules_of_picture(rules, strongest), strict=True)
+    each = zip(presence, levels, rules_of_picture(rules, top_mean), strict=True)
     return np.stack([decide(float(score), level, visible, rule) for score, level, rule in each])
 
 
-def rules_of_picture(rules: Rules, strongest: npt.NDArray[np.floating]) -> tuple[Rule, ...]:
+def rules_of_picture(rules: Rules, top_mean: npt.NDArray[np.floating]) -> tuple[Rule, ...]:
     """The rules as they hold for a picture whose strongest pixels reach so far (C)."""
     if not rules.adaptive_power:
         return rules.rules
-    followed = adapt_thresholds(strongest, rules.adaptive_power)
+    followed = adapt_thresholds(top_mean, rules.adaptive_power)
     return tuple(_at_levels(rule, levels) for rule, levels in zip(rules.rules, followed, strict=True))
 
 
@@ -59,12 +59,12 @@ def _at_levels(rule: Rule, levels: npt.NDArray[np.int64]) -> Rule:
     return rule.model_copy(update={name: int(levels[one]) for name, one in thresholds.items() if one is not None})
 
 
-def adapt_thresholds(strongest: npt.NDArray[np.floating], power: float) -> npt.NDArray[np.int64]:
+def adapt_thresholds(top_mean: npt.NDArray[np.floating], power: float) -> npt.NDArray[np.int64]:
     """Means of the strongest pixels (N) → the level (N×256) at which each threshold from 0 to 255 holds.
 
     >>> follow(np.array([1.0, 0.25]), 0.5)[:, [0, 1, 100, 255]].tolist()
     [[0, 1, 100, 255], [0, 1, 50, 128]]
     """
     # As precise as they are stored, so that the stored and the fresh are followed alike.
-    reached = np.maximum(np.asarray(strongest, np.float32), np.float32(FAINTEST)).astype(np.float64) ** power
+    reached = np.maximum(np.asarray(top_mean, np.float32), np.float32(FAINTEST)).astype(np.float64) ** power
     return np.asarray(np.ceil(reached[:, None] * np.arange(256)), np.int64)

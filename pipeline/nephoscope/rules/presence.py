@@ -25,44 +25,55 @@ class RawPresences:
     """What the networks say of presence, N×C each: the classifier, and the mean of the strongest visible pixels."""
 
     classifier: npt.NDArray[np.floating]
-    strongest: npt.NDArray[np.floating]
+    top_mean: npt.NDArray[np.floating]
 
 
 def fuse(raw: RawPresences, rules: Rules) -> Presences:
     """Raw presences → one calibrated number per picture and class, which knows nothing of thresholds."""
     weight = rules.classifier_weight
     fused = weight * calibrate(raw.classifier, rules.classifier_calibrations)
-    fused += (1 - weight) * calibrate(raw.strongest, rules.top_fraction_calibrations)
+    fused += (1 - weight) * calibrate(raw.top_mean, rules.top_fraction_calibrations)
     return fused
 
 
 def presences(raw: RawPresences, rules: Rules) -> Presences:
-    """Raw presences → what is held against the presence thresholds: fused, and forced where the rules say so."""
-    fused = fuse(raw, rules)
+    """Raw presences → the numbers (N×C) that are compared with the presence thresholds."""
+    return _force_top_class(fuse(raw, rules), rules)
+
+
+def _force_top_class(fused: Presences, rules: Rules) -> Presences:
+    """Where no class is present, raise the likeliest class to its threshold, if the rules ask for it."""
     if not rules.force_top_class:
         return fused
-    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
-    # No presence exceeds 1: a class whose threshold does is never present, and stands in no other's way.
+    thresholds = _thresholds(rules)
+    # A threshold above 1 means "never present", so such a class is never forced.
     possible = thresholds <= 1
     absent = (fused < thresholds).all(axis=1) & possible.any()
-    strongest = np.where(possible, fused, -np.inf).argmax(axis=1)
-    # Raised just to its threshold: enough to be decided present, no more confident than that.
-    fused[absent, strongest[absent]] = thresholds[strongest[absent]]
-    return fused
+    top_class = np.where(possible, fused, -np.inf).argmax(axis=1)
+    # Exactly the threshold: enough to be present, and no more confident than that.
+    forced = fused.copy()
+    forced[absent, top_class[absent]] = thresholds[top_class[absent]]
+    return forced
+
+
+def _thresholds(rules: Rules) -> Presences:
+    return np.array([rule.presence_threshold for rule in rules.rules])
 
 
 class PresenceDecision(NamedTuple):
-    """What is said of the presence of every class (N×C each)."""
+    """The presence of every class, N×C each."""
 
-    chance: Presences
-    """that the class is there: among pictures of 0.7, seven in ten"""
+    probability: Presences
+    """Calibrated probability that the class is there."""
+    compared: Presences
+    """The number that is compared with the presence threshold."""
     present: npt.NDArray[np.bool_]
-    """as the rule decides it; a mask may still turn out empty, for all its components are too small"""
+    """The decision. A mask may still be empty, if all its components are too small."""
 
     @property
     def confidence(self) -> Presences:
-        """Chance that the decision is right. A rule goes for Dice and may say no to what is likelier than not."""
-        return np.where(self.present, self.chance, 1 - self.chance)
+        """Probability that the decision is right. Rules maximise Dice and may reject a class that is likely there."""
+        return np.where(self.present, self.probability, 1 - self.probability)
 
     @property
     def unsure(self) -> npt.NDArray[np.bool_]:
@@ -70,12 +81,11 @@ class PresenceDecision(NamedTuple):
 
 
 def decide_presence(raw: RawPresences, rules: Rules) -> PresenceDecision:
-    """Raw presences → what is said of each picture and class."""
-    presence = presences(raw, rules)
-    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
+    """Raw presences of N images → calibrated probabilities and decisions."""
     fused = fuse(raw, rules)
-    chance = fused if rules.chance_calibrations is None else calibrate(fused, rules.chance_calibrations)
-    return PresenceDecision(chance, presence >= thresholds)
+    compared = _force_top_class(fused, rules)
+    probability = fused if rules.chance_calibrations is None else calibrate(fused, rules.chance_calibrations)
+    return PresenceDecision(probability, compared, compared >= _thresholds(rules))
 
 
 def calibrate(scores: npt.NDArray[np.floating], calibrations: tuple[Calibration, ...]) -> Presences:

@@ -82,7 +82,7 @@ def _class_dice(histograms: Counts) -> float:
     reaching = histograms[..., ::-1].cumsum(-1)[..., ::-1]
     truth_area = reaching[:, 1, :1]
     scores = dice_of_areas(reaching[:, 1, 1:], truth_area, reaching[:, :, 1:].sum(1))
-    order = np.argsort(-_strongest(histograms.sum(1)), kind="stable")
+    order = np.argsort(-_top_means(histograms.sum(1)), kind="stable")
     # Row k: the k pictures with the strongest pixels are called present, the others empty.
     kept = np.vstack([np.zeros(scores.shape[1]), scores[order].cumsum(0)])
     empty = (truth_area == 0)[order]
@@ -90,7 +90,7 @@ def _class_dice(histograms: Counts) -> float:
     return float((kept + dropped).max() / len(histograms))
 
 
-def _strongest(histograms: Counts) -> npt.NDArray[np.float64]:
+def _top_means(histograms: Counts) -> npt.NDArray[np.float64]:
     """N×256 → sum of the levels of the strongest tenth of the pixels, per pixel of it: N."""
     wanted = np.maximum(1, np.round(STRONGEST_SHARE * histograms.sum(1, keepdims=True)))
     above = histograms[:, ::-1].cumsum(1)

@@ -85,15 +85,15 @@ class Evidence:
 
     def take(self, indices: Ints) -> Self:
         """The same of some of the pictures."""
-        raw = RawPresences(self.raw.classifier[indices], self.raw.strongest[indices])
+        raw = RawPresences(self.raw.classifier[indices], self.raw.top_mean[indices])
         return replace(self, raw=raw, of_class=tuple(one.take(indices) for one in self.of_class))
 
     def following(self, power: float) -> Self:
         """The same, thresholds on pixels following every picture's strongest pixels (`Rules.adaptive_power`)."""
         if not power:
             return self
-        each = zip(self.of_class, self.raw.strongest.T, strict=True)
-        return replace(self, of_class=tuple(one.held_at(adapt_thresholds(strongest, power)) for one, strongest in each))
+        each = zip(self.of_class, self.raw.top_mean.T, strict=True)
+        return replace(self, of_class=tuple(one.held_at(adapt_thresholds(top_mean, power)) for one, top_mean in each))
 
     def dices(self, rules: Rules) -> Floats:
         """N×C: the Dice of every picture and class by these rules, as judging finds it."""

@@ -36,7 +36,7 @@ def fit_presence(evidence: Evidence, counting: Bools, *, calibrate: bool) -> Rul
         inference_settings=evidence.inference_settings,
         classifier_weight=1,
         classifier_calibrations=fit_calibrations(raw.classifier[counting], present) if calibrate else plain,
-        top_fraction_calibrations=fit_calibrations(raw.strongest[counting], present) if calibrate else plain,
+        top_fraction_calibrations=fit_calibrations(raw.top_mean[counting], present) if calibrate else plain,
         rules=tuple(Rule(presence_threshold=0, pixel_threshold=128, min_area=0) for _ in evidence.classes),
     )
 
