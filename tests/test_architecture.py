@@ -30,8 +30,6 @@ def test_no_import_goes_in_a_circle(module: str) -> None:
 
 @pytest.mark.parametrize("module", [name for name in MODULES if height(name) < ROOMS.index("models") + 1])
 def test_nothing_below_the_torch_line_imports_torch(module: str) -> None:
-    if module == "nephoscope.data.images":
-        return  # asks torch for one kernel, when it is called; see the next test
     heavy = {"torch", "timm", "lightning", "torchmetrics", "segmentation_models_pytorch", "torchvision"}
     assert not {name.split(".")[0] for name in imports(module)} & heavy
 

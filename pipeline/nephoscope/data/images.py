@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.data.resize import resize_antialiased
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Shape
 
@@ -98,18 +99,8 @@ def read_resized(path: Path, shape: Shape) -> Image:
 
 
 def fit_image(image: Image, shape: Shape) -> Image:
-    """Image (H×W×3) → image of this shape, as a network sees it: bilinear, over as many pixels as become one.
-
-    The same filter as PIL's BILINEAR. Averages over areas, which OpenCV offers, take four times as long where the
-    shapes are no multiples of each other, and let three times as much of the decoder's grain through.
-    """
-    if image.shape[:2] == tuple(shape):
-        return image
-    import torch  # when it is called: stages that only look at tables and maps do without
-
-    planes = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
-    fitted = torch.nn.functional.interpolate(planes, size=tuple(shape), mode="bilinear", antialias=True)
-    return np.ascontiguousarray(fitted[0].permute(1, 2, 0).numpy())
+    """Image (H×W×3) → image of this shape, as a network sees it."""
+    return image if image.shape[:2] == tuple(shape) else resize_antialiased(image, shape)
 
 
 def decode_image(content: bytes, near: Shape | None = None) -> Image:
