@@ -9,7 +9,7 @@ import yaml
 
 from nephoscope.artifacts import Artifacts, StageFolder
 from nephoscope.settings.params import Params
-from tests.builders.source_tree import ROOMS, ROOT, STAGES, closure, height, imports, module_files, room
+from tests.builders.source_tree import ROOMS, ROOT, STAGES, closure, height, imports, imports_of, module_files, room
 
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 MODULES = sorted(module_files())
@@ -114,6 +114,14 @@ def test_a_changed_setting_reruns_its_stage_and_what_follows(stage: str) -> None
 def test_names_say_what_is_inside() -> None:
     names = {path.stem for top in ("pipeline", "stages", "tests") for path in (ROOT / top).rglob("*.py")}
     assert not names & FORBIDDEN_NAMES
+
+
+def test_no_test_file_imports_another() -> None:
+    """Shared things live in tests/builders, so that a test can be moved or deleted alone."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        imported = sorted(name for name in imports_of(path) if name.split(".")[0] == "tests")
+        others = [name for name in imported if name.split(".")[1:2] != ["builders"]]
+        assert not others, f"{path.relative_to(ROOT)} imports {others}; move what they share to tests/builders"
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -32,14 +32,20 @@ def _dotted(path: Path, root: Path) -> str:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """All that a module imports, as dotted names; of our own modules the most precise that exist."""
+    """All that a module imports, as dotted names."""
+    return imports_of(module_files()[module])
+
+
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """All that a file imports, as dotted names; of our own modules the most precise that exist."""
     own = module_files()
     imported = set()
-    for node in ast.walk(ast.parse(own[module].read_text("utf-8"))):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative import; say the whole name"
+            assert node.level == 0, f"{path}: relative import; write the absolute name"
             assert node.module is not None
             for alias in node.names:
                 precise = f"{node.module}.{alias.name}"

@@ -11,7 +11,7 @@ from nephoscope.inference.torch_engine import TorchEngine
 from nephoscope.models.checkpoint import build_network, save_checkpoint
 from nephoscope.models.metadata import load_metadata
 from nephoscope.settings.section import Machine
-from tests.models.test_networks import metadata
+from tests.builders.network_metadata import metadata
 
 SHAPE = (64, 96)
 NETWORKS = {

@@ -14,7 +14,7 @@ from nephoscope.cli.commands import app
 from nephoscope.errors import UserError
 from nephoscope.report import open as reporting
 from nephoscope.settings.choices import OUTPUTS, parse_outputs
-from tests.cli.test_predict import run_command
+from tests.builders.command_line import run_command
 
 ASK = CliRunner()
 

@@ -1,8 +1,6 @@
 """`nephoscope predict` with the portable model of a finished run."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +14,7 @@ from nephoscope.batch.pictures import Record
 from nephoscope.batch.predict import Job, predict_pictures
 from nephoscope.batch.shards import Plan
 from nephoscope.data.images import read_image
+from tests.builders.command_line import run_command
 
 
 @pytest.fixture
@@ -28,12 +27,6 @@ def pictures(finished: Artifacts, tmp_path: Path) -> Path:
     (folder / "zz-empty.jpg").touch()
     (folder / "zz-text.png").write_text("no picture")
     return folder
-
-
-def run_command(*arguments: object, command: str = "predict") -> subprocess.CompletedProcess[str]:
-    """In a process of its own, as people run it: engines bring libraries that do not all get on with each other."""
-    whole = [sys.executable, "-c", "from nephoscope.cli.commands import main; main()", command, *map(str, arguments)]
-    return subprocess.run(whole, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])

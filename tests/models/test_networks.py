@@ -4,15 +4,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.models.checkpoint import load_checkpoint, save_checkpoint
 from nephoscope.models.classifier import Classifier, build_classifier
 from nephoscope.models.metadata import CheckpointError, NetworkMetadata
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.models.weights import WeightsError, read_bundled
-
-METADATA = Metadata("clouds", ("a", "b"), (8, 12), (8, 12), (32, 48))
+from tests.builders.network_metadata import METADATA, metadata
 
 
 def images(height: int, width: int) -> torch.Tensor:
@@ -92,23 +90,6 @@ def test_encoder_and_decoder_share_no_parameter_and_miss_none() -> None:
         )
         assert not encoder & decoder
         assert encoder | decoder == {id(parameter) for parameter in network.parameters()}
-
-
-def metadata(**changes: object) -> NetworkMetadata:
-    content = {
-        "kind": "segmenter",
-        "architecture": "Unet",
-        "encoder": "resnet18",
-        "input_shape": (32, 48),
-        "data": METADATA,
-        "member": "seed0",
-        "seed": 0,
-        "fold": -1,
-        "epoch": 3,
-        "score": 0.5,
-        "settings": {"epochs": 4},
-    }
-    return NetworkMetadata(**{**content, **changes})  # type: ignore[arg-type]
 
 
 def test_a_checkpoint_holds_all_that_rebuilds_the_network(tmp_path: Path) -> None:

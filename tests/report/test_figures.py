@@ -10,16 +10,9 @@ from nephoscope.figures.colours import CLASS_COLOURS
 from nephoscope.figures.evaluation import Line, draw_curves, draw_dice_per_class, draw_history, draw_intervals
 from nephoscope.figures.overlays import outline_confusion
 from nephoscope.figures.svg import VARIABLES, readable_on_white, to_svg
+from tests.builders.curves import CURVES
 
 NAN = float("nan")
-CURVES = pd.DataFrame(
-    {
-        "threshold": [0.9, 0.6, 0.2],
-        "recall": [0.25, 0.5, 1.0],
-        "precision": [1.0, 0.8, 0.4],
-        "class_name": ["Fish", "Fish", "Fish"],
-    }
-)
 DICE = pd.DataFrame(
     [
         ("nephoscope", "Fish", 0.6, 0.5, 0.7),

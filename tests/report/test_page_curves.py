@@ -8,7 +8,7 @@ from nephoscope.figures.evaluation import Line, draw_curves
 from nephoscope.figures.svg import to_svg
 from nephoscope.report.curves import MOST_POINTS, axes_box, curve_data, point_at, show_pixel_curves, thin
 from nephoscope.rules.rules import Rule, Rules
-from tests.report.test_figures import CURVES
+from tests.builders.curves import CURVES
 
 LONG = pd.DataFrame(
     {

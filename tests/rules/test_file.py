@@ -5,7 +5,7 @@ import pytest
 from nephoscope.errors import UserError
 from nephoscope.files import write_json
 from nephoscope.rules.file import read_rules
-from tests.rules.test_rules import rules
+from tests.builders.example_rules import rules
 
 
 def test_rules_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from nephoscope.masks.components import label_components
 from nephoscope.masks.dice import dice, dice_of_areas
 from nephoscope.rules.decide import adapt_thresholds, decide, decide_masks, rules_of_picture
 from nephoscope.rules.presence import RawPresences, decide_presence, presences, top_fraction_mean
-from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
+from nephoscope.rules.rules import Calibration, Rules
+from tests.builders.example_rules import rule, rules
 
 LEVELS = np.array(
     [
@@ -20,24 +21,6 @@ LEVELS = np.array(
     np.uint8,
 )
 ALL = np.ones((4, 4), bool)
-
-
-def rule(**changes: object) -> Rule:
-    return Rule.model_validate({"presence_threshold": 0.5, "pixel_threshold": 100, "min_area": 0} | changes)
-
-
-def rules(count: int = 2, **changes: object) -> Rules:
-    plain = tuple(Calibration() for _ in range(count))
-    content = {
-        "classes": tuple("abcd"[:count]),
-        "output_shape": (4, 4),
-        "inference_settings": InferenceSettings(),
-        "classifier_weight": 0.5,
-        "classifier_calibrations": plain,
-        "top_fraction_calibrations": plain,
-        "rules": tuple(rule() for _ in range(count)),
-    }
-    return Rules.model_validate(content | changes)
 
 
 def ones(mask: np.ndarray) -> list[tuple[int, int]]:

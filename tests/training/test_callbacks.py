@@ -15,8 +15,7 @@ from nephoscope.training.callbacks import SaveState
 from nephoscope.training.tasks import ClassifierTask
 from nephoscope.training.train import train_members
 from tests.builders.blobs import blobs_in
-from tests.training.test_fit import classifier
-from tests.training.test_metrics import batch, planes
+from tests.builders.training_runs import batch, classifier, planes
 
 METADATA = NetworkMetadata(
     kind="classifier", architecture="tiny", encoder="tiny", input_shape=(4, 6),

@@ -28,33 +28,7 @@ from nephoscope.training.optimisers import build_optimiser, build_schedule
 from nephoscope.training.train import find_weights, resume_key, train_members
 from tests.builders.blobs import blobs_in
 from tests.builders.killing import die, exit_code_of
-
-QUICK = {"weights": "none", "batch_size": 8, "machine": {"accelerator": "cpu"}}
-CLASSIFIER = QUICK | {"encoder": "mobilenetv3_small_050", "dropout": 0.0}
-SEGMENTER = QUICK | {"architecture": "VanillaUnet"}
-
-
-def classifier(**changes: object) -> TrainClassifier:
-    return TrainClassifier.model_validate(CLASSIFIER | {"epochs": 2} | changes)
-
-
-def segmenter(**changes: object) -> TrainSegmenter:
-    return TrainSegmenter.model_validate(SEGMENTER | {"epochs": 2} | changes)
-
-
-def weights_of(path: Path) -> dict[str, torch.Tensor]:
-    return load_checkpoint(path)[0].state_dict()
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return all(torch.equal(value, other[key]) for key, value in one.items())
-
-
-def train(params: TrainClassifier | TrainSegmenter, artifacts: Artifacts) -> Path:
-    """Train and give the path of the first member."""
-    folder = artifacts.train_segmenter if isinstance(params, TrainSegmenter) else artifacts.train_classifier
-    train_members(params, artifacts.prepare, folder)
-    return folder.members / "seed0.safetensors"
+from tests.builders.training_runs import classifier, same, segmenter, train, weights_of
 
 
 def test_a_segmenter_finds_the_discs(tmp_path: Path) -> None:

@@ -4,18 +4,8 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from nephoscope.training.callbacks import frozen_count
-from nephoscope.training.loaders import Batch
 from nephoscope.training.metrics import PixelMetrics, PresenceMetrics
-
-
-def batch(planes: torch.Tensor, visible: torch.Tensor | None = None) -> Batch:
-    images = torch.zeros(len(planes), 3, *planes.shape[1:], dtype=torch.uint8)
-    presence = torch.stack([(planes >> bit & 1).flatten(1).any(1) for bit in range(2)], 1).float()
-    return Batch(images, planes, torch.ones_like(planes, dtype=torch.bool) if visible is None else visible, presence)
-
-
-def planes(seed: int = 0) -> torch.Tensor:
-    return torch.randint(0, 4, (3, 5, 7), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+from tests.builders.training_runs import batch, planes
 
 
 def truth_of(some: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from nephoscope.training import fit
 from nephoscope.training.callbacks import History
 from tests.builders.blobs import blobs_in
 from tests.builders.killing import die, exit_code_of
-from tests.training.test_fit import same, segmenter, train, weights_of
+from tests.builders.training_runs import same, segmenter, train, weights_of
 
 
 def run(artifacts: Artifacts, changes: dict[str, object]) -> Path:
