@@ -1,21 +1,66 @@
-"""nephoscope: from satellite pictures to maps of how shallow clouds organise.
+"""Maps of how shallow clouds organise, from satellite images: Fish, Flower, Gravel, Sugar.
 
-The house, ground to roof; a module imports its own floor or one below:
+>>> import nephoscope as ns
+>>> model = ns.load()                        # the shipped model; ns.load(folder) for one of your own
+>>> result = model.predict("picture.jpg")    # doctest: +SKIP
+>>> result.masks.shape                       # doctest: +SKIP
+(4, 350, 525)
 
-    params  artifacts    typed settings; the path of every file that stages exchange
-    masks/         1     arrays only: rle, geometry, components, rule, dice
-    data/          2     files and tables: manifest, formats, synthetic scenes, splits, cache
-    evaluation/    3     judges probabilities: store, tuning, precision and recall, uncertainty, figures
-    ─────────────────    above this line nothing imports torch
-    models/        4     architecture and weights
-    learning/      5     batches and steps
-    inference/     6     picture → prediction
-    delivery/      7     command line, portable model, submission, outlines, page, app
-
-Life of a sample:
-
-    training   csv row → Manifest → cache → Dataset → model → loss
-    judging    probability store → decide(rule) → dice → table → page
-    serving    image → Ensemble → Prediction → overlay | submission row | …
-    explaining image → Explainer → heat per class → heat map
+Everything here is imported when it is first used, so `import nephoscope` itself is quick.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nephoscope.api import Model, load
+    from nephoscope.errors import UserError
+    from nephoscope.inference.result import Result
+    from nephoscope.masks.rle import decode_rle, encode_rle
+    from nephoscope.rules.rules import Rule, Rules
+    from nephoscope.tuning.tune import Tuning, tune
+
+    __version__: str
+
+__all__ = [
+    "Model",
+    "Result",
+    "Rule",
+    "Rules",
+    "Tuning",
+    "UserError",
+    "__version__",
+    "decode_rle",
+    "encode_rle",
+    "load",
+    "tune",
+]
+
+_HOMES = {
+    "Model": "nephoscope.api",
+    "Result": "nephoscope.inference.result",
+    "Rule": "nephoscope.rules.rules",
+    "Rules": "nephoscope.rules.rules",
+    "Tuning": "nephoscope.tuning.tune",
+    "UserError": "nephoscope.errors",
+    "decode_rle": "nephoscope.masks.rle",
+    "encode_rle": "nephoscope.masks.rle",
+    "load": "nephoscope.api",
+    "tune": "nephoscope.tuning.tune",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("nephoscope")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nephoscope' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value  # the next access is direct
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

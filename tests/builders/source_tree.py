@@ -9,7 +9,7 @@ SOURCE = ROOT / "pipeline"
 PACKAGE = SOURCE / "nephoscope"
 ROOMS = (
     "settings", "masks", "rules", "data", "evaluation", "tuning", "figures", "models", "training", "inference",
-    "bundle", "batch", "report", "app", "cli",
+    "bundle", "batch", "api", "report", "app", "cli",
 )  # fmt: skip
 """Ground to roof; `models` is the first above the torch line."""
 STAGES = (
@@ -72,6 +72,6 @@ def room(module: str) -> str:
 
 def height(module: str) -> int:
     """0 for the ground, then the rooms in their order; stages stand on the roof."""
-    if module.split(".")[0] == "stages":
+    if module == "nephoscope" or module.split(".")[0] == "stages":  # the face of the package, and the stages
         return len(ROOMS) + 1
     return ROOMS.index(room(module)) + 1 if room(module) else 0

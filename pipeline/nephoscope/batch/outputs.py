@@ -1,9 +1,8 @@
-"""GeoJSON: the masks of a picture as outlines."""
+"""The files of an image: masks as PNG, overlays as JPEG, outlines as GeoJSON."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,40 +16,9 @@ from nephoscope.data.images import ImageError, decode_image
 from nephoscope.data.visible import find_visible
 from nephoscope.figures.overlays import draw_overlay, write_names
 from nephoscope.masks.geometry import Image, resize_image
-from nephoscope.masks.outlines import find_polygons
+from nephoscope.masks.outlines import to_geojson
 from nephoscope.masks.rle import Mask, decode_rle
 from nephoscope.settings.choices import Output
-
-
-def to_geojson(
-    masks: npt.NDArray[np.bool_],
-    class_names: Sequence[str],
-    image_id: str,
-    properties: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    """Masks (C×H×W) of a picture → a FeatureCollection, a MultiPolygon per class that is not empty.
-
-    A picture does not say where on Earth it lies, so coordinates are pixels of the mask: x to the right, y down.
-    """
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"class_name": name, **properties[name]},
-            "geometry": {"type": "MultiPolygon", "coordinates": find_polygons(mask)},
-        }
-        for name, mask in zip(class_names, masks, strict=True)
-        if mask.any()
-    ]
-    height, width = masks.shape[1:]
-    return {
-        "type": "FeatureCollection",
-        "image_id": image_id,
-        "height": height,
-        "width": width,
-        "coordinates": "pixels, x to the right, y down",
-        "features": features,
-    }
-
 
 Files = dict[str, bytes]
 """Content by file name."""

@@ -1,19 +1,24 @@
 """What is decided of an image: its masks and the presence of every class."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
-from nephoscope.masks.rle import Mask
+from nephoscope.figures.overlays import draw_overlay, write_names
+from nephoscope.masks.geometry import Image, resize_image
+from nephoscope.masks.outlines import to_geojson
+from nephoscope.masks.rle import Mask, encode_rle
 from nephoscope.rules.decide import decide_masks
 from nephoscope.rules.presence import SURE, RawPresences, decide_presence
 from nephoscope.rules.rules import Levels, Rules
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """One image. Arrays over classes follow the order of `classes`; maps have the output shape (H×W)."""
 
@@ -31,6 +36,8 @@ class Result:
     """C×H×W uint8: pixel probabilities as 8-bit levels, round(255·p)."""
     visible: Mask
     """H×W: False where the satellite saw nothing."""
+    read_image: Callable[[], Image] | None = field(default=None, repr=False, compare=False)
+    """Reads the image again, for `plot`."""
 
     @property
     def unsure(self) -> npt.NDArray[np.bool_]:
@@ -41,6 +48,48 @@ class Result:
     def probability(self) -> npt.NDArray[np.float32]:
         """C×H×W: pixel probabilities, NaN where nothing was seen."""
         return np.where(self.visible, self.levels / np.float32(255), np.float32(np.nan))
+
+    def __repr__(self) -> str:
+        classes = zip(self.classes, self.presence, self.present, strict=True)
+        shown = ", ".join(f"{name} {'yes' if here else 'no'} ({share:.2f})" for name, share, here in classes)
+        return f"<nephoscope.Result of {self.image_id}: {shown}>"
+
+    def to_rle(self) -> dict[str, str]:
+        """Class name → run-length code of its mask at the output shape, as the competition writes it."""
+        return {name: encode_rle(mask) for name, mask in zip(self.classes, self.masks, strict=True)}
+
+    def to_geojson(self) -> dict[str, Any]:
+        """A FeatureCollection with a MultiPolygon per class that is not empty, in pixels of the mask."""
+        properties = {
+            name: {
+                "presence": round(float(self.presence[index]), 4),
+                "present": bool(self.present[index]),
+                "confidence": round(float(self.confidence[index]), 4),
+                "unsure": bool(self.unsure[index]),
+                "area_share": round(float(self.masks[index].mean()), 4),
+            }
+            for index, name in enumerate(self.classes)
+        }
+        return to_geojson(self.masks, self.classes, self.image_id, properties)
+
+    def overlay(self, image: Image | None = None) -> Image:
+        """The image at the output shape (H×W×3), every mask outlined and named, stripes where nothing was seen."""
+        if image is None:
+            if self.read_image is None:
+                raise UserError("this result does not know its image; pass it: result.overlay(image)")
+            image = self.read_image()
+        image = resize_image(image, self.visible.shape)
+        return write_names(draw_overlay(image, self.masks, self.visible), self.masks, self.classes)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the overlay into Matplotlib axes (new ones by default), and return the axes."""
+        from matplotlib import pyplot
+
+        axes = ax or pyplot.subplots(figsize=(9, 6), layout="constrained")[1]
+        axes.imshow(self.overlay())
+        axes.set_axis_off()
+        axes.set_title(self.image_id)
+        return axes
 
 
 def decide_results(image_ids: Sequence[str], predictions: Sequence[Prediction], rules: Rules) -> list[Result]:

@@ -1,5 +1,6 @@
 """Outlines of masks: polygons for those who measure, paths of SVGs for eyes, a hundredth of a picture's weight."""
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +28,36 @@ def find_polygons(mask: Mask) -> list[Polygon]:
         [corners[begin:end].tolist() for begin, end in pairwise(ends)]
         for corners, ends in zip(found[0], found[1], strict=True)  # with OuterOffset: points and where rings begin
     ]
+
+
+def to_geojson(
+    masks: npt.NDArray[np.bool_],
+    class_names: Sequence[str],
+    image_id: str,
+    properties: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Masks (C×H×W) of an image → a GeoJSON FeatureCollection, a MultiPolygon per class that is not empty.
+
+    Coordinates are pixels of the mask, x to the right and y down, because the image does not say where it lies.
+    """
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"class_name": name, **properties[name]},
+            "geometry": {"type": "MultiPolygon", "coordinates": find_polygons(mask)},
+        }
+        for name, mask in zip(class_names, masks, strict=True)
+        if mask.any()
+    ]
+    height, width = masks.shape[1:]
+    return {
+        "type": "FeatureCollection",
+        "image_id": image_id,
+        "height": height,
+        "width": width,
+        "coordinates": "pixels, x to the right, y down",
+        "features": features,
+    }
 
 
 def exact_path(mask: Mask) -> str:

@@ -1,7 +1,6 @@
 import numpy as np
 
-from nephoscope.batch.outputs import to_geojson
-from nephoscope.masks.outlines import find_polygons
+from nephoscope.masks.outlines import find_polygons, to_geojson
 
 MASK = np.array([[0, 0, 0, 0, 0], [0, 1, 1, 1, 0], [0, 1, 0, 1, 0], [0, 1, 1, 1, 0]], bool)
 
