@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import stages
-from nephoscope.errors import UserError
+from nephoscope.errors import UserError, missing_extra
 from tests.builders.source_tree import ROOT
 
 
@@ -54,3 +54,10 @@ def test_a_data_set_that_is_not_there_is_told_with_its_place(folder: Path) -> No
     (folder / "params.yaml").write_text("prepare: {root: data/clouds}")
     with pytest.raises(UserError, match="data/clouds"):
         run_stage("prepare")
+
+
+def test_a_missing_package_is_named_with_the_command_that_brings_it() -> None:
+    error = missing_extra(ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"))
+    assert error is not None
+    assert str(error).startswith("torch is not installed; run `python -m pip install 'nephoscope[train]'`")
+    assert missing_extra(ModuleNotFoundError("No module named 'surprise'", name="surprise")) is None

@@ -7,14 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
-import zarr
-from zarr.codecs import BloscCodec
-from zarr.storage import ZipStore
 
 from nephoscope.artifacts import require_artifact
 from nephoscope.files import atomic_write
@@ -22,7 +19,9 @@ from nephoscope.masks.rle import Mask, Shape
 from nephoscope.rules.presence import RawPresences
 from nephoscope.rules.rules import InferenceSettings, Levels
 
-COMPRESSION = BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle")
+if TYPE_CHECKING:  # zarr is imported where a store is opened: predicting and tuning arrays do without it
+    import zarr
+
 IN_HEADER, IN_DIRECTORY, DIRECTORY_ENTRY = 10, 12, 46
 """Bytes: where a zip has the time of a file, before it and in the directory at the end; size of an entry there."""
 NO_DATE = b"\x00\x00\x21\x00"
@@ -54,6 +53,9 @@ class ProbabilityStore:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open a finished store; maps are read when they are asked for."""
+        import zarr
+        from zarr.storage import ZipStore
+
         group = zarr.open_group(ZipStore(require_artifact(path, "predict"), mode="r"), mode="r")
         raw = RawPresences(_read(group, "classifier"), _read(group, "top_mean"))
         attributes = group.attrs.asdict()
@@ -72,7 +74,7 @@ class ProbabilityStore:
 class StoreWriter:
     """Takes predictions in any order, each once."""
 
-    def __init__(self, group: zarr.Group, count: int, classes: Sequence[str], shape: Shape) -> None:
+    def __init__(self, group: "zarr.Group", count: int, classes: Sequence[str], shape: Shape) -> None:
         self._levels = _create(group, "levels", (count, len(classes), *shape), np.uint8)
         self._visible = _create(group, "visible", (count, *shape), np.bool_)
         self.classifier = np.full((count, len(classes)), np.nan, np.float32)
@@ -90,6 +92,9 @@ def atomic_store(
     path: Path, image_ids: Sequence[str], classes: Sequence[str], shape: Shape, inference_settings: InferenceSettings
 ) -> Iterator[StoreWriter]:
     """A store to fill; it takes its place at `path` only once every picture is in it."""
+    import zarr
+    from zarr.storage import ZipStore
+
     with atomic_write(path) as unfinished:
         with ZipStore(unfinished, mode="w") as zipped:
             attributes = {
@@ -121,17 +126,19 @@ def _undate(path: Path) -> None:
             place += DIRECTORY_ENTRY + len(entry.orig_filename.encode()) + len(entry.extra) + len(entry.comment)
 
 
-def _create(group: zarr.Group, name: str, shape: tuple[int, ...], dtype: type) -> Any:
+def _create(group: "zarr.Group", name: str, shape: tuple[int, ...], dtype: type) -> Any:
+    from zarr.codecs import BloscCodec
+
     # Chunk 1×…: one picture is read or written without touching its neighbours.
     return group.create_array(
         name,
         shape=shape,
         chunks=(1, *shape[1:]),
         dtype=dtype,
-        compressors=COMPRESSION,
+        compressors=BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle"),
         config={"write_empty_chunks": True},
     )
 
 
-def _read(group: zarr.Group, name: str) -> npt.NDArray[np.float32]:
+def _read(group: "zarr.Group", name: str) -> npt.NDArray[np.float32]:
     return np.asarray(group[name][...])  # type: ignore[index]
