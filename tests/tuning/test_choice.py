@@ -8,7 +8,7 @@ from nephoscope.rules.rules import NEVER
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.crossfit import ALL_COUNT, CrossFitting, pick_middle, pick_unless_beaten
 from nephoscope.tuning.evidence import ClassEvidence, gather
-from nephoscope.tuning.families import FAMILIES, NO_SEED, Grid
+from nephoscope.tuning.families import FAMILIES, NO_HIGH_THRESHOLD, Grid
 from nephoscope.tuning.fitting import fit_presence, fit_rules
 from nephoscope.tuning.plateau import choose, standard_errors
 from nephoscope.tuning.search import Problem
@@ -31,7 +31,7 @@ def discs(areas: list[int], truth_area: int) -> ClassEvidence:
 
 def test_equals_are_averaged_to_the_middle() -> None:
     """All thresholds from 1 to 100 do the same; so do all areas up to 400."""
-    grid = Grid(np.arange(1, 256), np.arange(0, 901, 100), False, np.array([NO_SEED]))
+    grid = Grid(np.arange(1, 256), np.arange(0, 901, 100), False, np.array([NO_HIGH_THRESHOLD]))
     (choice,) = choose(discs([400] * 6, 400), grid, [Problem.open(np.ones(6))])
     assert choice.best.pixel_threshold == 1
     assert choice.middle.pixel_threshold == 50
@@ -42,7 +42,7 @@ def test_equals_are_averaged_to_the_middle() -> None:
 
 
 def test_what_is_clearly_worse_has_no_say() -> None:
-    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), False, np.array([NO_SEED]))
+    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), False, np.array([NO_HIGH_THRESHOLD]))
     (choice,) = choose(discs([300, 410, 420, 380, 390, 400], 400), grid, [Problem.open(np.ones(6))])
     assert choice.highest["pixel_threshold"] == 100
     assert choice.middle.pixel_threshold == pytest.approx(50, abs=1)
@@ -53,7 +53,7 @@ def test_a_hollow_between_two_plateaus_is_not_chosen() -> None:
     rows = [[[1, 20, 200, 100, 100], [21, 180, 200, 50, 50], [181, 200, 200, 100, 100]] for _ in range(5)]
     spans = np.array(rows, np.int32).reshape(-1, 5)
     evidence = ClassEvidence(spans, np.arange(0, 16, 3), np.full(5, 100), np.zeros((5, 256), np.int64))
-    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), False, np.array([NO_SEED]))
+    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), False, np.array([NO_HIGH_THRESHOLD]))
     (choice,) = choose(evidence, grid, [Problem.open(np.ones(5))])
     assert choice.middle.pixel_threshold in (*range(1, 21), *range(181, 201))
 

@@ -37,7 +37,7 @@ def grid_of(family: FamilyName) -> Grid:
 @given(st.integers(0, 2**16), st.integers(1, 12), st.integers(1, 12))
 def test_every_cell_holds_the_dice_of_the_decided_mask(seed: int, height: int, width: int) -> None:
     labelled, evidence = gather_pictures(seed, count=2, shape=(height, width))
-    one, grid = evidence.of_class[0], grid_of("seed")
+    one, grid = evidence.of_class[0], grid_of("hysteresis")
     gains = tabulate(one.spans, one.starts, one.truth_area, grid.pixel_thresholds, grid.min_areas, grid.high_thresholds)
     for cell, (pixel, area, seed_level) in enumerate(grid.cells.T.tolist()):
         rule = Rule(presence_threshold=0, pixel_threshold=pixel, min_area=area, high_threshold=seed_level or None)

@@ -35,7 +35,7 @@ def _with_gate(rule: Rule) -> Rule:
     return rule.model_copy(update=NOTHING_MORE)
 
 
-def _with_seed(rule: Rule) -> Rule:
+def _with_high_threshold(rule: Rule) -> Rule:
     return rule.model_copy(update={"core_threshold": None, "core_area": 0})
 
 
@@ -51,7 +51,7 @@ def steps_of(rules: Rules) -> dict[str, Step]:
         "tuned pixel threshold": (_with_pixels, True),
         "+ minimum area": (_with_components, any(rule.min_area > 1 for rule in each)),
         "+ presence gate": (_with_gate, any(rule.presence_threshold > 0 for rule in each)),
-        "+ high threshold": (_with_seed, any(rule.high_threshold for rule in each)),
+        "+ high threshold": (_with_high_threshold, any(rule.high_threshold for rule in each)),
         "+ core": (_whole, any(rule.core_threshold for rule in each)),
     }
     return {name: step for name, (step, has) in parts.items() if has}

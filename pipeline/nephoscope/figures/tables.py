@@ -128,7 +128,7 @@ def show_dice(caption: str, table: pd.DataFrame, key: str, columns: Sequence[str
 
 
 def show_rules(rules: Rules) -> Table:
-    """Per class its thresholds; columns for seed and core only where a rule has one."""
+    """Per class its thresholds; columns for the high threshold and the core only if some rule has one."""
     rows: list[dict[str, Cell]] = []
     for name, rule in zip(rules.classes, rules.rules, strict=True):
         row = {"class": Cell(name), "presence threshold": Cell(_shown_from(rule.presence_threshold))}

@@ -10,7 +10,7 @@ from pydantic import (
 
 from nephoscope.settings.section import Areas, Levels, Searched, Section, Share
 
-FamilyName = Literal["pixel", "area", "presence", "seed", "core"]
+FamilyName = Literal["pixel", "area", "presence", "hysteresis", "core"]
 
 
 class Tune(Section):
@@ -22,11 +22,11 @@ class Tune(Section):
     family: FamilyName | Searched = Field(
         "searched",
         description="pixel: pixel threshold alone; area: + minimum area; presence: + presence threshold; "
-        "seed, core: that + a high threshold, or a core. Searched: cross-fitting decides",
+        "hysteresis: that + a high threshold; core: that + a core. searched: cross-fitting decides",
     )
     adaptive_power: Annotated[float, Field(ge=0)] | Searched = Field(
         "searched",
-        description="how far pixel, seed and core thresholds follow a picture's own strongest pixels: threshold × "
+        description="how far pixel, high and core thresholds follow a picture's own strongest pixels: threshold × "
         "strongest ** this; 0: not at all",
     )
     force_top_class: bool | Searched = Field(
@@ -36,7 +36,7 @@ class Tune(Section):
     min_areas: Areas | Literal["every"] = Field(
         tuple(range(0, 30_001, 250)), description="areas tried; every: whatever area a component has (slow)"
     )
-    high_thresholds: Levels = Field(tuple(range(100, 251, 15)), description="levels tried, beside no seed")
+    high_thresholds: Levels = Field(tuple(range(100, 251, 15)), description="levels tried, beside no high threshold")
     core_thresholds: Levels = Field(tuple(range(100, 241, 20)), description="levels tried")
     core_areas: Areas = Field((100, 300, 1000, 2000, 4000, 8000, 16000), description="areas tried, beside no core")
     shrinkage: Share = Field(

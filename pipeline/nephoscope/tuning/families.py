@@ -22,7 +22,7 @@ class Core(NamedTuple):
 
 
 NO_CORE = Core(0, 0)
-NO_SEED = 0
+NO_HIGH_THRESHOLD = 0
 CELLS_TO_COMPARE = (51, 31)
 """Pixel thresholds and areas in a thinned grid."""
 
@@ -68,20 +68,20 @@ def _thin(values: Ints, count: int) -> Ints:
 
 
 def _pixel(thresholds: Ints, _: Ints, __: Tune) -> Grid:
-    return Grid(thresholds, np.zeros(1, np.int64), False, np.array([NO_SEED]))
+    return Grid(thresholds, np.zeros(1, np.int64), False, np.array([NO_HIGH_THRESHOLD]))
 
 
 def _area(thresholds: Ints, areas: Ints, _: Tune) -> Grid:
-    return Grid(thresholds, areas, False, np.array([NO_SEED]))
+    return Grid(thresholds, areas, False, np.array([NO_HIGH_THRESHOLD]))
 
 
 def _presence(thresholds: Ints, areas: Ints, _: Tune) -> Grid:
-    return Grid(thresholds, areas, True, np.array([NO_SEED]))
+    return Grid(thresholds, areas, True, np.array([NO_HIGH_THRESHOLD]))
 
 
-def _seed(thresholds: Ints, areas: Ints, settings: Tune) -> Grid:
-    seeds = np.array([NO_SEED, *settings.high_thresholds])
-    return replace(_presence(thresholds, areas, settings).thinned(), high_thresholds=seeds)
+def _hysteresis(thresholds: Ints, areas: Ints, settings: Tune) -> Grid:
+    high_thresholds = np.array([NO_HIGH_THRESHOLD, *settings.high_thresholds])
+    return replace(_presence(thresholds, areas, settings).thinned(), high_thresholds=high_thresholds)
 
 
 def _core(thresholds: Ints, areas: Ints, settings: Tune) -> Grid:
@@ -93,7 +93,7 @@ FAMILIES: dict[FamilyName, Callable[[Ints, Ints, Tune], Grid]] = {
     "pixel": _pixel,
     "area": _area,
     "presence": _presence,
-    "seed": _seed,
+    "hysteresis": _hysteresis,
     "core": _core,
 }
 """Pixel thresholds, minimum areas and settings → the grid of a family."""

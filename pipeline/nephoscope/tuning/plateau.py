@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nephoscope.rules.rules import NEVER, Rule
 from nephoscope.tuning.evidence import ClassEvidence
-from nephoscope.tuning.families import NO_SEED, Core, Grid
+from nephoscope.tuning.families import NO_HIGH_THRESHOLD, Core, Grid
 from nephoscope.tuning.gains import tabulate
 from nephoscope.tuning.search import Bools, Floats, Problem, find_cuts, spread
 
@@ -24,7 +24,7 @@ NOISE = 1.0
 HOLLOW = 2.0
 """Standard errors behind the best from which the middle of two plateaus is called a hollow between them."""
 PARTS = ("presence_threshold", "pixel_threshold", "min_area", "high_threshold", "core_threshold", "core_area")
-PRESENCE, PIXEL, AREA, SEED, CORE, CORE_AREA = range(6)
+PRESENCE, PIXEL, AREA, HIGH, CORE, CORE_AREA = range(6)
 AS_SIDES = [AREA, CORE_AREA]
 
 
@@ -115,8 +115,8 @@ class _Found:
         """6×cells: the parts of every cell's rule, as numbers that may be averaged."""
         parts = np.empty((len(PARTS), len(self.cut)))
         parts[PRESENCE] = np.minimum(self.problem.thresholds[self.cut], 1)  # no presence exceeds 1
-        parts[PIXEL : SEED + 1] = self.grid.cells
-        parts[SEED] = np.maximum(parts[SEED], parts[PIXEL])  # a seed below the pixel threshold asks nothing
+        parts[PIXEL : HIGH + 1] = self.grid.cells
+        parts[HIGH] = np.maximum(parts[HIGH], parts[PIXEL])  # below the pixel threshold it changes nothing
         parts[CORE], parts[CORE_AREA] = self.core
         return parts
 
@@ -212,12 +212,12 @@ def standard_errors(behind: npt.ArrayLike, mean_square: npt.ArrayLike, count: fl
 
 
 def _on_grid(parts: Floats, grid: Grid) -> Rule:
-    """The nearest rule whose pixel threshold, areas, seed and core stand in the grid."""
+    """The nearest rule whose pixel threshold, areas, high threshold and core stand in the grid."""
     pixel = _nearest(grid.pixel_thresholds, parts[PIXEL])
-    seed = _nearest(grid.high_thresholds, parts[SEED])
+    high = _nearest(grid.high_thresholds, parts[HIGH])
     cores = np.array(grid.cores)
     core, core_area = _nearest(cores[:, 0], parts[CORE]), _nearest(cores[:, 1], parts[CORE_AREA])
-    return _rule([parts[PRESENCE], pixel, _nearest(grid.min_areas, parts[AREA]), seed, core, core_area])
+    return _rule([parts[PRESENCE], pixel, _nearest(grid.min_areas, parts[AREA]), high, core, core_area])
 
 
 def _nearest(values: npt.NDArray[np.number], value: float) -> float:
@@ -230,7 +230,7 @@ def _rule(parts: Sequence[float]) -> Rule:
         presence_threshold=float(parts[PRESENCE]),
         pixel_threshold=int(parts[PIXEL]),
         min_area=int(parts[AREA]),
-        high_threshold=None if parts[SEED] == NO_SEED or parts[SEED] <= parts[PIXEL] else int(parts[SEED]),
+        high_threshold=None if parts[HIGH] == NO_HIGH_THRESHOLD or parts[HIGH] <= parts[PIXEL] else int(parts[HIGH]),
         core_threshold=int(parts[CORE]) if core_area else None,
         core_area=core_area,
     )
