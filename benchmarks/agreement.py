@@ -45,7 +45,7 @@ def main() -> None:
     given = parser.parse_args()
 
     artifacts = Artifacts(given.artifacts)
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     rules = read_rules(artifacts.tune.rules)
     opinions = Opinions.read(given.boxes, manifest.metadata.classes, manifest.metadata.rle_shape)
     cache = Cache.open(artifacts.prepare.cache)

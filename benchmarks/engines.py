@@ -92,7 +92,7 @@ def count_flops(network: torch.nn.Module, views: np.ndarray) -> int:
 
 def holdout_agreement(artifacts: Artifacts) -> dict[str, str]:
     """Engine → its Dice on holdout beside torch's in fp32, and how many pixels of the masks are the same."""
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     cache, truth = Cache.open(artifacts.prepare.cache), Truth.load(artifacts.prepare.truth, manifest.metadata)
     rows = manifest.rows("holdout")
     true = np.stack([truth.masks(manifest.images["image_id"].iloc[row]) for row in rows])

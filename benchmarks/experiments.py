@@ -127,7 +127,7 @@ def train(name: str, stage: Callable[[Any, Artifacts], None], params: Params, ar
 def predict_validation(params: Params, artifacts: Artifacts) -> None:
     if not artifacts.predict.probabilities("validation").exists():
         artifacts.predict.folder.mkdir(exist_ok=True)
-        manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+        manifest = Manifest.load(artifacts.prepare.manifest)
         predict_split("validation", manifest.tuning_rows(), manifest, params.predict, artifacts)
 
 
@@ -161,7 +161,7 @@ def link(place: Path, target: Path) -> None:
 
 
 def score_images(params: Params, artifacts: Artifacts, folder: Path, told: dict[str, Any]) -> None:
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     rows = manifest.tuning_rows()
     labelled = LabelledSplit.open(artifacts, manifest, "validation")
     tuning = tune(labelled.store, labelled.truth, settings=params.tune)

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def open_judged(artifacts: Artifacts, split: EvaluatedSplit) -> LabelledSplit:
-    return LabelledSplit.open(artifacts, Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images), split)
+    return LabelledSplit.open(artifacts, Manifest.load(artifacts.prepare.manifest), split)
 
 
 def study(tuning: Evidence, other: Evidence, grid: Grid, size: int, given: argparse.Namespace) -> pd.DataFrame:

@@ -135,7 +135,7 @@ class PicturesFromFiles(Pictures):
 
 def open_pictures(kind: type[Pictures], root: Path, params: Training) -> Pictures:
     prepared = Artifacts(root).prepare
-    presence = Manifest.load(prepared.manifest, prepared.images).presence()
+    presence = Manifest.load(prepared.manifest).presence()
     return kind(prepared.cache, presence, SHAPE, Augment(params.augmentation))
 
 

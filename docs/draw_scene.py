@@ -26,7 +26,7 @@ GAP = 12
 
 
 def main(artifacts: Artifacts, image_id: str | None) -> None:
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     rules = read_rules(artifacts.tune.rules)
     labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     image_id = image_id or choose(artifacts)

@@ -14,7 +14,7 @@ from nephoscope.settings.tuning import Evaluate
 
 
 def main(params: Evaluate, artifacts: Artifacts) -> None:
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     rules = read_rules(artifacts.tune.rules)
 

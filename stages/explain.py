@@ -22,7 +22,7 @@ from nephoscope.settings.params import Params
 
 def main(params: Explain, artifacts: Artifacts) -> None:
     keep_freed_memory()
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     rules = read_rules(artifacts.tune.rules)
     scores = read_table(require_artifact(artifacts.evaluate.tables / "scores.csv", "evaluate"))
     strangers = set(scores["image_id"]) - set(manifest.images["image_id"].iloc[manifest.rows("holdout")])

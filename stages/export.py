@@ -24,7 +24,7 @@ from nephoscope.settings.params import Params
 
 
 def main(params: Export, artifacts: Artifacts) -> None:
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     rules = read_rules(artifacts.tune.rules)
     folders = artifacts.train_classifier.members, artifacts.train_segmenter.members
     members = members_read(*folders, manifest.metadata, rules.inference_settings)

@@ -17,7 +17,7 @@ from nephoscope.settings.params import Params
 
 def main(params: Predict, artifacts: Artifacts) -> None:
     keep_freed_memory()
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     predict_split("validation", manifest.tuning_rows(), manifest, params, artifacts)
     predict_split("holdout", manifest.rows("holdout"), manifest, params, artifacts)
 

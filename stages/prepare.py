@@ -1,5 +1,7 @@
 """Prepare: any data set → manifest, splits, resized cache, findings about the data."""
 
+import shutil
+
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.assemble import add_splits, describe_images, make_metadata, name_split, sound_rows, truth_rows
 from nephoscope.data.cache import Cache, fill_cache
@@ -19,8 +21,8 @@ from nephoscope.settings.params import Params
 def main(params: Prepare, artifacts: Artifacts) -> None:
     folder, data_format = artifacts.prepare, FORMATS[params.format]
     metadata = make_metadata(data_format, params.cache_shape, params.held_out)
-    # Removed first and written last: where there is a manifest, all that it speaks of is there and belongs to it.
-    folder.manifest.unlink(missing_ok=True)
+    # Removed first and completed last: a manifest on disk always belongs to the files beside it.
+    shutil.rmtree(folder.manifest, ignore_errors=True)
 
     with recording(folder.problems) as problems, atomic_write(folder.cache) as unfinished:
         source = read_source(params.root, data_format, problems)
@@ -48,7 +50,7 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
 
     write_truth(truth_rows(kept), folder.truth)
     write_profile(folder.profile, manifest, Truth.load(folder.truth, metadata), cache, groups, params.root)
-    manifest.save(folder.manifest, folder.images)
+    manifest.save(folder.manifest)
     print(summarise(manifest, groups, problems, source.found))
 
 

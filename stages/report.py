@@ -36,7 +36,7 @@ from nephoscope.settings.params import Params
 def main(params: Params, artifacts: Artifacts) -> None:
     for stage, path in needed(artifacts):
         require_artifact(path, stage)
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     rules = read_rules(artifacts.tune.rules)
     labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
@@ -100,7 +100,7 @@ def report_labels(rules: Rules, manifest: Manifest, count: int, artifacts: Artif
 def needed(artifacts: Artifacts) -> Iterator[tuple[str, Path]]:
     """Everything that the page cannot do without; findings and checkpoints it can."""
     prepare, evaluate = artifacts.prepare, artifacts.evaluate
-    yield from (("prepare", path) for path in (prepare.manifest, prepare.images, prepare.truth, prepare.cache))
+    yield from (("prepare", path) for path in (prepare.manifest, prepare.truth, prepare.cache))
     yield "train_classifier", artifacts.train_classifier.history
     yield "train_segmenter", artifacts.train_segmenter.history
     yield from (("predict", artifacts.predict.probabilities(split)) for split in EVALUATED_SPLITS)

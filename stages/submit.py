@@ -24,7 +24,7 @@ from nephoscope.settings.params import Params
 
 def main(params: Submit, artifacts: Artifacts) -> None:
     keep_freed_memory()
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     # The competition wants rows of every picture, also of those that could not be read.
     set_aside = read_unlabelled(require_artifact(artifacts.prepare.problems, "prepare"))
     empty = np.zeros((len(manifest.metadata.classes), *manifest.metadata.output_shape), bool)

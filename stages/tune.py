@@ -11,7 +11,7 @@ from nephoscope.tuning.tune import tune
 
 
 def main(params: Tune, artifacts: Artifacts) -> None:
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     labelled = LabelledSplit.open(artifacts, manifest, "validation")
 
     tuning = tune(labelled.store, labelled.truth, settings=params)

@@ -1,4 +1,4 @@
-"""The house stands as drawn: floors, the torch line, five places with one name, deps that cover imports."""
+"""The structure holds: order of rooms, the torch line, one name per stage, deps in dvc.yaml that match the imports."""
 
 import subprocess
 import sys
@@ -14,24 +14,37 @@ from tests.builders.source_tree import ROOMS, ROOT, STAGES, closure, height, imp
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 MODULES = sorted(module_files())
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "core", "common", "misc", "base"}
+HEAVY = {"torch", "timm", "lightning", "torchmetrics", "segmentation_models_pytorch", "torchvision"}
+
+
+def outs(stage: str) -> set[str]:
+    return {*DVC[stage]["outs"], *DVC[stage].get("metrics", [])}
+
+
+def reads(stage: str) -> set[str]:
+    """The artifacts that a stage depends on: files, folders, or all that another stage writes."""
+    return {dep for dep in DVC[stage]["deps"] if dep.startswith("artifacts/")}
+
+
+def covers(dep: str, out: str) -> bool:
+    return out == dep or out.startswith(f"{dep}/")
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_imports_its_own_room_or_one_below(module: str) -> None:
     above = {name for name in imports(module) if name in module_files() and height(name) > height(module)}
-    assert not above, f"{module} reaches up to {sorted(above)}"
+    assert not above, f"{module} imports from rooms above its own: {sorted(above)}"
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_import_goes_in_a_circle(module: str) -> None:
+def test_no_module_imports_itself_through_others(module: str) -> None:
     loaded = {name for direct in imports(module) if direct != module for name in closure(direct)}
-    assert module not in loaded, f"{module} imports itself by way of others"
+    assert module not in loaded
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if height(name) < ROOMS.index("models") + 1])
-def test_nothing_below_the_torch_line_imports_torch(module: str) -> None:
-    heavy = {"torch", "timm", "lightning", "torchmetrics", "segmentation_models_pytorch", "torchvision"}
-    assert not {name.split(".")[0] for name in imports(module)} & heavy
+def test_no_module_below_the_torch_line_imports_torch(module: str) -> None:
+    assert not {name.split(".")[0] for name in imports(module)} & HEAVY
 
 
 def test_quick_stages_never_load_torch() -> None:
@@ -39,7 +52,7 @@ def test_quick_stages_never_load_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_five_places_have_one_name() -> None:
+def test_a_stage_has_one_name_in_five_places() -> None:
     assert tuple(DVC) == STAGES
     assert tuple(Params.model_fields) == STAGES
     files = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
@@ -54,35 +67,26 @@ def test_five_places_have_one_name() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_writes_only_into_its_own_folder(stage: str) -> None:
-    described = DVC[stage]
-    written = [_path(out) for key in ("outs", "metrics", "plots") for out in described.get(key, [])]
-    assert written
-    assert all(path.startswith(f"artifacts/{stage}/") for path in written), written
-    assert described["cmd"] == f"python -m stages.{stage}"
-
-
-def _path(out: str | dict[str, object]) -> str:
-    return out if isinstance(out, str) else next(iter(out))
+    assert outs(stage)
+    assert all(out.startswith(f"artifacts/{stage}/") for out in outs(stage))
+    assert DVC[stage]["cmd"] == f"python -m stages.{stage}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_the_rooms_that_a_stage_uses(stage: str) -> None:
-    """The ground (paths, messages, atomic writing) decides no figure, and of the settings a stage has its own group."""
+    """Without the ground, which changes no result, and with the stage's own group of settings alone."""
     rooms = {room(name) for name in closure(f"stages.{stage}")} - {"", "settings"}
-    settings = imports(f"stages.{stage}") & {name for name in MODULES if room(name) == "settings"}
-    needed = {f"stages/{stage}.py"} | {f"pipeline/nephoscope/{name}" for name in rooms}
-    listed = {dep for dep in DVC[stage]["deps"] if dep.startswith(("pipeline/", "stages/")) and "/settings/" not in dep}
-    assert listed == needed, f"missing: {sorted(needed - listed)}; no longer imported: {sorted(listed - needed)}"
-    assert settings
-    own = type(getattr(Params(), stage)).__module__.replace(".", "/")
-    assert [dep for dep in DVC[stage]["deps"] if "/settings/" in dep] == [f"pipeline/{own}.py"]
+    settings = type(getattr(Params(), stage)).__module__.replace(".", "/")
+    needed = {f"pipeline/nephoscope/{name}" for name in rooms} | {f"stages/{stage}.py", f"pipeline/{settings}.py"}
+    listed = {dep for dep in DVC[stage]["deps"] if dep.startswith(("pipeline/", "stages/"))}
+    assert listed == needed, f"missing: {sorted(needed - listed)}; not imported: {sorted(listed - needed)}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_a_stage_reads_of_others_is_made_by_one(stage: str) -> None:
-    outs = {_path(out) for other in DVC.values() for key in ("outs", "metrics", "plots") for out in other.get(key, [])}
-    read = {dep for dep in DVC[stage]["deps"] if dep.startswith("artifacts/")}
-    assert read <= outs, f"{stage} reads what no stage declares: {sorted(read - outs)}"
+def test_a_stage_reads_only_what_another_stage_writes(stage: str) -> None:
+    written = {out for other in STAGES if other != stage for out in outs(other)}
+    unknown = {dep for dep in reads(stage) if not any(covers(dep, out) for out in written)}
+    assert not unknown, f"{stage} reads what no stage writes: {sorted(unknown)}"
 
 
 FOLLOWS = {
@@ -100,18 +104,15 @@ FOLLOWS = {
 
 @pytest.mark.parametrize("stage", FOLLOWS)
 def test_a_changed_setting_reruns_its_stage_and_what_follows(stage: str) -> None:
-    """The report follows all sections, because it shows them."""
-    changed = {name for name in STAGES if stage in DVC[name].get("params", [])}
-    while True:
-        outs = {_path(out) for name in changed for key in ("outs", "metrics") for out in DVC[name].get(key, [])}
-        further = {name for name in STAGES if outs & set(DVC[name]["deps"])} | changed
-        if further == changed:
-            break
-        changed = further
+    """The report depends on every section, because it shows all settings."""
+    changed = {name for name in STAGES if stage in DVC[name]["params"]}
+    for name in STAGES:  # in the order of the pipeline, so that one pass is enough
+        if any(covers(dep, out) for dep in reads(name) for other in changed for out in outs(other)):
+            changed.add(name)
     assert changed == FOLLOWS[stage] | {stage}
 
 
-def test_names_say_what_is_inside() -> None:
+def test_file_names_say_what_is_inside() -> None:
     names = {path.stem for top in ("pipeline", "stages", "tests") for path in (ROOT / top).rglob("*.py")}
     assert not names & FORBIDDEN_NAMES
 
@@ -132,6 +133,15 @@ def test_a_stage_file_ends_in_two_lines_that_run_it(stage: str) -> None:
 
 
 def test_one_module_counts_the_cores() -> None:
-    """A process may be given fewer than the machine has; who asks the machine starts too many threads."""
-    asking = [name for name, path in module_files().items() if "cpu_count" in path.read_text("utf-8")]
-    assert asking == ["nephoscope.hardware"]
+    """A process may be limited to fewer cores than the machine has; nephoscope.hardware knows that limit."""
+    counting = [name for name, path in module_files().items() if "cpu_count" in path.read_text("utf-8")]
+    assert counting == ["nephoscope.hardware"]
+
+
+MISSING_AT_IMPORT = ("torch", "timm", "lightning", "dvc", "pandas", "sklearn", "scipy", "matplotlib", "cv2", "numba")
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = f"import sys, nephoscope; print(*sorted({set(MISSING_AT_IMPORT)} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -28,17 +28,18 @@ class SynthesizeFolder(StageFolder):
 class PrepareFolder(StageFolder):
     @property
     def manifest(self) -> Path:
-        return self.folder / "manifest.json"
+        """Folder: `manifest.json` (the metadata) and the tables `images` and `truth`."""
+        return self.folder / "manifest"
 
     @property
     def images(self) -> Path:
-        """Table: one row a picture, in the order of the cache."""
-        return self.folder / "images.csv"
+        """Table: one row per image, in the order of the cache."""
+        return self.manifest / "images.csv"
 
     @property
     def truth(self) -> Path:
         """Table: the non-empty masks at the output shape, as RLE."""
-        return self.folder / "truth.csv"
+        return self.manifest / "truth.csv"
 
     @property
     def cache(self) -> Path:

@@ -45,7 +45,7 @@ def _write_manifest(artifacts: Artifacts, metadata: Metadata, areas: np.ndarray)
     table = {"image_id": ids, "file": ids, "split": split, "fold": fold, "visible_share": 44 / 48}
     table |= {"area_a": areas[:, 0], "area_b": areas[:, 1]}
     manifest = Manifest(metadata, pd.DataFrame(table))
-    manifest.save(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest.save(artifacts.prepare.manifest)
     return manifest
 
 

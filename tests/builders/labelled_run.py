@@ -46,7 +46,7 @@ def write_labelled_run(params: Params, artifacts: Artifacts) -> None:
     """Everything that `report` reads."""
     stages.synthesize.main(params.synthesize, artifacts)
     stages.prepare.main(params.prepare, artifacts)
-    data = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images).metadata
+    data = Manifest.load(artifacts.prepare.manifest).metadata
     write_training(artifacts.train_classifier, data, seed=1)
     write_training(artifacts.train_segmenter, data, seed=2)
     write_probabilities(artifacts, "validation")
@@ -77,7 +77,7 @@ def write_training(folder: TrainFolder, data: Metadata, seed: int, epochs: int =
 
 def write_probabilities(artifacts: Artifacts, split: Split) -> None:
     """What two networks would say that know the truth more or less."""
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     truth, cache = Truth.load(artifacts.prepare.truth, manifest.metadata), Cache.open(artifacts.prepare.cache)
     rows, shape, classes = manifest.rows(split), manifest.metadata.output_shape, manifest.metadata.classes
     ids = manifest.images["image_id"].iloc[rows].tolist()

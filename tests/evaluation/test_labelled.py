@@ -25,7 +25,7 @@ def run_of(root: Path, splits: dict[str, str], folds: dict[str, int] | None = No
     rows = [(name, name, split, folds.get(name, -1)) for name, split in splits.items()]
     metadata = METADATA if not folds else Metadata(**{**METADATA.to_dict(), "folds": 2})
     manifest = Manifest(metadata, pd.DataFrame(rows, columns=["image_id", "file", "split", "fold"]))
-    manifest.save(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest.save(artifacts.prepare.manifest)
     write_truth([("0001.jpg", "a", "1 9")], artifacts.prepare.truth)
     artifacts.predict.folder.mkdir()
     for split in ("validation", "holdout"):

@@ -210,7 +210,7 @@ def test_findings_nobody_foresaw_come_last_and_none_are_fine(
     tmp_path: Path, labelled_run: tuple[Params, Artifacts]
 ) -> None:
     prepare = labelled_run[1].prepare
-    manifest = Manifest.load(prepare.manifest, prepare.images)
+    manifest = Manifest.load(prepare.manifest)
     assert show_profile(tmp_path / "nowhere", manifest) == ()
     (tmp_path / "a_new_one.csv").write_text("a,b\n1,2\n", "utf-8")
     (tmp_path / "samples.png").write_bytes(b"no picture")

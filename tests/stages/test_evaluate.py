@@ -6,7 +6,7 @@ from nephoscope.files import read_json
 
 
 def test_figures_are_measured_on_holdout_alone(finished: Artifacts) -> None:
-    manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
+    manifest = Manifest.load(finished.prepare.manifest)
     holdout = set(manifest.images.loc[manifest.rows("holdout"), "image_id"])
     scores = pd.read_csv(finished.evaluate.tables / "scores.csv")
     assert set(scores["image_id"]) == holdout

@@ -30,7 +30,7 @@ def test_each_error_has_a_heat_map_and_each_heat_map_an_error(own_run: Artifacts
 
 
 def test_only_holdout_is_explained(finished: Artifacts) -> None:
-    manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
+    manifest = Manifest.load(finished.prepare.manifest)
     holdout = set(manifest.images.loc[manifest.rows("holdout"), "image_id"])
     assert set(pd.read_csv(finished.explain.table)["image_id"]) <= holdout
 

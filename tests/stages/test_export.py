@@ -24,7 +24,7 @@ from nephoscope.settings.inference import Export
 
 def test_the_folder_alone_predicts_what_the_pipeline_predicted(finished: Artifacts) -> None:
     manifest, cache = (
-        Manifest.load(finished.prepare.manifest, finished.prepare.images),
+        Manifest.load(finished.prepare.manifest),
         Cache.open(finished.prepare.cache),
     )
     rows = manifest.rows("holdout")

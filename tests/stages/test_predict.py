@@ -17,7 +17,7 @@ from tests.builders.pipeline_run import run_until_trained, tiny_params
 
 
 def test_every_picture_of_both_splits_is_in_its_store(finished: Artifacts) -> None:
-    manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
+    manifest = Manifest.load(finished.prepare.manifest)
     for split in ("validation", "holdout"):
         store = ProbabilityStore.open(finished.predict.probabilities(split))
         assert list(store.image_ids) == manifest.images.loc[manifest.rows(split), "image_id"].tolist()
@@ -51,7 +51,7 @@ def folded_run(tmp_path: Path) -> Artifacts:
 
 def test_with_folds_rules_are_tuned_on_what_members_never_saw(folded_run: Artifacts) -> None:
     artifacts = folded_run
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
     pool = manifest.tuning_rows()
     assert list(store.image_ids) == manifest.images.loc[pool, "image_id"].tolist()
@@ -78,7 +78,7 @@ def test_networks_of_another_split_or_cache_are_refused(own_run: Artifacts, othe
 
 
 def test_of_many_members_a_few_can_see_new_pictures(folded_run: Artifacts) -> None:
-    manifest = Manifest.load(folded_run.prepare.manifest, folded_run.prepare.images)
+    manifest = Manifest.load(folded_run.prepare.manifest)
     rows = manifest.rows("holdout")
     cache, machine = Cache.open(folded_run.prepare.cache), Predict().machine
     members = folded_run.train_classifier.members, folded_run.train_segmenter.members

@@ -38,7 +38,7 @@ def artifacts(tmp_path):
 
 
 def load(artifacts):
-    return Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    return Manifest.load(artifacts.prepare.manifest)
 
 
 def test_it_leaves_manifest_cache_truth_and_findings_behind(root, artifacts, capsys):
@@ -69,7 +69,7 @@ def test_a_killed_run_leaves_nothing_that_a_later_stage_would_trust(root, artifa
     settings = Prepare(root=root, cache_shape=(20, 30))
     prepare.main(settings, artifacts)
     assert exit_code_of(prepare_until_killed, settings, artifacts) == 9
-    assert not artifacts.prepare.manifest.exists()
+    assert not (artifacts.prepare.manifest / "manifest.json").exists()
     prepare.main(settings, artifacts)
     assert len(load(artifacts).images) == 13
 
@@ -119,7 +119,7 @@ def test_problems_are_refused_and_nothing_that_looks_whole_is_left(root, artifac
     assert "train_images/extra.jpg: extra_picture" in str(caught.value)
     assert "train_images/3.jpg: unreadable_picture: the file is empty" in str(caught.value)
     assert pd.read_csv(artifacts.prepare.problems)["kind"].tolist() == ["extra_picture", "unreadable_picture"]
-    assert not artifacts.prepare.manifest.exists()
+    assert not (artifacts.prepare.manifest / "manifest.json").exists()
     assert not list(artifacts.prepare.folder.glob(".unfinished*"))
 
 

@@ -13,7 +13,7 @@ from tests.builders.pipeline_run import tiny_params
 
 def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
     network, metadata = load_checkpoint(finished.train_segmenter.members / "seed0.safetensors")
-    manifest = Manifest.load(finished.prepare.manifest, finished.prepare.images)
+    manifest = Manifest.load(finished.prepare.manifest)
     assert (metadata.kind, metadata.architecture, metadata.input_shape) == ("segmenter", "VanillaUnet", (64, 96))
     assert metadata.data == manifest.metadata
     assert metadata.settings == tiny_params(finished.root).train_segmenter.model_dump(mode="json")

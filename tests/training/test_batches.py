@@ -89,7 +89,7 @@ def test_an_epoch_goes_on_where_it_was_left() -> None:
 
 def test_batches_are_as_the_networks_want_them(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     pictures = Pictures(artifacts.prepare.cache, manifest.presence(), (16, 24))
     params = TrainSegmenter(batch_size=8)
     batch = next(iter(make_train_loader(pictures, manifest.rows("train"), params, seed=0)))
@@ -104,7 +104,7 @@ def test_batches_are_as_the_networks_want_them(tmp_path: Path) -> None:
 
 def test_members_of_folds_share_the_pool_and_never_touch_holdout(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path, folds=3)
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     members = list_members((0,), 3)
     held_out = [member_rows(member, manifest)[1] for member in members]
     assert sorted(np.concatenate(held_out)) == manifest.tuning_rows().tolist()
@@ -116,7 +116,7 @@ def test_members_of_folds_share_the_pool_and_never_touch_holdout(tmp_path: Path)
 
 def test_without_folds_a_member_is_a_seed(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     rows, validation_rows = member_rows(Member("seed0", 0, -1), manifest)
     assert rows.tolist() == manifest.rows("train").tolist()
     assert validation_rows.tolist() == manifest.rows("validation").tolist()

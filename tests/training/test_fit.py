@@ -130,7 +130,7 @@ def test_a_finish_goes_on_from_the_best_at_its_own_shape_and_rates(tmp_path: Pat
 
 def test_a_changed_setting_starts_afresh(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     old = artifacts.train_segmenter.resume / resume_key(segmenter(), manifest, artifacts.prepare.cache)
     old.mkdir(parents=True)
     (old / "last.ckpt").write_text("not to be read")
@@ -253,7 +253,7 @@ def test_a_classifier_begins_with_the_segmenter_of_its_fold(tmp_path: Path) -> N
 
 def test_other_first_weights_are_another_run(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     start = tmp_path / "start.safetensors"
     keys = []
     for content in (b"one", b"two"):
@@ -265,7 +265,7 @@ def test_other_first_weights_are_another_run(tmp_path: Path) -> None:
 
 def test_a_corrected_label_is_another_run(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
-    manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+    manifest = Manifest.load(artifacts.prepare.manifest)
     before = resume_key(classifier(), manifest, artifacts.prepare.cache)
     truth = np.load(artifacts.prepare.cache / "truth.npy", mmap_mode="r+")
     truth[0] ^= 1

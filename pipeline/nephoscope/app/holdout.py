@@ -59,7 +59,7 @@ class Holdout:
     def open(cls, artifacts: Artifacts, rules: Rules, dataset: Path | None) -> Self:
         """`dataset`: the folder that holds the run's pictures; without it they are shown as the cache has them."""
         _require(artifacts)
-        manifest = Manifest.load(artifacts.prepare.manifest, artifacts.prepare.images)
+        manifest = Manifest.load(artifacts.prepare.manifest)
         labelled = LabelledSplit.open(artifacts, manifest, "holdout")
         if read_rules(artifacts.tune.rules) != rules:
             raise UserError(f"{artifacts.root}: the exported model is of another run; `dvc repro export` makes it anew")
@@ -122,7 +122,7 @@ def _read_rows(artifacts: Artifacts, classes: tuple[str, ...]) -> list[HoldoutRo
 def _require(artifacts: Artifacts) -> None:
     prepare, evaluate = artifacts.prepare, artifacts.evaluate
     needed = {
-        "prepare": (prepare.manifest, prepare.images, prepare.truth, prepare.cache),
+        "prepare": (prepare.manifest, prepare.truth, prepare.cache),
         "evaluate": (evaluate.tables, evaluate.plots),
     }
     for stage, paths in needed.items():

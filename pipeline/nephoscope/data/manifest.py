@@ -65,14 +65,14 @@ class Manifest:
         """Rows that rules are tuned on: validation, or all folds that some member never saw."""
         return np.flatnonzero(self.images["fold"] >= 0) if self.metadata.folds else self.rows("validation")
 
-    def save(self, metadata_path: Path, images_path: Path) -> None:
-        with atomic_write(images_path) as unfinished:
+    def save(self, folder: Path) -> None:
+        with atomic_write(folder / "images.csv") as unfinished:
             self.images.to_csv(unfinished, index=False)
-        write_json(metadata_path, self.metadata.to_dict())
+        write_json(folder / "manifest.json", self.metadata.to_dict())
 
     @classmethod
-    def load(cls, metadata_path: Path, images_path: Path) -> Self:
-        metadata = Metadata.from_dict(read_json(require_artifact(metadata_path, "prepare")))
+    def load(cls, folder: Path) -> Self:
+        metadata = Metadata.from_dict(read_json(require_artifact(folder / "manifest.json", "prepare")))
         # Ids such as "0012345" or "nan" are text, whatever they look like.
-        images = pd.read_csv(images_path, dtype={"image_id": str, "file": str}, keep_default_na=False)
+        images = pd.read_csv(folder / "images.csv", dtype={"image_id": str, "file": str}, keep_default_na=False)
         return cls(metadata, images)

@@ -34,7 +34,7 @@ def train_members(
 
     With `weights: segmenter` a member begins with the encoder of one of these.
     """
-    manifest = Manifest.load(prepared.manifest, prepared.images)
+    manifest = Manifest.load(prepared.manifest)
     members = list_members(params.seeds, manifest.metadata.folds)
     if params.weights == SEGMENTER and segmenters is not None:
         refuse_other_data(segmenters.glob("*.safetensors"), manifest.metadata)
