@@ -1,16 +1,14 @@
-"""README's figures, from the records of the runs behind them:
+"""Write README's table of results from the record of the default run.
 
-    python -m docs.results --record embedded    # the finished run in artifacts/ and its dvc.lock become a record
-    python -m docs.results                      # README's table is written anew from the records
+    python -m docs.results --record embedded    # record the finished run in artifacts/, then write the table
+    python -m docs.results                      # write the table from the record
 
-A record is a folder in docs/runs/: the small files of a run, as DVC's lock of it knows them.
+The record, docs/runs/embedded/, holds the metrics of `tune` and `evaluate`. dvc.lock holds their hashes.
 """
 
 import argparse
-import csv
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,132 +16,57 @@ import yaml
 
 from nephoscope.files import read_json
 
-RUNS = Path(__file__).with_name("runs")
-README = Path(__file__).parents[1] / "README.md"
-LOCKS = {"embedded": README.with_name("dvc.lock"), "clouds-cpu-quick": RUNS / "clouds-cpu-quick/lock.yaml"}
-"""The runs of README's table, and what DVC noted of each, with hashes of all that it read and made."""
-SHIPPED_COLUMN = 2
-"""Between the two: the shipped model, whose figures are those of its card; its run left no lock."""
-KEPT = (
-    "artifacts/train_segmenter/history.csv",
-    "artifacts/train_segmenter/metrics.json",
-    "artifacts/train_classifier/history.csv",
-    "artifacts/train_classifier/metrics.json",
-    "artifacts/tune/metrics.json",
-    "artifacts/tune/rules.json",
-    "artifacts/tune/tables/estimates.csv",
-    "artifacts/tune/tables/trials.csv",
-    "artifacts/evaluate/metrics.json",
-    "artifacts/evaluate/tables/brier.csv",
-    "artifacts/evaluate/tables/dice.csv",
-    "artifacts/evaluate/tables/presence.csv",
-    "artifacts/evaluate/tables/steps.csv",
-    "artifacts/evaluate/tables/confidence_marks.csv",
-    "artifacts/export/metrics.json",
-)
-LISTED = ("artifacts/tune/tables", "artifacts/evaluate/tables")
-"""Folders of which a lock knows one hash: that of a list of their files and hashes, which is kept beside the files."""
-CACHE = Path(".dvc/cache/files/md5")
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+LOCK = ROOT / "dvc.lock"
+RECORD = Path(__file__).with_name("runs") / "embedded"
+TUNE, EVALUATE = "artifacts/tune/metrics.json", "artifacts/evaluate/metrics.json"
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
-OURS = "nephoscope"
+OURS = "**nephoscope**"
+DICE = f"Dice of {', '.join(CLASSES)}"
+PRECISION = "average precision of presence"
 REFERENCES = ("all masks empty", "whole image, every class", "perfect presence, whole image")
 
 
-@dataclass(frozen=True)
-class Record:
-    """The small files of one run, as they were in its folder."""
-
-    folder: Path
-
-    def row(self, table: str, **key: str) -> dict[str, str]:
-        """The one row of a table that has these cells."""
-        with (self.folder / "artifacts" / table).open(newline="", encoding="utf-8") as file:
-            (row,) = [row for row in csv.DictReader(file) if key.items() <= row.items()]
-        return row
-
-    def dice(self, reference: str) -> str:
-        row = self.row("evaluate/tables/dice.csv", reference=reference, class_name="mean")
-        return spell(row["dice"], row["low"], row["high"])
-
-    def cross_fitted(self) -> str:
-        row = self.row("tune/tables/estimates.csv", estimate="cross-fitted", class_name="mean")
-        return spell(row["dice"], row["low"], row["high"])
-
-    def untuned(self) -> str:
-        row = self.row("evaluate/tables/steps.csv", step="threshold 0.5", class_name="mean")
-        return spell(row["dice"], row["low"], row["high"])
-
-    def per_class(self, figure: str) -> str:
-        metrics: dict[str, Any] = read_json(self.folder / "artifacts/evaluate/metrics.json")
-        return ", ".join(f"{metrics[figure][name]:.3f}" for name in CLASSES)
-
-
-def spell(mean: str, low: str, high: str) -> str:
-    """
-    >>> spell("0.70184", "0.66442", "0.73702")
-    '0.702 [0.664, 0.737]'
-    """
-    return f"{float(mean):.3f} [{float(low):.3f}, {float(high):.3f}]"
-
-
-def embolden(figure: str) -> str:
-    """
-    >>> embolden("0.702 [0.664, 0.737]")
-    '**0.702** [0.664, 0.737]'
-    """
-    dice, _, interval = figure.partition(" ")
-    return f"**{dice}** {interval}"
-
-
-def table() -> dict[str, list[str]]:
-    """The figures of both runs by README's name for them."""
-    records = [Record(RUNS / name) for name in LOCKS]
+def embedded_column() -> dict[str, str]:
+    """Label of each row of README's table → its cell for the synthetic scenes."""
+    metrics = read_json(RECORD / EVALUATE)
+    dice = metrics["dice"]
     return {
-        f"**{OURS}**": [embolden(record.dice(OURS)) for record in records],
-        "rules tuned likewise, cross-fitted on validation": [record.cross_fitted() for record in records],
-        "threshold 0.5 in place of the tuned rules": [record.untuned() for record in records],
-        ", ".join(CLASSES): [record.per_class("dice") for record in records],
-        "average precision of presence": [record.per_class("presence_average_precision") for record in records],
-        **{reference: [record.dice(reference) for record in records] for reference in REFERENCES},
+        OURS: f"**{dice['mean']:.3f}** [{dice['low']:.3f}, {dice['high']:.3f}]",
+        DICE: _per_class(dice),
+        PRECISION: _per_class(metrics["presence_average_precision"]),
+        "cross-fitted on validation": f"{read_json(RECORD / TUNE)['cross-fitted']['mean']:.3f}",
+        **{f"reference: {name}": f"{dice['references'][name]:.3f}" for name in REFERENCES},
     }
 
 
+def _per_class(scores: dict[str, Any]) -> str:
+    return ", ".join(f"{scores[name]:.3f}" for name in CLASSES)
+
+
 def render(readme: str) -> str:
+    """README with the cells of the record; the column of the shipped model stays as it is."""
     lines = readme.split("\n")
-    for label, (embedded, quick) in table().items():
+    for label, cell in embedded_column().items():
         (place,) = [index for index, line in enumerate(lines) if line.startswith(f"| {label} |")]
-        shipped = lines[place].split(" | ")[SHIPPED_COLUMN].removesuffix(" |")
-        lines[place] = f"| {label} | {embedded} | {shipped} | {quick} |"
+        shipped = lines[place].split(" | ")[2].removesuffix(" |")
+        lines[place] = f"| {label} | {cell} | {shipped} |"
     return "\n".join(lines)
 
 
-def locked_outs(lock: Path) -> Iterator[tuple[str, str]]:
-    """Every path that the run made, with its hash."""
-    for stage in yaml.safe_load(lock.read_text("utf-8"))["stages"].values():
+def locked_hashes() -> Iterator[tuple[str, str]]:
+    """(path, MD5) of every output in dvc.lock."""
+    for stage in yaml.safe_load(LOCK.read_text("utf-8"))["stages"].values():
         yield from ((out["path"], out["md5"]) for out in stage["outs"])
-
-
-def record(name: str) -> None:
-    for path in KEPT:
-        copy(Path(path), RUNS / name / path)
-    copy(Path("dvc.lock"), LOCKS[name])
-    hashes = dict(locked_outs(LOCKS[name]))
-    for folder in LISTED:
-        copy(CACHE / hashes[folder][:2] / hashes[folder][2:], RUNS / name / f"{folder}.json")
-
-
-def copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.resolve() != source.resolve():
-        shutil.copyfile(source, target)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", choices=LOCKS, help="keep the figures of the run in this folder under that name")
-    given = parser.parse_args()
-    if given.record:
-        record(given.record)
+    parser.add_argument("--record", choices=[RECORD.name], help="copy the metrics of the run in artifacts/ first")
+    if parser.parse_args().record:
+        for path in (TUNE, EVALUATE):
+            shutil.copyfile(ROOT / path, RECORD / path)
     README.write_text(render(README.read_text("utf-8")), "utf-8")
 
 
