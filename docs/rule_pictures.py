@@ -1,6 +1,6 @@
 """Draw the figures of docs/rule.md: `python -m docs.rule_pictures`.
 
-The scene and its level map are synthetic and deterministic, and chosen so that every step of the rule removes something.
+The scene and its level map are synthetic and deterministic. Every step of the rule removes something from them.
 """
 
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""Run every command that a page prints, as printed and in its order, in a fresh clone:
+"""Run every command of a page, in order, in a fresh clone:
 
     python -m docs.run_commands README.md docs/tutorial.md
 
-A block of commands is a fence marked `bash`. One that cannot be run everywhere has `<!-- not run: why -->` above it. A
-server is asked whether it is well, and then stopped. Whatever fails ends the run.
+Commands are fences marked `bash`. The comment `<!-- not run: reason -->` above a fence excludes it. A server is stopped
+once it is healthy. The first failing command ends the run.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FENCE = re.compile(r"(?:<!-- not run: (?P<why>.+?) -->\n)?^```bash\n(?P<script>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"(?:<!-- not run: (?P<reason>.+?) -->\n)?^```bash\n(?P<script>.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVER = "nephoscope serve"
 HEALTH = "http://127.0.0.1:8000/api/health"
-PATIENCE = 120  # seconds until a server is well
+TIMEOUT = 120  # seconds until the server must be healthy
 
 
 @dataclass(frozen=True)
@@ -32,50 +32,52 @@ class Block:
     page: str
     line: int
     script: str
-    why_not: str | None
-    """Why it is not run, if it is not."""
+    reason: str | None
+    """why it is not run; None: it is run"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", nargs="+", help="from the root of the repository")
+    parser.add_argument("pages", nargs="+", help="paths relative to the root of the repository")
     parser.add_argument(
-        "--skip", action="append", default=[], metavar="TEXT", help="leave out blocks that contain this"
+        "--skip", action="append", default=[], metavar="TEXT", help="skip blocks that contain this text"
     )
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "nephoscope"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        for page in given.pages:
+        for page in arguments.pages:
             for block in read_blocks(page, (clone / page).read_text("utf-8")):
-                why = block.why_not or next((f"skipped: {text}" for text in given.skip if text in block.script), None)
-                print(f"\n── {block.page}:{block.line}{f' (not run: {why})' if why else ''}", flush=True)
+                skipped = (f"skipped: {text}" for text in arguments.skip if text in block.script)
+                reason = block.reason or next(skipped, None)
+                print(f"\n── {block.page}:{block.line}{f' (not run: {reason})' if reason else ''}", flush=True)
                 print(block.script, flush=True)
-                if not why:
+                if not reason:
                     run(block, clone)
 
 
 def read_blocks(page: str, text: str) -> Iterator[Block]:
-    for found in FENCE.finditer(text):
-        line = text.count("\n", 0, found.start("script")) + 1
-        yield Block(page, line, found["script"], found["why"])
+    """A page and its Markdown → its blocks of commands, in order."""
+    for match in FENCE.finditer(text):
+        line = text.count("\n", 0, match.start("script")) + 1
+        yield Block(page, line, match["script"], match["reason"])
 
 
 def run(block: Block, folder: Path) -> None:
-    begin = time.monotonic()
+    start = time.monotonic()
     if SERVER in block.script:
-        ask_server(block, folder)
+        check_server(block, folder)
     else:
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", block.script], cwd=folder)
-        if done.returncode:
-            sys.exit(f"{block.page}:{block.line}: exit code {done.returncode}")
-    print(f"── {time.monotonic() - begin:.0f} s", flush=True)
+        process = subprocess.run(["bash", "-euo", "pipefail", "-c", block.script], cwd=folder)
+        if process.returncode:
+            sys.exit(f"{block.page}:{block.line}: exit code {process.returncode}")
+    print(f"── {time.monotonic() - start:.0f} s", flush=True)
 
 
-def ask_server(block: Block, folder: Path) -> None:
+def check_server(block: Block, folder: Path) -> None:
     server = subprocess.Popen(["bash", "-euo", "pipefail", "-c", block.script], cwd=folder, start_new_session=True)
     try:
-        for _ in range(PATIENCE):
+        for _ in range(TIMEOUT):
             if server.poll() is not None:
                 sys.exit(f"{block.page}:{block.line}: the server ended with {server.returncode}")
             try:
@@ -83,7 +85,7 @@ def ask_server(block: Block, folder: Path) -> None:
                 return
             except (urllib.error.URLError, OSError):
                 time.sleep(1)
-        sys.exit(f"{block.page}:{block.line}: the server was not well within {PATIENCE} s")
+        sys.exit(f"{block.page}:{block.line}: the server was not healthy within {TIMEOUT} s")
     finally:
         os.killpg(server.pid, signal.SIGINT)
         server.wait(30)

@@ -1,7 +1,8 @@
-"""The documents say what the code does."""
+"""The documents match the code: tables, links, figures, Python examples."""
 
 import csv
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.builders.source_tree import ROOT
 
 FORMATS = (ROOT / "docs/formats.md").read_text("utf-8")
 WITHOUT_ENCODER = FORMATS.replace("encoder_rate, ", "")
-"""as the tiny run has it, whose segmenter has no encoder"""
+"""The tables of the tiny run, whose segmenter has no encoder."""
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -31,14 +32,14 @@ def test_the_page_of_settings_is_current() -> None:
         ({"type": "object", "additionalProperties": {"type": "number"}}, "{name: number}"),
     ],
 )
-def test_values_are_told_in_words(schema: dict[str, object], words: str) -> None:
+def test_values_are_described_in_words(schema: dict[str, object], words: str) -> None:
     assert parameters.spell(schema) == words
 
 
-def test_every_table_of_a_run_is_described_column_by_column(finished: Artifacts) -> None:
-    own = [path for path in finished.root.rglob("*.csv") if "dataset" not in path.parts]
-    assert len(own) > 25
-    for path in own:
+def test_every_table_of_a_run_is_documented_column_by_column(finished: Artifacts) -> None:
+    tables = [path for path in finished.root.rglob("*.csv") if "dataset" not in path.parts]
+    assert len(tables) > 25
+    for path in tables:
         with path.open(newline="", encoding="utf-8") as file:
             columns = ", ".join(next(csv.reader(file)))
         assert f"`{columns}`" in FORMATS + WITHOUT_ENCODER, f"{path.relative_to(finished.root)}: {columns}"
@@ -60,24 +61,30 @@ def test_links_lead_to_headings(path: Path) -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """As GitHub makes them: lower case, hyphens for blanks, and no other signs."""
+    """The anchors that GitHub makes of headings: lower case, hyphens for spaces, no punctuation."""
     headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_pictures_of_the_rule_are_current() -> None:
+def test_the_figures_of_the_rule_are_current() -> None:
     for name, image in rule_pictures.draw_all().items():
         path = rule_pictures.FOLDER / name
         assert path.stat().st_size < 150_000
         difference = np.abs(read_image(path).astype(int) - image).mean()
-        assert difference < 5, f"{name}: run `python -m docs.rule_pictures`"  # what JPEG does to grain
+        assert difference < 5, f"{name}: run `python -m docs.rule_pictures`"  # JPEG changes noise a little
 
 
-@pytest.mark.parametrize("name", ["rule", "formats", "tuning"])
-def test_python_in_the_documents_runs(name: str, finished: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(finished.root.parent)
-    text = (ROOT / f"docs/{name}.md").read_text("utf-8").replace('"artifacts/', f'"{finished.root}/')
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{name}.md" for name in ("formats", "many-pictures", "rule", "tuning"))]
+)
+def test_python_examples_run(page: str, finished: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "artifacts").symlink_to(finished.root)
+    (tmp_path / "pictures").mkdir()
+    for copy in ("picture.jpg", "pictures/picture.jpg"):
+        shutil.copyfile(rule_pictures.FOLDER / "rule-picture.jpg", tmp_path / copy)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
     assert blocks
+    names: dict[str, object] = {}
     for block in blocks:
-        exec(block, {})
+        exec(block, names)

@@ -34,7 +34,7 @@ def commands(block: Block) -> list[list[str]]:
 
 def test_a_block_is_taken_apart() -> None:
     (block,) = read_blocks("a.md", "text\n<!-- not run: no data -->\n```bash\na b # c\nd 'e f' && g\n```\n")
-    assert (block.line, block.why_not) == (4, "no data")
+    assert (block.line, block.reason) == (4, "no data")
     assert commands(block) == [["a", "b"], ["d", "e f"], ["g"]]
 
 
