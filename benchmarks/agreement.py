@@ -26,9 +26,8 @@ from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
 from nephoscope.evaluation.label_issues import find_label_issues, sort_by_surprise
-from nephoscope.rules.file import read_rules
 from nephoscope.rules.presence import decide_presence
-from nephoscope.rules.rules import Rules
+from nephoscope.rules.rules import Rules, read_rules
 from nephoscope.tuning.evidence import Evidence, gather
 
 Floats = npt.NDArray[np.float64]

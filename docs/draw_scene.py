@@ -19,8 +19,8 @@ from nephoscope.figures.colours import CLASS_COLOURS
 from nephoscope.figures.overlays import draw_overlay
 from nephoscope.masks.geometry import Image
 from nephoscope.rules.decide import decide_masks
-from nephoscope.rules.file import read_rules
 from nephoscope.rules.presence import presences
+from nephoscope.rules.rules import read_rules
 
 TARGET = Path(__file__).parent / "images" / "scene.jpg"
 GAP = 12  # pixels between the panels

@@ -20,7 +20,7 @@ LONGEST = 8
 """values of a list that are written out"""
 INTRODUCTION = """# Every setting
 
-*Written by `python -m docs.parameters` from `pipeline/params.py`; a test keeps it current.*
+*Written by `python -m docs.parameters` from `pipeline/nephoscope/settings`; a test keeps it current.*
 
 `params.yaml` has one section per stage; a key that is left out has its default. (`dvc repro` wants every section named,
 if only as `evaluate: {}`, and `prepare.root` written.) A key that nobody knows is refused, with the keys that are known

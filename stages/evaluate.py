@@ -8,7 +8,7 @@ from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.figures.dvc_plots import plots_page
 from nephoscope.files import atomic_write, write_json
-from nephoscope.rules.file import read_rules
+from nephoscope.rules.rules import read_rules
 from nephoscope.settings.params import Params
 from nephoscope.settings.tuning import Evaluate
 

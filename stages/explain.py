@@ -15,7 +15,7 @@ from nephoscope.hardware import keep_freed_memory
 from nephoscope.inference.grad_cam import Explainer
 from nephoscope.inference.trained import first_members
 from nephoscope.models.metadata import refuse_other_data
-from nephoscope.rules.file import read_rules
+from nephoscope.rules.rules import read_rules
 from nephoscope.settings.inference import Explain
 from nephoscope.settings.params import Params
 

@@ -17,8 +17,7 @@ from nephoscope.evaluation.tables import read_tables
 from nephoscope.files import atomic_write, write_json
 from nephoscope.inference.trained import members_read
 from nephoscope.models.metadata import load_metadata
-from nephoscope.rules.file import read_rules
-from nephoscope.rules.rules import Rules
+from nephoscope.rules.rules import Rules, read_rules
 from nephoscope.settings.inference import Export
 from nephoscope.settings.params import Params
 

@@ -28,8 +28,7 @@ from nephoscope.report.render import Page, render
 from nephoscope.report.results import show_results
 from nephoscope.report.run import show_settings, show_splits, show_training, show_versions
 from nephoscope.report.tuning import show_tuning
-from nephoscope.rules.file import read_rules
-from nephoscope.rules.rules import Rules
+from nephoscope.rules.rules import Rules, read_rules
 from nephoscope.settings.params import Params
 
 

@@ -17,7 +17,7 @@ from nephoscope.data.problems import read_unlabelled
 from nephoscope.hardware import keep_freed_memory
 from nephoscope.inference.result import decide_results
 from nephoscope.inference.trained import open_ensemble, predict_rows
-from nephoscope.rules.file import read_rules
+from nephoscope.rules.rules import read_rules
 from nephoscope.settings.inference import Submit
 from nephoscope.settings.params import Params
 

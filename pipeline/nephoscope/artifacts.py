@@ -6,11 +6,15 @@ PosixPath('artifacts/tune/rules.json')
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nephoscope.errors import UserError
 
 SHIPPED = Path(__file__).parent / "bundle" / "shipped"
 """The model that comes with the package, trained on real clouds: see its card."""
+
+EARLIER_KEY = "judged_shape"
+"""Rules, manifests, model folders and checkpoints had this key before it was renamed to output_shape."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,14 @@ class Artifacts:
 
 
 def require_artifact(path: Path, stage: str) -> Path:
-    """The path of what this stage writes; who comes before it is told so."""
+    """The path, if it exists; otherwise a UserError that names the stage which writes it."""
     if not path.exists():
         raise UserError(f"{path} is missing; `python -m stages.{stage}` writes it")
     return path
+
+
+def refuse_earlier_version(content: Any, path: Path, way_out: str) -> None:
+    """Raise a UserError if the content of a JSON file, or its `data`, has a key that only earlier versions wrote."""
+    parts = [content, content.get("data")] if isinstance(content, dict) else []
+    if any(isinstance(part, dict) and EARLIER_KEY in part for part in parts):
+        raise UserError(f"{path} was written by an earlier version of nephoscope; {way_out}")

@@ -37,7 +37,7 @@ def test_whatever_decides_counts(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["rules.json", "classifier-seed0-fold0.safetensors"])
 def test_a_file_that_is_missing_is_told(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    assert describe_model(folder) == {"problem": f"{folder}: {name} is missing; export it anew, or copy all of it"}
+    assert describe_model(folder) == {"problem": f"{folder}: {name} is missing; export it again, or copy all of it"}
     with pytest.raises(UserError, match=f"{name} is missing"):
         open_portable(folder, "torch")
 
@@ -76,5 +76,14 @@ def test_a_description_that_does_not_fit_is_told(folder: Path, change: dict[str,
 @pytest.mark.parametrize("content", ["{}", "", "[]", '{"data": {}, "classifiers": [], "segmenters": []}'])
 def test_a_description_that_is_none_is_told(folder: Path, content: str) -> None:
     (folder / "model.json").write_text(content)
-    with pytest.raises(UserError, match=r"model\.json does not describe a model; export it anew, or copy all of it"):
+    with pytest.raises(UserError, match=r"model\.json does not describe a model; export it again, or copy all of it"):
+        read_model(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "rules.json"])
+def test_a_model_of_an_earlier_version_is_refused(folder: Path, name: str) -> None:
+    content = (folder / name).read_text("utf-8")
+    (folder / name).write_text(content.replace("output_shape", "judged_shape"), "utf-8")
+    message = rf"{name} was written by an earlier version of nephoscope; export it again, or copy all of it"
+    with pytest.raises(UserError, match=message):
         read_model(folder)

@@ -107,6 +107,13 @@ def test_a_file_of_others_is_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "other.safetensors")
 
 
+def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    header = {key: text.replace("output_shape", "judged_shape") for key, text in metadata().to_header().items()}
+    save_file({"weight": torch.zeros(1)}, tmp_path / "old.safetensors", metadata=header)
+    with pytest.raises(UserError, match="written by an earlier version of nephoscope; train the network again"):
+        load_checkpoint(tmp_path / "old.safetensors")
+
+
 def test_a_trained_encoder_begins_another_task(tmp_path: Path) -> None:
     trained = build_segmenter("Unet", "resnet18", 2)
     save_checkpoint(tmp_path / "one.safetensors", trained, metadata())

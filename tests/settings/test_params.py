@@ -1,5 +1,6 @@
 """Settings: what a file may say, and what a person is told when it says something else."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import yaml
 
 from nephoscope.settings.params import Params
 from nephoscope.settings.section import ParamsError
-from tests.builders.source_tree import ROOT
+from tests.builders.source_tree import ROOT, imports
 
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
 
@@ -50,31 +51,62 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("tune: {presence: maybe}", r"tune\.presence: Input should be 'classifier', 'pixels' or 'both'"),
         ("tune: {pixel_thresholds: [0]}", r"tune\.pixel_thresholds\.0: .*greater than or equal to 1"),
         ("prepare: {validation_share: 0.6, holdout_share: 0.4}", r"prepare: .*nothing is left to train on"),
-        ("prepare: {folds: 1}", r"folds: 1 is no folding"),
+        ("prepare: {folds: 1}", r"folds: 1 is no division"),
         ("prepare: {folds: 3, folds_held_out: 4}", r"folds_held_out: 4, but there are 3 folds"),
         ("train_classifier: {loss: {}}", r"train_classifier\.loss: .*at least 1 item"),
         ("train_classifier: {loss: {bse: 1}}", r"train_classifier\.loss\.bse"),
         ("train_classifier: {seeds: [0, 0]}", r"train_classifier\.seeds: .*named twice"),
         ("train_classifier: {seeds: [-1]}", r"train_classifier\.seeds\.0: .*greater than or equal to 0"),
-        ("train_classifier: {unfreeze_steps: 3}", r"nothing is frozen; give frozen_epochs"),
+        ("train_classifier: {unfreeze_steps: 3}", r"nothing is frozen; set frozen_epochs"),
         ("train_segmenter: {architecture: Linknet, decoder_width: 0.5}", r"Linknet has one width only"),
         ("train_segmenter: {architecture: VanillaUnet, frozen_epochs: 1}", r"no trained encoder"),
         (
             "predict: {machine: {devices: 2}}",
             r"predict\.machine\.devices: unknown; known here: accelerator, precision$",
         ),
-        ("train_segmenter: {machine: {strategy: fsdp}}", r"fsdp scatters a network .*; say ddp"),
+        ("train_segmenter: {machine: {strategy: fsdp}}", r"fsdp splits a network .*; write ddp"),
         ("predict: {flips: [none, none]}", r"predict\.flips: .*named twice"),
         ("tune: [", r"not readable as YAML"),
         ("evaluate: {seed: -1}", r"evaluate\.seed: .*greater than or equal to 0"),
-        ("tune: {min_areas: {first: 0, last: 1e4, step: 250}}", r"tune\.min_areas.*, first, last and step are whole"),
+        (
+            "tune: {min_areas: {first: 0, last: 1e4, step: 250}}",
+            r"tune\.min_areas.*last and step must be whole",
+        ),
         ("tune: {min_areas: {first: 0, last: 100, step: 0}}", r"tune\.min_areas.*: .* must not be zero"),
-        ("tune: {pixel_thresholds: {first: a, last: 9, step: 1}}", r"pixel_thresholds: .* last and step are whole"),
+        ("tune: {pixel_thresholds: {first: a, last: 9, step: 1}}", r"pixel_thresholds: .* last and step must be whole"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_the_way_out(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ParamsError, match=message):
         load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prepare: {faults: set_aside}", "prepare.faults: renamed; write prepare.problems"),
+        ("train_segmenter: {finish: {epochs: 1}}", "train_segmenter.finish: renamed; write train_segmenter.finetune"),
+        ("train_classifier: {finish: {epochs: 1}}", "write train_classifier.finetune"),
+        ("predict: {strongest_share: 0.1}", "predict.strongest_share: renamed; write predict.top_fraction"),
+        ("tune: {follow_strongest: 1}", "tune.follow_strongest: renamed; write tune.adaptive_power"),
+        ("tune: {force_strongest: true}", "tune.force_strongest: renamed; write tune.force_top_class"),
+        ("tune: {seed_thresholds: [200]}", "tune.seed_thresholds: renamed; write tune.high_thresholds"),
+        ("tune: {borrow: 0.5}", "tune.borrow: renamed; write tune.shrinkage"),
+        ("tune: {goal: f_beta}", "tune.goal: renamed; write tune.objective"),
+        ("tune: {family: seed}", "tune.family: .*`seed` was renamed; write `hysteresis`"),
+    ],
+)
+def test_a_setting_of_an_earlier_version_names_its_new_key(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ParamsError, match=r"1 setting\(s\)") as refused:
+        load(tmp_path, text)
+    assert re.search(message, str(refused.value))
+
+
+@pytest.mark.parametrize("group", ["data", "inference", "report", "training", "tuning"])
+def test_groups_of_settings_import_only_what_they_share(group: str) -> None:
+    """DVC reruns a stage when its own group changes; an import of another group would hide a change."""
+    own = {name for name in imports(f"nephoscope.settings.{group}") if name.startswith("nephoscope.settings.")}
+    assert own <= {f"nephoscope.settings.{group}", "nephoscope.settings.section"}
 
 
 def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:

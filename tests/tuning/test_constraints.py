@@ -81,7 +81,7 @@ def noisy_pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     "objective", [{"objective": "f_beta"}, {"min_recall": {"every": 0.9}}, {"min_precision": {"Fish": 0.9}}]
 )
 def test_no_class_is_forced_over_a_bound(objective: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="force_top_class: true, but a class forced present breaks"):
+    with pytest.raises(ValueError, match="force_top_class: true conflicts with objective"):
         Tune.model_validate({"force_top_class": True, **objective})
 
 

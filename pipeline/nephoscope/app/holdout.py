@@ -19,8 +19,7 @@ from nephoscope.errors import UserError
 from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.evaluation.tables import read_table
 from nephoscope.masks.geometry import Image, resize_image
-from nephoscope.rules.file import read_rules
-from nephoscope.rules.rules import Rules
+from nephoscope.rules.rules import Rules, read_rules
 
 KEPT = 32
 """Pictures of the run that stay in memory."""

@@ -4,17 +4,18 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from nephoscope.artifacts import refuse_earlier_version
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.files import read_json
-from nephoscope.rules.rules import Rules
+from nephoscope.rules.rules import read_rules
 
 ANSWERS = "answers.safetensors"
 """What torch answers to the probe of `nephoscope.inference.engine_choice`, member by member."""
 DESCRIPTION, RULES = "model.json", "rules.json"
 KINDS = ("classifiers", "segmenters")
-WHOLE = "export it anew, or copy all of it"
+WHOLE = "export it again, or copy all of it"
 
 
 def read_model(folder: Path) -> Any:
@@ -22,26 +23,21 @@ def read_model(folder: Path) -> Any:
     path = folder / DESCRIPTION
     if not path.is_file():
         raise UserError(f"{folder}: no portable model; `python -m stages.export` writes one")
+    content: Any = None
     try:
         content = read_json(path)
         if Metadata.from_dict(content["data"]).format not in FORMATS:
             raise ValueError
         names = [RULES, *(f"{name}.safetensors" for kind in KINDS for name in content[kind])]
     except (ValueError, KeyError, TypeError):
+        refuse_earlier_version(content, path, WHOLE)
         raise UserError(f"{path} does not describe a model; {WHOLE}") from None
     for name in names:
         if not (folder / name).is_file():
             raise UserError(f"{folder}: {name} is missing; {WHOLE}")
-    if read_rules(folder).classes != tuple(content["data"]["classes"]):
+    if read_rules(folder / RULES, WHOLE).classes != tuple(content["data"]["classes"]):
         raise UserError(f"{path} does not describe a model whose classes are those of {RULES}; {WHOLE}")
     return content
-
-
-def read_rules(folder: Path) -> Rules:
-    try:
-        return Rules.model_validate(read_json(folder / RULES))
-    except ValueError:
-        raise UserError(f"{folder / RULES} holds no rules; {WHOLE}") from None
 
 
 def list_stems(folder: Path) -> list[Path]:

@@ -7,13 +7,13 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from nephoscope.bundle.folder import ANSWERS, KINDS, WHOLE, fingerprint, list_stems, read_model, read_rules
+from nephoscope.bundle.folder import ANSWERS, KINDS, RULES, WHOLE, fingerprint, list_stems, read_model
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.inference.engine_cache import cache_path, choose_engines
 from nephoscope.inference.engine_choice import ENGINES
 from nephoscope.inference.ensemble import Ensemble
-from nephoscope.rules.rules import Rules
+from nephoscope.rules.rules import Rules, read_rules
 from nephoscope.settings.choices import Choice
 from nephoscope.settings.section import Machine
 
@@ -37,7 +37,7 @@ def open_portable(
         names = choose_engines(cache_path(), fingerprint(folder), every, machine, answers)
     else:
         names = dict.fromkeys((stem.name for stem in every), engine)
-    rules = read_rules(folder)
+    rules = read_rules(folder / RULES, WHOLE)
     opened = {kind: [ENGINES[names[name]](folder / name, machine, streams) for name in content[kind]] for kind in KINDS}
     return Ensemble(Metadata.from_dict(content["data"]), inference_settings=rules.inference_settings, **opened), rules
 

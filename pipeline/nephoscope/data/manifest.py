@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nephoscope.artifacts import require_artifact
+from nephoscope.artifacts import refuse_earlier_version, require_artifact
 from nephoscope.files import atomic_write, read_json, write_json
 from nephoscope.masks.rle import Shape
 
@@ -72,7 +72,9 @@ class Manifest:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        metadata = Metadata.from_dict(read_json(require_artifact(folder / "manifest.json", "prepare")))
-        # Ids such as "0012345" or "nan" are text, whatever they look like.
+        path = require_artifact(folder / "manifest.json", "prepare")
+        content = read_json(path)
+        refuse_earlier_version(content, path, "run `python -m stages.prepare` again")
+        # An image_id such as "0012345" or "nan" is text.
         images = pd.read_csv(folder / "images.csv", dtype={"image_id": str, "file": str}, keep_default_na=False)
-        return cls(metadata, images)
+        return cls(Metadata.from_dict(content), images)

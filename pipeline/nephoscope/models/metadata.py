@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from safetensors import SafetensorError, safe_open
 
+from nephoscope.artifacts import refuse_earlier_version
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
@@ -60,7 +61,9 @@ def load_metadata(path: Path) -> NetworkMetadata:
         raise CheckpointError(f"{path} cannot be read ({error}); copy or make it anew") from None
     if HEADER not in header:
         raise CheckpointError(f"{path}: no checkpoint of nephoscope; its header has {sorted(header) or 'nothing'}")
-    return NetworkMetadata.from_dict(json.loads(header[HEADER]))
+    content = json.loads(header[HEADER])
+    refuse_earlier_version(content, path, "train the network again, or export the model again")
+    return NetworkMetadata.from_dict(content)
 
 
 def refuse_other_data(checkpoints: Iterable[Path], data: Metadata) -> None:

@@ -1,18 +1,19 @@
-"""The rule between the networks and the mask: `presences` and `decide`, the only ones there are.
+"""What a rule is: the thresholds of a class, the calibrations around them, and the file that holds them."""
 
-Evaluation, submission, prediction and the app all call these two, so what is measured is what is delivered. Tuning
-finds the Dice of what they would decide without drawing a mask; tests hold the two to the same figure.
-"""
-
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from nephoscope.artifacts import refuse_earlier_version, require_artifact
+from nephoscope.errors import UserError
+from nephoscope.files import read_json
 from nephoscope.masks.rle import Shape
 
 Levels = npt.NDArray[np.uint8]
+"""Probabilities as round(255·p), at the output shape."""
 Level = Annotated[int, Field(ge=1, le=255)]
 Flip = Literal["none", "horizontal", "vertical", "both"]
 NEVER = 2.0
@@ -20,19 +21,22 @@ NEVER = 2.0
 
 
 class Rule(BaseModel):
-    """How one class is decided. Thresholds and areas compare with >=; areas are pixels at the output shape."""
+    """The decision for one class. Thresholds and areas compare with >=; areas are pixels at the output shape."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     presence_threshold: float = Field(ge=0)
     pixel_threshold: Level
     min_area: int = Field(ge=0)
+    """A component with fewer pixels is dropped."""
     high_threshold: Level | None = None
+    """A component without a pixel of this level is dropped (hysteresis)."""
     core_threshold: Level | None = None
+    """The mask is empty unless at least `core_area` pixels have this level."""
     core_area: int = Field(0, ge=0)
 
 
 class Calibration(BaseModel):
-    """A raw score → sigmoid(slope · logit(score) + intercept). The default leaves it as it is."""
+    """Score → sigmoid(slope · logit(score) + intercept). The default changes nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     slope: float = 1.0
@@ -40,15 +44,15 @@ class Calibration(BaseModel):
 
 
 class InferenceSettings(BaseModel):
-    """How raw numbers are read off the networks. Rules hold for the reading they were tuned on, and for no other."""
+    """How the networks are run. Rules are valid only for the settings that they were tuned with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     flips: tuple[Flip, ...] = Field(("none",), min_length=1)
-    """Views of a picture whose probabilities are averaged."""
+    """Views of an image; their probabilities are averaged."""
     top_fraction: float = Field(0.1, gt=0, le=1)
-    """Share of the visible pixels, strongest first, whose mean speaks for presence."""
+    """Share of the visible pixels, highest probability first, whose mean is the presence score of the segmenter."""
     classifiers: int | None = Field(None, ge=1)
-    """So many, the first of those trained, see a new picture; None: all."""
+    """Number of classifiers that are run, in the order of training; None: all."""
     segmenters: int | None = Field(None, ge=1)
 
 
@@ -60,20 +64,38 @@ class Rules(BaseModel):
     output_shape: Shape
     inference_settings: InferenceSettings
     classifier_weight: float = Field(ge=0, le=1)
-    """Share of the classifier in the fused presence; the rest is the strongest pixels'."""
+    """Weight of the classifier in the fused presence; the rest is the weight of the top-fraction mean."""
     classifier_calibrations: tuple[Calibration, ...]
     top_fraction_calibrations: tuple[Calibration, ...]
     force_top_class: bool = False
+    """If no class of an image is present, make the most probable class present."""
     adaptive_power: float = Field(0, ge=0)
-    """How far thresholds on pixels follow a picture's own strongest pixels: threshold × strongest ** this; 0: not."""
+    """Pixel, high and core thresholds are multiplied by (top-fraction mean of the image) ** power; 0: unchanged."""
     chance_calibrations: tuple[Calibration, ...] | None = None
-    """From the fused presence to the chance that the class is there; what is decided does not depend on it."""
+    """Fused presence → probability that the class is present. Decisions do not depend on it."""
     rules: tuple[Rule, ...]
 
     @model_validator(mode="after")
-    def _one_each(self) -> Self:
-        given = ("chance_calibrations",) if self.chance_calibrations is not None else ()
-        for name in ("classifier_calibrations", "top_fraction_calibrations", "rules", *given):
-            if len(getattr(self, name)) != len(self.classes):
-                raise ValueError(f"{name}: {len(getattr(self, name))} for {len(self.classes)} classes")
+    def _every_class_has_one_of_each(self) -> Self:
+        per_class = {
+            "classifier_calibrations": self.classifier_calibrations,
+            "top_fraction_calibrations": self.top_fraction_calibrations,
+            "chance_calibrations": self.chance_calibrations,
+            "rules": self.rules,
+        }
+        for name, values in per_class.items():
+            if values is not None and len(values) != len(self.classes):
+                raise ValueError(f"{name}: {len(values)} for {len(self.classes)} classes")
         return self
+
+
+def read_rules(path: Path, way_out: str = "run `python -m stages.tune` again") -> Rules:
+    """The rules in a rules.json; a UserError with the way out if there are none."""
+    require_artifact(path, "tune")
+    content: Any = None
+    try:
+        content = read_json(path)
+        return Rules.model_validate(content)
+    except ValueError:
+        refuse_earlier_version(content, path, way_out)
+        raise UserError(f"{path} holds no rules; {way_out}") from None

@@ -1,12 +1,10 @@
-"""Every setting of every stage, typed: `params.yaml` → `Params.load()` → a stage takes its own section."""
+"""The whole of `params.yaml`, typed: `Params.load()` reads and checks it, and every stage takes its own section."""
 
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import (
-    ValidationError,
-)
+from pydantic import ValidationError
 
 from nephoscope.settings.data import Prepare, Synthesize
 from nephoscope.settings.inference import Explain, Export, Predict, Submit
@@ -14,6 +12,19 @@ from nephoscope.settings.report import Report
 from nephoscope.settings.section import ParamsError, Section
 from nephoscope.settings.training import TrainClassifier, TrainSegmenter
 from nephoscope.settings.tuning import Evaluate, Tune
+
+RENAMED = {
+    "prepare.faults": "problems",
+    "train_segmenter.finish": "finetune",
+    "train_classifier.finish": "finetune",
+    "predict.strongest_share": "top_fraction",
+    "tune.follow_strongest": "adaptive_power",
+    "tune.force_strongest": "force_top_class",
+    "tune.seed_thresholds": "high_thresholds",
+    "tune.borrow": "shrinkage",
+    "tune.goal": "objective",
+}
+"""Keys of earlier versions → the keys of today, in the same section."""
 
 
 class Params(Section):
@@ -33,7 +44,7 @@ class Params(Section):
 
     @classmethod
     def load(cls, path: Path | str = "params.yaml") -> Self:
-        """Read a parameter file; a key nobody knows is refused, with the keys that are known there."""
+        """Read and check a parameter file. An unknown key is refused, and the message lists the keys of its section."""
         try:
             content = yaml.safe_load(Path(path).read_text("utf-8")) or {}
             return cls.model_validate(content)
@@ -48,15 +59,18 @@ class Params(Section):
 def _explain(path: Path | str, error: ValidationError) -> str:
     lines = [f"{path}: {error.error_count()} setting(s) cannot be used:"]
     for problem in error.errors():
-        where = ".".join(map(str, problem["loc"])) or "the file"
+        place = ".".join(map(str, problem["loc"]))
         message = problem["msg"]
-        if problem["type"] == "extra_forbidden":
-            message = f"unknown; known here: {', '.join(_known_keys(problem['loc'][:-1]))}"
-        lines.append(f"  {where}: {message}")
+        if place in RENAMED:
+            message = f"renamed; write {problem['loc'][0]}.{RENAMED[place]}"
+        elif problem["type"] == "extra_forbidden":
+            message = f"unknown; known here: {', '.join(_keys_of(problem['loc'][:-1]))}"
+        lines.append(f"  {place or 'the file'}: {message}")
     return "\n".join(lines)
 
 
-def _known_keys(place: tuple[Any, ...]) -> list[str]:
+def _keys_of(place: tuple[Any, ...]) -> list[str]:
+    """The keys of a section, or of a group of settings inside one."""
     section: Any = Params
     for key in place:
         section = section.model_fields[key].annotation

@@ -1,22 +1,20 @@
-"""Every setting of every stage, typed: `params.yaml` → `Params.load()` → a stage takes its own section."""
+"""Settings of `report`."""
 
 from pathlib import Path
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from nephoscope.settings.section import Section
 
 
 class Report(Section):
-    best: int = Field(6, ge=0, description="pictures shown of the best")
-    median: int = Field(6, ge=0, description="pictures shown from around the median")
-    worst: int = Field(12, ge=0, description="pictures shown of the worst")
-    labels: int = Field(40, ge=0, description="labels shown on the page of those to look at again")
+    best: int = Field(6, ge=0, description="number of images shown with the highest Dice")
+    median: int = Field(6, ge=0, description="number of images shown with a Dice near the median")
+    worst: int = Field(12, ge=0, description="number of images shown with the lowest Dice")
+    labels: int = Field(40, ge=0, description="number of label issues shown on their page")
     title: str = Field("nephoscope", description="heading of the page")
     earlier: Path | None = Field(
         None,
-        description="folder of tables of an earlier run (a copy of its artifacts/evaluate/tables), to compare with, "
-        "picture by picture",
+        description="a copy of `artifacts/evaluate/tables` of an earlier run; the page then compares both runs, "
+        "image by image",
     )

@@ -1,25 +1,19 @@
-"""Every setting of every stage, typed: `params.yaml` → `Params.load()` → a stage takes its own section."""
+"""What the groups of settings share: the section, the error, and types with more than one user."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from nephoscope.errors import UserError
 
 PositiveShape = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
 """(height, width)"""
 Share = Annotated[float, Field(ge=0, le=1)]
-FormatName = Literal["clouds", "severstal"]
 Searched = Literal["searched"]
 
 
 class ParamsError(UserError):
-    """The parameter file does not say what nephoscope can do; the message says where, and what is allowed."""
+    """The parameter file has settings that cannot be used; the message says where, and what is allowed."""
 
 
 class Section(BaseModel):
@@ -27,28 +21,32 @@ class Section(BaseModel):
 
 
 class Machine(Section):
-    """Where and how a network runs. "auto" takes what the machine has."""
+    """Where and in which precision a network runs."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="auto: a GPU if there is one")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where that is faster")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 if it is faster here")
 
 
-def _differ(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _refuse_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
         raise ValueError("the same is named twice")
     return values
 
 
-def _spread(values: Any) -> Any:
-    """{first, last, step} → all the numbers it stands for."""
+NoRepeats = AfterValidator(_refuse_repeats)
+"""Annotated[tuple[…], NoRepeats] refuses a value that is listed twice."""
+
+
+def _expand_range(values: Any) -> Any:
+    """{first, last, step} → the numbers from first to last."""
     if isinstance(values, dict) and set(values) == {"first", "last", "step"}:
         if not all(isinstance(value, int) for value in values.values()):
-            raise ValueError(f"first, last and step are whole numbers; found {values}")
+            raise ValueError(f"first, last and step must be whole numbers; found {values}")
         return tuple(range(values["first"], values["last"] + 1, values["step"]))
     return values
 
 
-Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], BeforeValidator(_spread), Field(min_length=1)]
+Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=255)], ...], BeforeValidator(_expand_range), Field(min_length=1)]
 """As a list, or as {first: 1, last: 255, step: 1}; level / 255 is the probability."""
-Areas = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_spread), Field(min_length=1)]
+Areas = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_expand_range), Field(min_length=1)]
 """Pixels at the output shape, as a list, or as {first: 0, last: 30000, step: 250}."""

@@ -1,14 +1,10 @@
-"""Every setting of every stage, typed: `params.yaml` → `Params.load()` → a stage takes its own section."""
+"""Settings of `train_segmenter` and `train_classifier`."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
-from nephoscope.settings.section import Machine, PositiveShape, Section, Share, _differ
+from nephoscope.settings.section import Machine, NoRepeats, PositiveShape, Section, Share
 
 LossName = Literal["bce", "weighted_bce", "cce", "focal", "dice", "jaccard", "tversky", "lovasz"]
 OptimiserName = Literal["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"]
@@ -17,135 +13,149 @@ Architecture = Literal[
     "Unet", "UnetPlusPlus", "FPN", "PSPNet", "Linknet", "MAnet", "PAN", "DeepLabV3", "DeepLabV3Plus", "UPerNet",
     "Segformer", "VanillaUnet",
 ]  # fmt: skip
+Loss = dict[LossName, Annotated[float, Field(gt=0)]]
+LOSS = "terms of the loss, each with its weight"
+MONITOR = "validation metric that chooses the epoch"
 
 
 class Augmentation(Section):
-    """Shares are the probability with which a step is applied to a picture (to a batch, for cutmix)."""
+    """A share is the probability of a step per image (per batch for cutmix)."""
 
-    horizontal_flip: Share = Field(0.5, description="left and right change places")
-    vertical_flip: Share = Field(0.5, description="top and bottom change places")
-    rotation: Share = Field(0.0, description="turned, by up to rotation_degrees to either side")
-    rotation_degrees: float = Field(20.0, ge=0, le=180, description="the largest angle of rotation")
-    grid_distortion: Share = Field(0.0, description="stretched and squeezed, cell by cell of a grid")
+    horizontal_flip: Share = Field(0.5, description="flip left and right")
+    vertical_flip: Share = Field(0.5, description="flip top and bottom")
+    rotation: Share = Field(0.0, description="rotate by at most rotation_degrees")
+    rotation_degrees: float = Field(20.0, ge=0, le=180, description="largest angle of rotation, in either direction")
+    grid_distortion: Share = Field(0.0, description="stretch and squeeze the cells of a grid")
     shift_scale_rotate: Share = Field(
-        0.0, description="moved by up to 6 %, scaled by up to 10 %, turned by up to rotation_degrees"
+        0.0, description="shift by at most 6 %, scale by at most 10 %, rotate by at most rotation_degrees"
     )
-    brightness: Share = Field(0.0, description="brightness and contrast changed")
-    cutmix: Share = Field(0.0, description="a rectangle of every picture is taken from another one of the batch")
+    brightness: Share = Field(0.0, description="change brightness and contrast")
+    cutmix: Share = Field(0.0, description="replace a rectangle of every image by one from another image of the batch")
 
 
 class Optimiser(Section):
-    name: OptimiserName = Field("adamw", description="torch's optimiser of this name")
+    name: OptimiserName = Field("adamw", description="optimiser of PyTorch")
     encoder_rate: float = Field(3e-4, gt=0, description="peak learning rate of the encoder")
-    decoder_rate: float = Field(3e-3, gt=0, description="peak learning rate of everything that is new: head or decoder")
-    weight_decay: float = Field(1e-2, ge=0, description="pull of every weight towards 0")
-    schedule: ScheduleName = Field("onecycle", description="how the rates go over the steps; plateau: over the epochs")
-    warmup_share: Share = Field(0.25, description="share of the steps in which onecycle and cosine rise")
-    plateau_patience: int = Field(2, ge=0, description="plateau only: epochs without gain before the rate is cut")
-    plateau_factor: float = Field(0.3, gt=0, lt=1, description="plateau only: by which the rates are multiplied then")
+    decoder_rate: float = Field(3e-3, gt=0, description="peak learning rate of the decoder or head")
+    weight_decay: float = Field(1e-2, ge=0, description="weight decay")
+    schedule: ScheduleName = Field(
+        "onecycle", description="learning rate schedule, per step; plateau changes the rates after epochs"
+    )
+    warmup_share: Share = Field(0.25, description="onecycle and cosine only: share of the steps for warm-up")
+    plateau_patience: int = Field(
+        2, ge=0, description="plateau only: epochs without improvement before the rates are reduced"
+    )
+    plateau_factor: float = Field(0.3, gt=0, lt=1, description="plateau only: factor that reduces the rates")
 
 
-def _whole(strategy: str) -> str:
+def _refuse_sharding(strategy: str) -> str:
     if strategy.startswith(("fsdp", "deepspeed", "model_parallel")):
-        raise ValueError(f"{strategy} scatters a network over its processes, which keep no whole one; say ddp")
+        raise ValueError(f"{strategy} splits a network between processes, and checkpoints need whole ones; write ddp")
     return strategy
 
 
 class TrainingMachine(Machine):
-    """Where and how a network learns."""
+    """Where and in which precision a network is trained."""
 
-    devices: int | Literal["auto"] = Field("auto", description="processes on CPU, cards on GPU; auto on CPU is 1")
-    nodes: int = Field(1, ge=1, description="machines that train together")
-    strategy: Annotated[str, AfterValidator(_whole)] = Field(
-        "auto", description="a strategy of Lightning that leaves networks whole: auto, ddp, ddp_spawn, …"
+    devices: int | Literal["auto"] = Field(
+        "auto", description="number of GPUs, or of processes on a CPU; auto: all GPUs, one process on a CPU"
+    )
+    nodes: int = Field(1, ge=1, description="number of machines that train together")
+    strategy: Annotated[str, AfterValidator(_refuse_sharding)] = Field(
+        "auto", description="strategy of Lightning that keeps a whole network in every process: auto, ddp, ddp_spawn, …"
     )
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
-        "auto", description="loader processes; auto: none beside a CPU's network, which needs all cores, 8 beside a GPU"
+        "auto", description="data loader processes; auto: 8 with a GPU, none on a CPU, where training uses all cores"
     )
 
 
 class Finetune(Section):
-    """A last stretch, from the best weights so far: a few epochs at lower rates, at a finer shape."""
+    """A second phase that starts from the best weights: few epochs, lower learning rates, usually a finer shape."""
 
-    epochs: int = Field(0, ge=0, description="0: no such stretch")
-    input_shape: PositiveShape | None = Field(None, description="(height, width) there; null is the cache's shape")
+    epochs: int = Field(0, ge=0, description="number of epochs; 0: no second phase")
+    input_shape: PositiveShape | None = Field(
+        None, description="(height, width) of the network's input in this phase; null: the cache shape"
+    )
     encoder_rate: float = Field(1e-4, gt=0, description="peak learning rate of the encoder")
-    decoder_rate: float = Field(5e-4, gt=0, description="peak learning rate of everything else")
-    warmup_share: Share = Field(0.1, description="share of its steps in which onecycle and cosine rise")
-
-
-LOSS = "parts of the loss, each with its weight in the sum"
+    decoder_rate: float = Field(5e-4, gt=0, description="peak learning rate of the decoder or head")
+    warmup_share: Share = Field(0.1, description="onecycle and cosine only: share of the steps for warm-up")
 
 
 class Training(Section):
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AfterValidator(_differ)] = Field(
-        (0,), min_length=1, description="one member is trained per seed (and per fold)"
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], NoRepeats] = Field(
+        (0,), min_length=1, description="random seeds; one member is trained per seed (and per fold)"
     )
-    encoder: str = Field("tf_efficientnet_lite0", description="an encoder's name, as timm or smp spell it")
+    encoder: str = Field("tf_efficientnet_lite0", description="name of an encoder in timm")
     weights: str = Field(
         "bundled",
-        description="bundled, hub, none, or a path to a safetensors file (which DVC does not watch: where it changes "
-        "under its name, say `dvc repro --force` with the stage)",
+        description="initial weights: bundled, hub, none, or the path of a safetensors file. DVC does not watch that "
+        "file: after a change, run `dvc repro --force` with the stage",
     )
     input_shape: PositiveShape | None = Field(
-        None, description="(height, width) the network sees; null is the cache's shape"
+        None, description="(height, width) of the network's input; null: the cache shape"
     )
-    epochs: int = Field(4, ge=1, description="times that every picture is learnt from, at most")
-    batch_size: int = Field(16, ge=1, description="pictures a step")
-    loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field({"bce": 1.0}, min_length=1, description=LOSS)
+    epochs: int = Field(4, ge=1, description="largest number of epochs")
+    batch_size: int = Field(16, ge=1, description="images per step")
+    loss: Loss = Field({"bce": 1.0}, min_length=1, description=LOSS)
     label_smoothing: float = Field(
-        0.0, ge=0, lt=0.5, description="targets lie half of this inside 0 and 1; pointwise losses only"
+        0.0, ge=0, lt=0.5, description="pointwise losses only: targets move from 0 and 1 inwards by half of this"
     )
     optimiser: Optimiser = Optimiser()
     finetune: Finetune = Finetune()
     augmentation: Augmentation = Augmentation()
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled",
-        description="balanced: rare presence patterns are drawn as often as common ones, one of a single picture over "
-        "and over",
+        description="shuffled: every image once per epoch; balanced: oversample so that every label combination is "
+        "equally frequent",
     )
-    frozen_epochs: int = Field(0, ge=0, description="epochs with the encoder frozen")
-    unfreeze_steps: int = Field(1, ge=1, description="steps, an epoch each, that unfreeze the encoder, deepest first")
-    ema_decay: float | None = Field(None, gt=0, lt=1, description="averaged weights: decay of the moving average")
-    patience: int | None = Field(None, ge=0, description="epochs without gain before training stops; null: never")
-    gradient_clip: float | None = Field(1.0, gt=0, description="largest norm of a gradient; null: any")
+    frozen_epochs: int = Field(0, ge=0, description="epochs with a frozen encoder, at the start")
+    unfreeze_steps: int = Field(
+        1, ge=1, description="number of steps, one per epoch, in which the encoder is unfrozen, deepest layers first"
+    )
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="decay of the exponential moving average of the weights (EMA); null: no EMA"
+    )
+    patience: int | None = Field(
+        None, ge=0, description="epochs without improvement before training stops; null: never stop early"
+    )
+    gradient_clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient; null: no limit")
     machine: TrainingMachine = TrainingMachine()
 
     @model_validator(mode="after")
-    def _only_what_is_frozen_wakes(self) -> Self:
+    def _unfreezing_needs_a_frozen_encoder(self) -> Self:
         if self.unfreeze_steps > 1 and not self.frozen_epochs:
-            raise ValueError(f"unfreeze_steps: {self.unfreeze_steps}, but nothing is frozen; give frozen_epochs, too")
+            raise ValueError(f"unfreeze_steps: {self.unfreeze_steps}, but nothing is frozen; set frozen_epochs, too")
         return self
 
 
 class TrainClassifier(Training):
     weights: str = Field(
         "segmenter",
-        description="segmenter: the encoder of the trained segmenter (of the same fold), which learnt more from masks "
-        "than presence can tell; or bundled, hub, none, or a path to a safetensors file",
+        description="initial weights: segmenter (the encoder of the trained segmenter of the same fold), bundled, hub, "
+        "none, or the path of a safetensors file",
     )
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of the pooled features that a step leaves out")
-    monitor: Literal["pr_auc", "loss"] = Field("pr_auc", description="what chooses the epoch, on validation")
+    dropout: float = Field(0.2, ge=0, lt=1, description="dropout before the head")
+    monitor: Literal["pr_auc", "loss"] = Field("pr_auc", description=MONITOR)
 
 
 class TrainSegmenter(Training):
-    architecture: Architecture = Field("Unet", description="of smp; VanillaUnet has an encoder of its own")
-    decoder_width: float = Field(1.0, gt=0, description="channels of the decoder, as a share of the architecture's own")
-    encoder: str = Field("timm-tf_efficientnet_lite0", description="an encoder's name, as smp spells it")
-    loss: dict[LossName, Annotated[float, Field(gt=0)]] = Field(
-        {"bce": 0.75, "dice": 0.25}, min_length=1, description=LOSS
+    architecture: Architecture = Field(
+        "Unet", description="architecture of segmentation-models-pytorch; VanillaUnet has an encoder of its own"
     )
+    decoder_width: float = Field(1.0, gt=0, description="factor on the channels of the decoder")
+    encoder: str = Field("timm-tf_efficientnet_lite0", description="name of an encoder in segmentation-models-pytorch")
+    loss: Loss = Field({"bce": 0.75, "dice": 0.25}, min_length=1, description=LOSS)
     pictures: Literal["all", "positives"] = Field(
         "all",
-        description="positives: a class learns only from pictures that show it, and the gate does the rest; monitor "
-        "sees all pictures all the same",
+        description="images behind the loss of a class: all, or only those that show the class (positives). "
+        "The monitor uses all images in both cases",
     )
-    monitor: Literal["dice", "pr_auc", "loss"] = Field("dice", description="what chooses the epoch, on validation")
+    monitor: Literal["dice", "pr_auc", "loss"] = Field("dice", description=MONITOR)
 
     @model_validator(mode="after")
-    def _architecture_has_what_is_asked_of_it(self) -> Self:
+    def _architecture_supports_the_settings(self) -> Self:
         if self.decoder_width != 1 and self.architecture in ("Linknet", "VanillaUnet"):
             raise ValueError(f"decoder_width: {self.decoder_width}, but {self.architecture} has one width only: 1.0")
         if self.frozen_epochs and self.architecture == "VanillaUnet":
-            raise ValueError("frozen_epochs: VanillaUnet has no trained encoder that could be frozen; say 0")
+            raise ValueError("frozen_epochs: VanillaUnet has no trained encoder that could be frozen; write 0")
         return self

@@ -1,61 +1,80 @@
-"""Every setting of every stage, typed: `params.yaml` → `Params.load()` → a stage takes its own section."""
+"""Settings of `tune` and `evaluate`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from nephoscope.settings.section import Areas, Levels, Searched, Section, Share
 
 FamilyName = Literal["pixel", "area", "presence", "hysteresis", "core"]
+CONFIDENCE = "confidence level of every interval"
 
 
 class Tune(Section):
-    presence: Literal["classifier", "pixels", "both"] = Field("both", description="what presence is read from")
+    presence: Literal["classifier", "pixels", "both"] = Field(
+        "both", description="source of the presence: the classifier, the top fraction of the pixels, or both"
+    )
     classifier_weight: Share | Searched = Field(
-        "searched", description="both only: share of the classifier in the fused presence"
+        "searched", description="both only: weight of the classifier in the fused presence; the pixels have the rest"
     )
     calibrate: bool = Field(True, description="fit a logistic calibration of presence per class")
     family: FamilyName | Searched = Field(
         "searched",
-        description="pixel: pixel threshold alone; area: + minimum area; presence: + presence threshold; "
-        "hysteresis: that + a high threshold; core: that + a core. searched: cross-fitting decides",
+        description="parts of a rule. pixel: pixel threshold; area: + minimum area; presence: + presence threshold; "
+        "hysteresis: + high threshold; core: presence + a core. searched: cross-fitting chooses",
     )
     adaptive_power: Annotated[float, Field(ge=0)] | Searched = Field(
         "searched",
-        description="how far pixel, high and core thresholds follow a picture's own strongest pixels: threshold × "
-        "strongest ** this; 0: not at all",
+        description="pixel, high and core thresholds are multiplied by (mean of the image's top fraction) ** power; "
+        "0: the same thresholds for all images",
     )
     force_top_class: bool | Searched = Field(
-        "searched", description="where no class passes its presence threshold, the strongest does"
+        "searched", description="if no class reaches its presence threshold, the most probable class is present"
     )
-    pixel_thresholds: Levels = Field(tuple(range(1, 256)), description="levels tried")
+    pixel_thresholds: Levels = Field(tuple(range(1, 256)), description="levels that are tried")
     min_areas: Areas | Literal["every"] = Field(
-        tuple(range(0, 30_001, 250)), description="areas tried; every: whatever area a component has (slow)"
+        tuple(range(0, 30_001, 250)), description="areas that are tried; every: each area that a component has (slow)"
     )
-    high_thresholds: Levels = Field(tuple(range(100, 251, 15)), description="levels tried, beside no high threshold")
-    core_thresholds: Levels = Field(tuple(range(100, 241, 20)), description="levels tried")
-    core_areas: Areas = Field((100, 300, 1000, 2000, 4000, 8000, 16000), description="areas tried, beside no core")
+    high_thresholds: Levels = Field(
+        tuple(range(100, 251, 15)), description="levels that are tried, and no high threshold"
+    )
+    core_thresholds: Levels = Field(tuple(range(100, 241, 20)), description="levels that are tried")
+    core_areas: Areas = Field(
+        (100, 300, 1000, 2000, 4000, 8000, 16000), description="areas that are tried, and no core"
+    )
     shrinkage: Share = Field(
-        0.5, description="how far the calibrated presence threshold of a class moves towards the classes' mean"
+        0.5, description="how far presence thresholds shrink towards the mean of all classes. 0: not at all; 1: equal"
     )
-    objective: Literal["dice", "f_beta"] = Field("dice", description="f_beta: of presence first, then Dice")
-    beta: float = Field(1.0, gt=0, description="f_beta only: above 1 recall counts more")
-    min_precision: dict[str, Share] = Field({}, description="of presence, by class name; `every` is all others")
-    min_recall: dict[str, Share] = Field({}, description="of presence, by class name; `every` is all others")
-    folds: int = Field(5, ge=3, description="of the cross-fitted estimate")
-    resamples: int = Field(200, ge=1, description="of the pictures, behind the intervals of thresholds")
-    bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind the intervals of Dice")
-    confidence: float = Field(0.95, gt=0, lt=1, description="of every interval")
-    seed: int = Field(0, ge=0, description="of folds and resamples")
+    objective: Literal["dice", "f_beta"] = Field(
+        "dice", description="what is maximised. f_beta: F-beta of presence first, then Dice"
+    )
+    beta: float = Field(1.0, gt=0, description="f_beta only: above 1 weighs recall more than precision")
+    min_precision: dict[str, Share] = Field(
+        {}, description="lowest precision of presence per class name; `every` is all other classes"
+    )
+    min_recall: dict[str, Share] = Field(
+        {}, description="lowest recall of presence per class name; `every` is all other classes"
+    )
+    folds: int = Field(5, ge=3, description="folds of the cross-fitted estimate")
+    resamples: int = Field(200, ge=1, description="bootstrap resamples behind the intervals of thresholds")
+    bootstrap: int = Field(2000, ge=1, description="bootstrap resamples behind the intervals of Dice")
+    confidence: float = Field(0.95, gt=0, lt=1, description=CONFIDENCE)
+    seed: int = Field(0, ge=0, description="random seed of folds and resamples")
+
+    @field_validator("family", mode="before")
+    @classmethod
+    def _not_an_earlier_name(cls, name: Any) -> Any:
+        if name == "seed":
+            raise ValueError("`seed` was renamed; write `hysteresis`")
+        return name
 
     @model_validator(mode="after")
     def _forcing_breaks_no_constraint(self) -> Self:
         if self.force_top_class is True and (self.objective != "dice" or self.min_precision or self.min_recall):
-            raise ValueError("force_top_class: true, but a class forced present breaks what a goal bounds; say false")
+            raise ValueError(
+                "force_top_class: true conflicts with objective, min_precision and min_recall, because a forced class "
+                "ignores its threshold; write force_top_class: false"
+            )
         return self
 
     @field_validator("pixel_thresholds", "min_areas", "high_thresholds", "core_thresholds", "core_areas")
@@ -65,6 +84,6 @@ class Tune(Section):
 
 
 class Evaluate(Section):
-    bootstrap: int = Field(2000, ge=1, description="resamples of the pictures behind every interval")
-    confidence: float = Field(0.95, gt=0, lt=1, description="of every interval")
-    seed: int = Field(0, ge=0, description="of the resamples")
+    bootstrap: int = Field(2000, ge=1, description="bootstrap resamples behind every interval")
+    confidence: float = Field(0.95, gt=0, lt=1, description=CONFIDENCE)
+    seed: int = Field(0, ge=0, description="random seed of the resamples")

@@ -1,10 +1,12 @@
+"""Rules of a run: read as they were written, or refused with the way out."""
+
 from pathlib import Path
 
 import pytest
 
 from nephoscope.errors import UserError
 from nephoscope.files import write_json
-from nephoscope.rules.file import read_rules
+from nephoscope.rules.rules import read_rules
 from tests.builders.example_rules import rules
 
 
@@ -14,12 +16,19 @@ def test_rules_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{}", '{"classes": ["Fish"', "[]"])
-def test_damaged_rules_are_told(tmp_path: Path, content: str) -> None:
+def test_damaged_rules_name_the_stage_that_writes_them(tmp_path: Path, content: str) -> None:
     (tmp_path / "rules.json").write_text(content)
-    with pytest.raises(UserError, match=r"rules\.json holds no rules; `python -m stages\.tune` writes them anew"):
+    with pytest.raises(UserError, match=r"rules\.json holds no rules; run `python -m stages\.tune` again"):
         read_rules(tmp_path / "rules.json")
 
 
 def test_missing_rules_name_the_stage_that_writes_them(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"rules\.json is missing; `python -m stages\.tune` writes it"):
+        read_rules(tmp_path / "rules.json")
+
+
+def test_rules_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text('{"classes": ["Fish"], "judged_shape": [350, 525], "reading": {}}')
+    message = r"rules\.json was written by an earlier version of nephoscope; run `python -m stages\.tune` again"
+    with pytest.raises(UserError, match=message):
         read_rules(tmp_path / "rules.json")
