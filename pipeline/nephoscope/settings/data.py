@@ -30,7 +30,7 @@ class Prepare(Section):
     format: FormatName = Field("clouds", description="format of the data set")
     problems: Literal["refuse", "set_aside"] = Field(
         "refuse",
-        description="images and rows with problems. refuse: list them and stop; set_aside: list them and leave them out",
+        description="images and rows with problems. refuse: list them and stop; set_aside: list and omit them",
     )
     cache_shape: PositiveShape = Field((128, 192), description="(height, width) of the images in the cache")
     validation_share: Share = Field(
