@@ -3,25 +3,25 @@
     python -m docs.results --record embedded    # record the finished run in artifacts/, then write the table
     python -m docs.results                      # write the table from the record
 
-The record, docs/runs/embedded/, holds the metrics of `tune` and `evaluate`. dvc.lock holds their hashes.
+The record, docs/runs/embedded/, holds some tables of `tune` and `evaluate`, and DVC's list of the files and hashes in
+each folder of tables. dvc.lock holds the hash of that list.
 """
 
 import argparse
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 import yaml
-
-from nephoscope.files import read_json
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 LOCK = ROOT / "dvc.lock"
+CACHE = ROOT / ".dvc/cache/files/md5"
 RECORD = Path(__file__).with_name("runs") / "embedded"
-TUNE, EVALUATE = "artifacts/tune/metrics.json", "artifacts/evaluate/metrics.json"
-CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
+TUNE, EVALUATE = "artifacts/tune/tables", "artifacts/evaluate/tables"
+RECORDED = {TUNE: ("estimates.csv",), EVALUATE: ("dice.csv", "presence.csv", "steps.csv")}
+CLASSES = ["Fish", "Flower", "Gravel", "Sugar"]
 OURS = "**nephoscope**"
 DICE = f"Dice of {', '.join(CLASSES)}"
 PRECISION = "average precision of presence"
@@ -30,19 +30,29 @@ REFERENCES = ("all masks empty", "whole image, every class", "perfect presence, 
 
 def embedded_column() -> dict[str, str]:
     """Label of each row of README's table → its cell for the synthetic scenes."""
-    metrics = read_json(RECORD / EVALUATE)
-    dice = metrics["dice"]
+    dice, steps = _read(EVALUATE, "dice.csv"), _read(EVALUATE, "steps.csv")
+    mean, _, interval = _mean(dice, reference="nephoscope").partition(" ")
+    per_class = dice[dice["reference"] == "nephoscope"].set_index("class_name")["dice"]
+    precision = _read(EVALUATE, "presence.csv").set_index("class_name")["average_precision"]
     return {
-        OURS: f"**{dice['mean']:.3f}** [{dice['low']:.3f}, {dice['high']:.3f}]",
-        DICE: _per_class(dice),
-        PRECISION: _per_class(metrics["presence_average_precision"]),
-        "cross-fitted on validation": f"{read_json(RECORD / TUNE)['cross-fitted']['mean']:.3f}",
-        **{f"reference: {name}": f"{dice['references'][name]:.3f}" for name in REFERENCES},
+        OURS: f"**{mean}** {interval}",
+        DICE: ", ".join(f"{per_class[name]:.3f}" for name in CLASSES),
+        PRECISION: ", ".join(f"{precision[name]:.3f}" for name in CLASSES),
+        "cross-fitted on validation": _mean(_read(TUNE, "estimates.csv"), estimate="cross-fitted"),
+        "reference: threshold 0.5, no tuned rules": _mean(steps, step="threshold 0.5"),
+        **{f"reference: {name}": _mean(dice, reference=name) for name in REFERENCES},
     }
 
 
-def _per_class(scores: dict[str, Any]) -> str:
-    return ", ".join(f"{scores[name]:.3f}" for name in CLASSES)
+def _read(folder: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(RECORD / folder / name)
+
+
+def _mean(table: pd.DataFrame, **row: str) -> str:
+    """The mean Dice and its interval in the row with these cells, such as "0.702 [0.664, 0.737]"."""
+    cells = {**row, "class_name": "mean"}
+    (values,) = table[(table[list(cells)] == pd.Series(cells)).all(axis=1)][["dice", "low", "high"]].to_numpy()
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*values)
 
 
 def render(readme: str) -> str:
@@ -55,18 +65,27 @@ def render(readme: str) -> str:
     return "\n".join(lines)
 
 
-def locked_hashes() -> Iterator[tuple[str, str]]:
-    """(path, MD5) of every output in dvc.lock."""
-    for stage in yaml.safe_load(LOCK.read_text("utf-8"))["stages"].values():
-        yield from ((out["path"], out["md5"]) for out in stage["outs"])
+def locked_hashes() -> dict[str, str]:
+    """Path of every output in dvc.lock → its MD5; that of a folder ends in ".dir"."""
+    stages = yaml.safe_load(LOCK.read_text("utf-8"))["stages"].values()
+    return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
+
+
+def record() -> None:
+    """Copy the tables of the run in artifacts/, and DVC's list of each folder, into the record."""
+    hashes = locked_hashes()
+    for folder, names in RECORDED.items():
+        (RECORD / folder).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(CACHE / hashes[folder][:2] / hashes[folder][2:], RECORD / f"{folder}.json")
+        for name in names:
+            shutil.copyfile(ROOT / folder / name, RECORD / folder / name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", choices=[RECORD.name], help="copy the metrics of the run in artifacts/ first")
+    parser.add_argument("--record", choices=[RECORD.name], help="record the finished run in artifacts/ first")
     if parser.parse_args().record:
-        for path in (TUNE, EVALUATE):
-            shutil.copyfile(ROOT / path, RECORD / path)
+        record()
     README.write_text(render(README.read_text("utf-8")), "utf-8")
 
 

@@ -2,11 +2,13 @@
 
 import re
 from hashlib import md5
+from pathlib import Path
 
 import yaml
 
 from docs import results
 from nephoscope.artifacts import SHIPPED
+from nephoscope.files import read_json
 from tests.builders.source_tree import ROOT
 
 
@@ -16,10 +18,18 @@ def test_the_table_in_readme_matches_the_record() -> None:
 
 
 def test_the_record_belongs_to_the_run_in_dvc_lock() -> None:
-    locked = dict(results.locked_hashes())
-    for path in (results.TUNE, results.EVALUATE):
-        recorded = md5((results.RECORD / path).read_bytes()).hexdigest()
-        assert recorded == locked[path], f"{path}: run `dvc repro`, then `python -m docs.results --record embedded`"
+    locked = results.locked_hashes()
+    for folder, names in results.RECORDED.items():
+        listing = results.RECORD / f"{folder}.json"
+        hashes = {file["relpath"]: file["md5"] for file in read_json(listing)}
+        assert f"{hash_of(listing)}.dir" == locked[folder], (
+            "run `dvc repro`, then `python -m docs.results --record embedded`"
+        )
+        assert {name: hash_of(results.RECORD / folder / name) for name in names}.items() <= hashes.items()
+
+
+def hash_of(path: Path) -> str:
+    return md5(path.read_bytes()).hexdigest()
 
 
 def test_the_run_in_dvc_lock_used_the_settings_in_params_yaml() -> None:
