@@ -15,78 +15,77 @@ SHARED = {
     "TrainingMachine": "machine that trains",
     "Machine": "machine that predicts",
 }
-"""Groups of settings that several sections have, by the class that holds them."""
+"""Class of settings → its name. Several sections have these."""
 LONGEST = 8
-"""values of a list that are written out"""
+"""A longer list is written as first, last and step."""
 INTRODUCTION = """# Every setting
 
 *Written by `python -m docs.parameters` from `pipeline/nephoscope/settings`; a test keeps it current.*
 
-`params.yaml` has one section per stage; a key that is left out has its default. (`dvc repro` wants every section named,
-if only as `evaluate: {}`, and `prepare.root` written.) A key that nobody knows is refused, with the keys that are known
-there. Changing a setting reruns its stage and what depends on it.
+`params.yaml` has one section per stage. A missing key has its default; an unknown key is rejected. DVC needs every section
+(`evaluate: {}` is enough) and `prepare.root`. Changing a setting reruns its stage and the stages that depend on it.
 """
 Schema = dict[str, Any]
 
 
 def render() -> str:
-    """The whole page, from the JSON schema that pydantic makes of the settings."""
+    """The page as Markdown, from the JSON schema of the settings."""
     schema = Params.model_json_schema()
     models = schema["$defs"]
-    sections = [(name, models[_model_of(one)]) for name, one in schema["properties"].items()]
+    sections = [(name, models[_model_of(section)]) for name, section in schema["properties"].items()]
     chapters = [_chapter(f"`{name}`", model) for name, model in sections]
     chapters += [_chapter(f"Shared: `{name}`", models[model]) for model, name in SHARED.items()]
     return "\n".join([INTRODUCTION, *chapters])
 
 
 def _chapter(title: str, model: Schema) -> str:
-    rows = [_row(name, one) for name, one in model["properties"].items()]
-    said = [model["description"], ""] if "description" in model else []
+    rows = [_row(name, setting) for name, setting in model["properties"].items()]
+    description = [model["description"], ""] if "description" in model else []
     return "\n".join(
-        [f"## {title}", "", *said, "| setting | values | default | meaning |", "|---|---|---|---|", *rows, ""]
+        [f"## {title}", "", *description, "| setting | values | default | meaning |", "|---|---|---|---|", *rows, ""]
     )
 
 
-def _row(name: str, one: Schema) -> str:
-    if "$ref" in one:
-        group = SHARED[_model_of(one)].replace(" ", "-")
+def _row(name: str, setting: Schema) -> str:
+    if "$ref" in setting:
+        group = SHARED[_model_of(setting)].replace(" ", "-")
         return f"| `{name}` | settings | | [see below](#shared-{group}) |"
-    cells = (f"`{name}`", spell(one), f"`{_default(one['default'])}`", one["description"])
+    cells = (f"`{name}`", spell(setting), f"`{_default(setting['default'])}`", setting["description"])
     return f"| {' | '.join(cells)} |"
 
 
-def spell(one: Schema) -> str:
-    """A schema in words.
+def spell(schema: Schema) -> str:
+    """The values that a JSON schema allows, in words.
 
     >>> spell({"type": "integer", "minimum": 1})
     'integer, at least 1'
     """
-    if "anyOf" in one:
-        return " or ".join(spell(each) for each in one["anyOf"])
-    if "enum" in one or "const" in one:
-        return ", ".join(f"`{value}`" for value in one.get("enum", [one.get("const")]))
-    if "prefixItems" in one:
+    if "anyOf" in schema:
+        return " or ".join(spell(option) for option in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if "prefixItems" in schema:
         return "[height, width]"
-    kind = one["type"]
+    kind = schema["type"]
     if kind == "array":
-        return f"list: {spell(one['items'])}"
+        return f"list: {spell(schema['items'])}"
     if kind == "object":
-        names = spell(one["propertyNames"]) if "propertyNames" in one else "name"
-        return f"{{{names}: {spell(one['additionalProperties'])}}}"
-    words = {"string": "path" if one.get("format") == "path" else "text", "boolean": "`true`, `false`"}
-    return ", ".join([words.get(kind, kind), *_bounds(one)])
+        names = spell(schema["propertyNames"]) if "propertyNames" in schema else "name"
+        return f"{{{names}: {spell(schema['additionalProperties'])}}}"
+    words = {"string": "path" if schema.get("format") == "path" else "text", "boolean": "`true`, `false`"}
+    return ", ".join([words.get(kind, kind), *_bounds(schema)])
 
 
-def _bounds(one: Schema) -> list[str]:
-    low, high = one.get("minimum"), one.get("maximum")
+def _bounds(schema: Schema) -> list[str]:
+    low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
         return [f"{low} to {high}"]
     words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    return [f"{word} {one[key]}" for key, word in words.items() if key in one]
+    return [f"{word} {schema[key]}" for key, word in words.items() if key in schema]
 
 
 def _default(value: Any) -> str:
-    """As one would write it in YAML, evenly spaced lists by their ends."""
+    """A default as YAML; long, evenly spaced lists as first, last and step."""
     if isinstance(value, list) and len(value) > LONGEST:
         step = value[1] - value[0]
         assert value == list(range(value[0], value[-1] + 1, step))
@@ -94,8 +93,8 @@ def _default(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000).removesuffix("...\n").strip()
 
 
-def _model_of(one: Schema) -> str:
-    return str(one["$ref"]).rpartition("/")[2]
+def _model_of(schema: Schema) -> str:
+    return str(schema["$ref"]).rpartition("/")[2]
 
 
 if __name__ == "__main__":
