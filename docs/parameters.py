@@ -22,8 +22,8 @@ INTRODUCTION = """# Every setting
 
 *Written by `python -m docs.parameters` from `pipeline/nephoscope/settings`; a test keeps it current.*
 
-`params.yaml` has one section per stage. A missing key has its default; an unknown key is rejected. DVC needs every section
-(`evaluate: {}` is enough) and `prepare.root`. Changing a setting reruns its stage and the stages that depend on it.
+`params.yaml` has one section per stage. A missing key has its default; an unknown key is rejected. DVC needs every
+section (`evaluate: {}` is enough) and `prepare.root`. Changing a setting reruns its stage and those that depend on it.
 """
 Schema = dict[str, Any]
 

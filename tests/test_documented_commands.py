@@ -1,6 +1,6 @@
-"""What pages print can be typed: every command is known, takes these options, and speaks of files that are there.
+"""Commands in the documents are valid: the command exists, accepts these options, and names existing files.
 
-Whether it does what it says is seen by `python -m docs.run_commands`, which runs them all and takes too long for here.
+`python -m docs.run_commands` runs them; that takes too long for a test.
 """
 
 import shlex
@@ -18,28 +18,28 @@ BLOCKS = [block for page in PAGES for block in read_blocks(page, (ROOT / page).r
 
 
 def commands(block: Block) -> list[list[str]]:
-    """Every simple command of a block; pipes and lists taken apart."""
-    found: list[list[str]] = []
+    """A block → its simple commands, as lists of words; pipes and lists are split."""
+    split: list[list[str]] = []
     for line in block.script.replace("\\\n", " ").splitlines():
         words = shlex.shlex(line, posix=True, punctuation_chars="|&;")
         words.whitespace_split = True
-        found.append([])
+        split.append([])
         for word in words:
             if set(word) <= set("|&;"):
-                found.append([])
+                split.append([])
             else:
-                found[-1].append(word)
-    return [command for command in found if command]
+                split[-1].append(word)
+    return [command for command in split if command]
 
 
-def test_a_block_is_taken_apart() -> None:
+def test_a_block_is_split_into_commands() -> None:
     (block,) = read_blocks("a.md", "text\n<!-- not run: no data -->\n```bash\na b # c\nd 'e f' && g\n```\n")
     assert (block.line, block.reason) == (4, "no data")
     assert commands(block) == [["a", "b"], ["d", "e f"], ["g"]]
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page}:{block.line}")
-def test_what_a_page_prints_can_be_typed(block: Block) -> None:
+def test_documented_commands_are_valid(block: Block) -> None:
     for name, *words in commands(block):
         if name == "nephoscope" and words != ["--help"]:
             parse(words)
@@ -50,7 +50,7 @@ def test_what_a_page_prints_can_be_typed(block: Block) -> None:
 
 
 def parse(words: list[str]) -> None:
-    """As the command line would, without doing it; an unknown command or option ends the test."""
+    """Parse a command line without running it; an unknown command or option raises."""
     group = typer.main.get_command(app)
     with group.make_context("nephoscope", list(words), resilient_parsing=False) as context:
         name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])  # type: ignore[attr-defined]
