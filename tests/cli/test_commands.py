@@ -100,8 +100,8 @@ def test_the_page_of_a_run_is_opened(finished: Artifacts, monkeypatch: pytest.Mo
     assert len(opened) == 1
 
 
-def test_a_run_elsewhere_without_a_page_says_who_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"`python -m stages\.report`"):
+def test_a_run_elsewhere_without_a_report_says_where_to_build_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run `nephoscope report` in the folder"):
         reporting.open_report(tmp_path, show=False)
 
 

@@ -1,4 +1,4 @@
-"""The page is whole, readable offline and to everyone, and shows what the stages found."""
+"""The report is complete, accessible, readable offline, and shows what the stages wrote."""
 
 import re
 from collections import Counter
@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import stages.report
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.manifest import Manifest
 from nephoscope.evaluation.tables import read_table, read_tables
 from nephoscope.figures.tables import Cell, Table, show_dice, show_rules, to_cell
 from nephoscope.files import read_json
+from nephoscope.report.build import build_report
 from nephoscope.report.data_profile import show_problems, show_profile
-from nephoscope.report.gallery import choose_best, choose_median, choose_worst, that_show_a_class
+from nephoscope.report.gallery import choose_best, choose_median, choose_worst, with_annotations
 from nephoscope.report.results import show_results
 from nephoscope.report.run import show_settings
 from nephoscope.rules.rules import Rules
@@ -26,7 +26,7 @@ VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Outline(HTMLParser):
-    """Every element with its attributes; fails on an element that is closed out of turn."""
+    """Every element with its attributes; fails if elements are not nested properly."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Outline(HTMLParser):
 def html(labelled_run: tuple[Params, Artifacts]) -> str:
     params, artifacts = labelled_run
     named = params.report.model_copy(update={"title": '<b>Clouds & "co"</b>'})
-    stages.report.main(params.model_copy(update={"report": named}), artifacts)
+    build_report(params.model_copy(update={"report": named}), artifacts)
     return artifacts.report.page.read_text("utf-8")
 
 
@@ -67,18 +67,20 @@ def test_the_page_needs_no_network(html: str, outline: Outline) -> None:
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|javascript:", html)
     assert not outline.all("link")
     assert not any("src" in script for script in outline.all("script"))
-    embedded = [str(image["src"]) for image in outline.all("img")] + [str(one["href"]) for one in outline.all("image")]
+    embedded = [str(image["src"]) for image in outline.all("img")] + [
+        str(image["href"]) for image in outline.all("image")
+    ]
     assert all(re.match(r"data:image/(webp|png);base64,", source) for source in embedded)
     (policy,) = (str(meta["content"]) for meta in outline.all("meta") if "http-equiv" in meta)
     assert policy.startswith("default-src 'none'; img-src data:;")
 
 
-def test_texts_of_people_are_escaped(html: str) -> None:
+def test_texts_from_settings_are_escaped(html: str) -> None:
     assert "<b>Clouds" not in html
     assert "&lt;b&gt;Clouds &amp; &#34;co&#34;&lt;/b&gt;" in html
 
 
-def test_those_who_hear_the_page_miss_nothing(outline: Outline) -> None:
+def test_a_screen_reader_can_read_everything(outline: Outline) -> None:
     assert all(image["alt"] for image in outline.all("img"))
     assert all(svg["aria-label"] and svg["role"] == "img" for svg in outline.all("svg"))
     assert [len(outline.all(landmark)) for landmark in ("header", "nav", "main")] == [1, 1, 1]
@@ -86,10 +88,10 @@ def test_those_who_hear_the_page_miss_nothing(outline: Outline) -> None:
     assert all(heading["scope"] in ("row", "col") for heading in outline.all("th"))
     levels = [int(tag[1]) for tag, _ in outline.elements if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
-    assert max(np.diff(levels)) <= 1, "no level of headings is left out"
+    assert max(np.diff(levels)) <= 1, "no heading level is skipped"
 
 
-def test_ids_are_unique_and_links_lead_somewhere(outline: Outline) -> None:
+def test_ids_are_unique_and_links_have_targets(outline: Outline) -> None:
     counts = Counter(attributes["id"] for _, attributes in outline.elements if "id" in attributes)
     assert counts.most_common(1)[0][1] == 1
     assert {str(link["href"])[1:] for link in outline.all("a")} <= set(counts)
@@ -100,9 +102,7 @@ def test_every_colour_of_a_figure_is_defined(html: str) -> None:
     assert used <= defined
 
 
-def test_the_headline_stands_beside_its_interval_and_references(
-    html: str, labelled_run: tuple[Params, Artifacts]
-) -> None:
+def test_the_headline_has_its_interval_and_references(html: str, labelled_run: tuple[Params, Artifacts]) -> None:
     dice = read_json(labelled_run[1].evaluate.metrics)["dice"]
     for number in (dice["mean"], dice["low"], dice["high"], *dice["references"].values()):
         assert f"{number:.3f}" in html
@@ -110,14 +110,14 @@ def test_the_headline_stands_beside_its_interval_and_references(
         assert name in html
 
 
-def test_the_headline_stands_beside_people_and_above_the_classes(html: str) -> None:
+def test_human_agreement_comes_after_the_headline_and_before_the_classes(html: str) -> None:
     places = [html.index(text) for text in ('<p class="figure ours">', "<strong>0.584</strong>", '<ul class="cards"')]
     assert places == sorted(places)
     assert places[-1] < html.index("<table")
-    assert html.count("people, on real pictures, 0.5") == 3, "and Flower's are above 0.7"
+    assert html.count("human agreement on real images 0.5") == 3, "and that of Flower is above 0.7"
 
 
-def test_where_nobody_measured_people_none_are_named(labelled_run: tuple[Params, Artifacts]) -> None:
+def test_without_measured_human_agreement_none_is_shown(labelled_run: tuple[Params, Artifacts]) -> None:
     artifacts = labelled_run[1]
     tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
     alone = tables["dice"][~tables["dice"]["reference"].str.contains("human")]
@@ -132,11 +132,11 @@ def test_the_gallery_shows_best_median_and_worst(html: str, labelled_run: tuple[
     assert re.findall(r'data-group="(\w+)"', html) == ["best", "median", "worst"]
     assert shown[3:] == pictures[:3]
     assert len(set(shown)) == len(shown) == 6
-    assert html.count('aria-label="The picture') == len(re.findall(r'<image id="p\d', html)) == 6, "embedded once each"
+    assert html.count('aria-label="Image ') == len(re.findall(r'<image id="p\d', html)) == 6, "each is embedded once"
 
 
-def test_findings_settings_and_members_are_told(html: str) -> None:
-    for text in ("No problems were found", "Pictures per split", "optimiser.encoder_rate", "Members of the segmenter"):
+def test_problems_splits_settings_and_members_are_shown(html: str) -> None:
+    for text in ("No problems were found", "Images per split", "optimiser.encoder_rate", "Members of the segmenter"):
         assert text in html
 
 
@@ -154,17 +154,17 @@ def test_findings_settings_and_members_are_told(html: str) -> None:
         ([256, 1600], "input_shape", "256 × 1600"),
     ],
 )
-def test_a_cell_reads_as_people_write(value: object, column: str, text: str) -> None:
+def test_a_cell_formats_its_value(value: object, column: str, text: str) -> None:
     assert to_cell(value, column) == Cell(text)
 
 
-def test_a_long_table_is_cut_and_says_so() -> None:
+def test_a_long_table_is_cut_with_a_note() -> None:
     table = Table.of_frame("t", pd.DataFrame({"a": range(20)}), limit=16, rest_in="a.csv")
     assert len(table.rows) == 16
     assert table.note == "4 more rows in a.csv"
 
 
-def test_dice_stands_over_its_interval_where_it_has_one() -> None:
+def test_a_dice_cell_has_the_interval_as_detail() -> None:
     rows = [("us", "mean", 0.5, 0.4, 0.6), ("us", "Fish", 0.7, 0.6, 0.8), ("human", "mean", 0.58, np.nan, np.nan)]
     frame = pd.DataFrame(rows, columns=["reference", "class_name", "dice", "low", "high"])
     table = show_dice("Dice", frame, "reference", ["mean", "Fish"])
@@ -172,7 +172,9 @@ def test_dice_stands_over_its_interval_where_it_has_one() -> None:
     assert table.rows[1] == (Cell("human"), Cell("0.580"), Cell(""))
 
 
-def test_a_rule_shows_seed_and_core_only_where_there_is_one(labelled_run: tuple[Params, Artifacts]) -> None:
+def test_columns_of_high_threshold_and_core_appear_only_if_a_rule_has_them(
+    labelled_run: tuple[Params, Artifacts],
+) -> None:
     rules = Rules.model_validate(read_json(labelled_run[1].tune.rules))
     plain = {"high_threshold": None, "core_threshold": None, "core_area": 0}
     never, *others = (rule.model_copy(update=plain) for rule in rules.rules)
@@ -186,10 +188,10 @@ def test_a_rule_shows_seed_and_core_only_where_there_is_one(labelled_run: tuple[
     assert (table.rows[1][1], table.rows[1][-1]) == (Cell("every picture"), Cell("none"))
 
 
-def test_best_and_median_show_a_class_and_no_picture_is_shown_twice() -> None:
+def test_best_and_median_images_contain_a_class_and_no_image_repeats() -> None:
     pictures = pd.DataFrame({"image_id": list("abcdefg"), "mean": [0.1, 0.2, 0.4, 0.5, 0.8, 0.9, 1.0]})
     scores = pd.DataFrame({"image_id": list("abcdefg"), "truth_area": [5, 5, 5, 5, 5, 5, 0]})
-    showing = that_show_a_class(pictures, scores)
+    showing = with_annotations(pictures, scores)
     assert choose_worst(pictures, 2) == ["a", "b"]
     assert choose_best(showing, 2, {"a", "b"}) == ["f", "e"]
     assert choose_median(showing, 1, {"a", "b", "f", "e"}) == ["c"]
@@ -197,7 +199,7 @@ def test_best_and_median_show_a_class_and_no_picture_is_shown_twice() -> None:
     assert choose_best(showing, 9, {"a", "b", "f"}) == ["e", "d", "c"]
 
 
-def test_names_stay_text_whatever_they_look_like(tmp_path: Path) -> None:
+def test_names_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("image_id,class_name,dice\n0012,nan,\nnull,1,0.5\n", "utf-8")
     table = read_table(path)
@@ -206,7 +208,7 @@ def test_names_stay_text_whatever_they_look_like(tmp_path: Path) -> None:
     assert np.isnan(table["dice"][0])
 
 
-def test_findings_nobody_foresaw_come_last_and_none_are_fine(
+def test_unknown_files_of_the_profile_come_last_and_an_empty_profile_is_allowed(
     tmp_path: Path, labelled_run: tuple[Params, Artifacts]
 ) -> None:
     prepare = labelled_run[1].prepare
@@ -219,10 +221,10 @@ def test_findings_nobody_foresaw_come_last_and_none_are_fine(
     assert (last.caption, last.source, last.drawing) == ("a new one", None, None)
 
 
-def test_findings_are_drawn_in_the_colours_of_the_page(html: str) -> None:
+def test_profile_figures_use_the_colours_of_the_page(html: str) -> None:
     chapter = html[html.index('<section id="data">') : html.index('<section id="settings">')]
     assert chapter.count("<svg") == 4
-    assert chapter.count("<img") == 1, "samples are pictures"
+    assert chapter.count("<img") == 1, "samples are photographs"
     assert "fill: var(--class-0)" in chapter
 
 

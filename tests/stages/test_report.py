@@ -28,7 +28,7 @@ def small(run: Artifacts) -> Params:
 
 def test_the_page_of_a_finished_run_has_every_chapter(finished: Artifacts) -> None:
     html = finished.report.page.read_text("utf-8")
-    for chapter in ("dice", "rule", "curves", "pictures", "training", "data", "settings"):
+    for chapter in ("dice", "rule", "curves", "images", "training", "data", "settings"):
         assert f'<section id="{chapter}">' in html
     assert "Dice 0." in html or "Dice 1." in html
     assert "mobilenetv3_small_050" in html

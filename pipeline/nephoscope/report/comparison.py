@@ -1,4 +1,4 @@
-"""The chapter of a page that says whether the present run is better than an earlier one."""
+"""Chapter "Comparison with an earlier run": which of the two runs is better, and how certain that is."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,33 +12,33 @@ from nephoscope.figures.tables import Cell, Table, signed_cell, to_cell
 
 
 @dataclass(frozen=True)
-class Compared:
-    decision: str
+class Comparison:
+    conclusion: str
     table: Table
 
 
-def show_comparison(earlier: Path, scores: pd.DataFrame, bootstrap: Bootstrap) -> Compared:
-    """Tables of an earlier run and the judgements of the present one → who is ahead, and how surely."""
+def show_comparison(earlier: Path, scores: pd.DataFrame, bootstrap: Bootstrap) -> Comparison:
+    """Folder of the earlier run's tables, and scores of the present run → conclusion and differences per class."""
     path = earlier / "scores.csv"
     if not path.exists():
         raise UserError(
-            f"report.earlier: {path} is missing. It says where the tables of the earlier run lie: copy the folder "
-            "artifacts/evaluate/tables of that run there, or leave the setting out"
+            f"report.earlier: {path} is missing; copy the folder artifacts/evaluate/tables of the earlier run to "
+            f"{earlier}, or remove the setting"
         )
-    compared = compare_runs(read_table(path), scores, bootstrap)
-    return Compared(tell_verdict(compared.iloc[0]), _table(compared))
+    differences = compare_runs(read_table(path), scores, bootstrap)
+    return Comparison(describe_difference(differences.iloc[0]), _table(differences))
 
 
-def tell_verdict(mean: pd.Series) -> str:
-    """The row of the mean, in a sentence."""
+def describe_difference(mean: pd.Series) -> str:
+    """The row of the mean → one sentence."""
     if mean["low"] > 0:
-        return "The present run is better: its lead is larger than chance over pictures explains."
+        return "The present run is better: the interval of the difference lies above 0."
     if mean["high"] < 0:
-        return "The present run is worse: it is further behind than chance over pictures explains."
-    return "The two runs cannot be told apart: the interval of their difference holds 0."
+        return "The present run is worse: the interval of the difference lies below 0."
+    return "No clear difference between the two runs: the interval of the difference contains 0."
 
 
-def _table(compared: pd.DataFrame) -> Table:
+def _table(differences: pd.DataFrame) -> Table:
     rows = [
         [
             Cell(str(row["class_name"])),
@@ -47,7 +47,7 @@ def _table(compared: pd.DataFrame) -> Table:
             signed_cell(row["difference"], row["low"], row["high"]),
             to_cell(float(row["better"]), "share"),
         ]
-        for row in compared.to_dict("records")
+        for row in differences.to_dict("records")
     ]
     columns = ["class_name", "earlier", "present", "difference", "better"]
-    return Table.of_cells("Dice of both runs on the same pictures", columns, rows, "mean")
+    return Table.of_cells("Dice of both runs on the same images", columns, rows, "mean")

@@ -1,6 +1,6 @@
-"""Curves of precision over recall that a reader can walk along: a figure, its key, and its points as data.
+"""Precision-recall curves: the figure, its legend, and points for the cursor of `curves.js.jinja`.
 
-Without a script the figure is all there is, and it is whole; `page_curves.js.jinja` lays a cursor over it.
+The figure is complete without the script.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,16 @@ from nephoscope.figures.tables import to_cell
 from nephoscope.rules.rules import Rules
 
 MOST_POINTS = 160
-"""of a curve, to walk along; the drawn one has them all"""
+"""for the cursor, per curve; the drawn curve has all points"""
 ANY = "any"
 
 
 @dataclass(frozen=True)
-class Key:
-    """A curve's entry in the key."""
-
+class LegendEntry:
     class_name: str
     average_precision: str
     colour: str
-    """a variable of the page's style"""
+    """name of a CSS variable of the page"""
 
 
 @dataclass(frozen=True)
@@ -38,61 +36,62 @@ class Plot:
     name: str
     title: str
     drawing: Drawing
-    keys: tuple[Key, ...]
+    legend: tuple[LegendEntry, ...]
     data: dict[str, Any]
-    """As the script reads it: where the axes lie in the figure, and the points of every curve"""
+    """For the script: where the axes lie in the figure, and the points of every curve"""
 
 
 def show_presence_curves(table: pd.DataFrame, curves: pd.DataFrame) -> Plot:
-    """Presence at the tuned thresholds, and the curves over all thresholds."""
+    """Precision and recall at the tuned presence thresholds (table) and at all thresholds (curves)."""
     lines = [
-        Line(str(row["class_name"]), _known((float(row["recall"]), float(row["precision"]))))
+        Line(str(row["class_name"]), _point_or_none(float(row["recall"]), float(row["precision"])))
         for row in table.to_dict("records")
     ]
-    caption = "Presence: precision over recall; a dot is the tuned presence threshold"
-    return _plot("presence", "Presence in a picture", caption, table, curves, lines, levels=False)
+    caption = "Presence: precision over recall; a dot marks the tuned presence threshold"
+    return _plot("presence", "Presence in an image", caption, table, curves, lines, levels=False)
 
 
 def show_pixel_curves(table: pd.DataFrame, curves: pd.DataFrame, rules: Rules) -> Plot:
+    """As for presence. Adaptive thresholds differ per image, so no point of a curve stands for them."""
     lines = [
-        Line(name, None if rules.adaptive_power else point_at(_of(name, curves), rule.pixel_threshold / 255))
+        Line(name, None if rules.adaptive_power else point_at(_of_class(name, curves), rule.pixel_threshold / 255))
         for name, rule in zip(rules.classes, rules.rules, strict=True)
     ]
-    dots = "; a dot is the tuned pixel threshold alone, before area and presence"
+    dots = "; a dot marks the tuned pixel threshold alone, before minimum area and presence"
     caption = f"Pixels: precision over recall{'' if rules.adaptive_power else dots}"
     return _plot("pixels", "Pixels", caption, table, curves, lines, levels=True)
 
 
-def _of(class_name: str, curves: pd.DataFrame) -> pd.DataFrame:
+def _of_class(class_name: str, curves: pd.DataFrame) -> pd.DataFrame:
     return curves[curves["class_name"] == class_name]
 
 
 def point_at(curve: pd.DataFrame, threshold: float) -> tuple[float, float] | None:
-    """(recall, precision) where scores reach the threshold; thresholds of a curve descend."""
+    """(recall, precision) of all scores at or above the threshold; thresholds of a curve descend."""
     index = reached_at(curve["threshold"].to_numpy(float), threshold)
     return None if index is None else (float(curve["recall"].iloc[index]), float(curve["precision"].iloc[index]))
 
 
-def _known(point: tuple[float, float]) -> tuple[float, float] | None:
-    return None if np.isnan(point).any() else point
+def _point_or_none(recall: float, precision: float) -> tuple[float, float] | None:
+    return None if np.isnan([recall, precision]).any() else (recall, precision)
 
 
 def _plot(
     name: str, title: str, caption: str, table: pd.DataFrame, curves: pd.DataFrame, lines: Sequence[Line], levels: bool
 ) -> Plot:
     figure = draw_curves(curves, lines)
-    drawing = Drawing.of_figure(name, figure, caption)  # lays the axes out, too
+    drawing = Drawing.of_figure(name, figure, caption)  # also lays out the axes, which axes_box needs
     precisions = dict(zip(table["class_name"], table["average_precision"], strict=True))
-    keys = tuple(
-        Key(line.class_name, to_cell(float(precisions[line.class_name])).text, _colour(index, line.class_name))
+    legend = tuple(
+        LegendEntry(line.class_name, to_cell(float(precisions[line.class_name])).text, _colour(index, line.class_name))
         for index, line in enumerate(lines)
     )
     data = {
         "axes": axes_box(figure),
         "levels": levels,
-        "curves": [curve_data(line, _of(line.class_name, curves)) for line in lines],
+        "curves": [curve_data(line, _of_class(line.class_name, curves)) for line in lines],
     }
-    return Plot(name, title, drawing, keys, data)
+    return Plot(name, title, drawing, legend, data)
 
 
 def _colour(index: int, class_name: str) -> str:
@@ -100,7 +99,7 @@ def _colour(index: int, class_name: str) -> str:
 
 
 def axes_box(figure: Figure) -> dict[str, float]:
-    """Where recall and precision of 0 and 1 lie, as shares of the drawn figure's width and height from its top left."""
+    """Positions of recall and precision 0 and 1, as shares of the figure's width and height from its top left."""
     box = figure.axes[0].get_position()
     top = 1 - (box.y0 + box.height / HIGHEST_PRECISION)
     return {
@@ -110,7 +109,7 @@ def axes_box(figure: Figure) -> dict[str, float]:
 
 
 def curve_data(line: Line, curve: pd.DataFrame) -> dict[str, Any]:
-    """The points to walk along, as threshold, recall, precision; and which of them is the tuned one, -1 if none."""
+    """Points (threshold, recall, precision) for the cursor, and the index of the tuned one, -1 if there is none."""
     values = curve[["threshold", "recall", "precision"]].to_numpy(float)
     chosen = _nearest(values, line.chosen)
     kept = thin(values[:, 1:], MOST_POINTS, chosen)
@@ -128,14 +127,14 @@ def _nearest(values: npt.NDArray[np.float64], point: tuple[float, float] | None)
 
 
 def thin(points: npt.NDArray[np.float64], most: int, kept: int = -1) -> list[int]:
-    """Points of a curve (N×2) → about so many of their indices, evenly along its way; the ends and `kept` stay.
+    """Points of a curve (N×2) → about `most` indices, evenly spaced along the curve; the ends and `kept` stay.
 
     >>> thin(np.array([[0, 1], [0.01, 1], [0.5, 1], [1, 1]]), 3)
     [0, 2, 3]
     """
     if len(points) <= most:
         return list(range(len(points)))
-    way = np.append(0, np.abs(np.diff(points, axis=0)).sum(axis=1).cumsum())
-    stretch = np.floor((most - 1) * way / way[-1]) if way[-1] else np.zeros(len(points))
-    firsts = np.flatnonzero(np.diff(stretch, prepend=-1))
+    distance = np.append(0, np.abs(np.diff(points, axis=0)).sum(axis=1).cumsum())
+    section = np.floor((most - 1) * distance / distance[-1]) if distance[-1] else np.zeros(len(points))
+    firsts = np.flatnonzero(np.diff(section, prepend=-1))
     return sorted({*firsts.tolist(), len(points) - 1} | ({kept} if kept >= 0 else set()))

@@ -1,4 +1,4 @@
-"""The chapter of a page that tells what the data are like; whatever is missing is left out."""
+"""Chapter "Data": tables and figures of the data set. Missing ones are left out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ from nephoscope.figures.tables import Table
 from nephoscope.report.images import recompress
 
 CAPTIONS = {
-    "images_per_split": "Pictures per split, and the share of them that shows a class",
-    "images_per_class": "Pictures that show a class",
-    "masks_per_image": "Masks in a picture",
-    "area_per_class": "Areas of the masks that are not empty, in pixels",
-    "co_occurrence": "Classes that are seen together: pictures that show both",
-    "presence_patterns": "Which classes are seen together, in pictures per split",
-    "near_duplicates": "Near duplicates among the labelled pictures; a group stays in one split",
+    "images_per_split": "Images per split, and the share that contains each class",
+    "images_per_class": "Images that contain each class",
+    "masks_per_image": "Masks per image",
+    "area_per_class": "Areas of the non-empty masks, in pixels",
+    "co_occurrence": "Co-occurrence: images that contain both classes",
+    "presence_patterns": "Combinations of classes, in images per split",
+    "near_duplicates": "Near duplicates among the labelled images; a group stays in one split",
     "samples": "Samples from train, from small masks to large ones",
 }
-"""In reading order. What is found beside them comes last, under its own name."""
+"""In reading order; other files of the folder follow under their own names."""
 ON_PAGE = Palette(INK, MUTED, PAPER, CLASS_STANDINS)
 FIGURES: Mapping[str, Callable[[pd.DataFrame, Manifest], Figure]] = {
     "masks_per_image": lambda table, _: draw_masks_per_image(table, ON_PAGE),
@@ -38,45 +38,44 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame, Manifest], Figure]] = {
     "co_occurrence": lambda table, _: draw_co_occurrence(table, ON_PAGE),
     "area_per_class": lambda _, manifest: draw_areas(manifest.images, manifest.metadata.classes, ON_PAGE),
 }
-"""Drawn anew in the page's colours: the pictures that `prepare` leaves are black on white."""
-LONGEST = 16  # rows
+"""Redrawn in the colours of the page, because the PNG files of `prepare` are black on white."""
+ROW_LIMIT = 16
 
 
 @dataclass(frozen=True)
-class ProfileFigure:
+class ProfileEntry:
     caption: str
     table: Table | None
     drawing: Drawing | None
     source: str | None
-    """A picture as a data URI; where there is a drawing, it says the same and is left out"""
+    """Data URI of the PNG; None if there is a drawing, which shows the same"""
 
 
-def show_profile(folder: Path, manifest: Manifest) -> tuple[ProfileFigure, ...]:
-    """Every table (CSV) and figure of the folder, paired by name."""
-    found = {path.stem for ending in ("csv", "png") for path in folder.glob(f"*.{ending}")}
-    names = [name for name in CAPTIONS if name in found] + sorted(found - set(CAPTIONS))
-    return tuple(_finding(folder, name, manifest) for name in names)
+def show_profile(folder: Path, manifest: Manifest) -> tuple[ProfileEntry, ...]:
+    """Every table (CSV) and figure (PNG) of the folder; a table and a figure of the same name make one entry."""
+    existing = {path.stem for suffix in ("csv", "png") for path in folder.glob(f"*.{suffix}")}
+    names = [name for name in CAPTIONS if name in existing] + sorted(existing - set(CAPTIONS))
+    return tuple(_show_entry(folder, name, manifest) for name in names)
 
 
-def _finding(folder: Path, name: str, manifest: Manifest) -> ProfileFigure:
-    path, figure = folder / f"{name}.csv", folder / f"{name}.png"
+def _show_entry(folder: Path, name: str, manifest: Manifest) -> ProfileEntry:
+    csv, png = folder / f"{name}.csv", folder / f"{name}.png"
     caption = CAPTIONS.get(name, name.replace("_", " "))
-    frame = read_table(path) if path.exists() else None
-    table = None if frame is None else Table.of_frame(caption, frame, LONGEST, rest_in=path.name)
+    frame = read_table(csv) if csv.exists() else None
+    table = None if frame is None else Table.of_frame(caption, frame, ROW_LIMIT, rest_in=csv.name)
     if frame is not None and name in FIGURES:
-        return ProfileFigure(caption, table, _drawing(name, FIGURES[name](frame, manifest), caption), None)
-    return ProfileFigure(caption, table, None, recompress(figure.read_bytes()) if figure.exists() else None)
+        return ProfileEntry(caption, table, _draw(name, FIGURES[name](frame, manifest), caption), None)
+    return ProfileEntry(caption, table, None, recompress(png.read_bytes()) if png.exists() else None)
 
 
-def _drawing(name: str, figure: Figure, caption: str) -> Drawing:
-    # The page has a heading for it.
-    figure.axes[0].set_title("")
+def _draw(name: str, figure: Figure, caption: str) -> Drawing:
+    figure.axes[0].set_title("")  # the page has a heading
     return Drawing.of_figure(name.replace("_", "-"), figure, caption)
 
 
 def show_problems(path: Path) -> Table | None:
-    """Problems by kind; None where nothing was found wrong."""
+    """problems.csv → problems per kind; None if there are none."""
     if not path.exists() or (problems := read_table(path)).empty:
         return None
     rows = problems.groupby("kind", sort=True).agg(problems=("kind", "size"), first=("message", "first"))
-    return Table.of_frame("Problems in the data set by kind; their pictures are set aside", rows.reset_index())
+    return Table.of_frame("Problems in the data set, per kind; their images are excluded", rows.reset_index())

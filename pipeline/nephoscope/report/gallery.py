@@ -1,4 +1,4 @@
-"""Which pictures a page shows: best, median and worst, each picture once."""
+"""Chapter "Images": the best, median and worst images, each shown once, with an overlay per class."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,70 +19,72 @@ from nephoscope.rules.decide import decide_masks
 from nephoscope.rules.presence import presences
 from nephoscope.rules.rules import Rules
 
-
-def choose_worst(pictures: pd.DataFrame, count: int) -> list[str]:
-    """image_ids, worst first; `pictures` are sorted that way."""
-    return pictures["image_id"].head(count).tolist()
-
-
-def choose_best(showing: pd.DataFrame, count: int, taken: Collection[str]) -> list[str]:
-    """image_ids, best first, of `showing` (worst first) that are not taken yet."""
-    return _left(showing, taken)[::-1][:count]
+Masks = npt.NDArray[np.bool_]
+BUDGET = 5_200_000
+"""characters for all gallery images together, of the ten million that a page may have"""
 
 
-def choose_median(showing: pd.DataFrame, count: int, taken: Collection[str]) -> list[str]:
-    """image_ids around the median of `showing`, worst first, that are not taken yet."""
-    ranks = {image_id: rank for rank, image_id in enumerate(showing["image_id"])}
+def choose_worst(images: pd.DataFrame, count: int) -> list[str]:
+    """`images` sorted worst first → the first image_ids."""
+    return images["image_id"].head(count).tolist()
+
+
+def choose_best(images: pd.DataFrame, count: int, taken: Collection[str]) -> list[str]:
+    """`images` sorted worst first → image_ids best first, without those already taken."""
+    return _without(images, taken)[::-1][:count]
+
+
+def choose_median(images: pd.DataFrame, count: int, taken: Collection[str]) -> list[str]:
+    """`images` sorted worst first → image_ids around the median, worst first, without those already taken."""
+    ranks = {image_id: rank for rank, image_id in enumerate(images["image_id"])}
     middle = (len(ranks) - 1) / 2
-    nearest = sorted(_left(showing, taken), key=lambda image_id: abs(ranks[image_id] - middle))
+    nearest = sorted(_without(images, taken), key=lambda image_id: abs(ranks[image_id] - middle))
     return sorted(nearest[:count], key=lambda image_id: ranks[image_id])
 
 
-def that_show_a_class(pictures: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """A picture without classes that is left empty is right, but shows nothing."""
-    shows = scores.loc[scores["truth_area"] > 0, "image_id"]
-    return pictures[pictures["image_id"].isin(shows)]
+def with_annotations(images: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Only images with a class: an empty image that is left empty has a perfect Dice, but nothing to look at."""
+    annotated = scores.loc[scores["truth_area"] > 0, "image_id"]
+    return images[images["image_id"].isin(annotated)]
 
 
-def _left(pictures: pd.DataFrame, taken: Collection[str]) -> list[str]:
-    return [image_id for image_id in pictures["image_id"] if image_id not in taken]
-
-
-Masks = npt.NDArray[np.bool_]
-BUDGET = 5_200_000
-"""characters of all pictures of a page together, of ten million that a page may have"""
+def _without(images: pd.DataFrame, taken: Collection[str]) -> list[str]:
+    return [image_id for image_id in images["image_id"] if image_id not in taken]
 
 
 @dataclass(frozen=True)
 class Overlay:
+    """Prediction against truth for one class."""
+
     class_name: str
     kind: str
     dice: float
     presence: float
     paths: Mapping[str, str]
-    """Outcome → the path of an SVG, in pixels of the gallery's shape"""
+    """Outcome → SVG path, in pixels of the gallery shape"""
 
 
 @dataclass(frozen=True)
-class Shown:
+class GalleryImage:
     image_id: str
     dice: float
     source: str
+    """data URI"""
     shape: Shape
     overlays: tuple[Overlay, ...]
     """of the classes that are annotated or predicted"""
 
 
 @dataclass(frozen=True)
-class Group:
+class GalleryGroup:
     name: str
     title: str
-    pictures: tuple[Shown, ...]
+    images: tuple[GalleryImage, ...]
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Shows judged pictures as the rules decide them."""
+    """Draws the images of one split as the rules decide them."""
 
     labelled: LabelledSplit
     rules: Rules
@@ -90,46 +92,47 @@ class Gallery:
     cache: Cache
     scores: pd.DataFrame
 
-    def show_groups(self, pictures: pd.DataFrame, best: int, median: int, worst: int) -> tuple[Group, ...]:
-        """`pictures` (worst first) → so many of each, each picture once; a group without pictures is left out."""
-        showing = that_show_a_class(pictures, self.scores)
-        of_worst = choose_worst(pictures, worst)
-        of_best = choose_best(showing, best, set(of_worst))
-        of_median = choose_median(showing, median, {*of_worst, *of_best})
-        shown = iter(self.show([*of_best, *of_median, *of_worst]))
+    def show_groups(self, images: pd.DataFrame, best: int, median: int, worst: int) -> tuple[GalleryGroup, ...]:
+        """`images` sorted worst first, and how many to show per group → the groups that are not empty."""
+        annotated = with_annotations(images, self.scores)
+        worst_ids = choose_worst(images, worst)
+        best_ids = choose_best(annotated, best, set(worst_ids))
+        median_ids = choose_median(annotated, median, {*worst_ids, *best_ids})
+        # All at once, so that they share one budget and have the same quality.
+        shown = iter(self.show([*best_ids, *median_ids, *worst_ids]))
         groups = (
-            ("best", "The best of those that show a class", of_best),
-            ("median", "Around the median of those that show a class", of_median),
-            ("worst", "The worst", of_worst),
+            ("best", "Best images, of those that contain a class", best_ids),
+            ("median", "Images around the median, of those that contain a class", median_ids),
+            ("worst", "Worst images", worst_ids),
         )
-        return tuple(Group(name, title, tuple(next(shown) for _ in ids)) for name, title, ids in groups if ids)
+        return tuple(GalleryGroup(name, title, tuple(next(shown) for _ in ids)) for name, title, ids in groups if ids)
 
-    def show(self, image_ids: Sequence[str]) -> tuple[Shown, ...]:
-        sources = to_data_uris([self._image(image_id) for image_id in image_ids], BUDGET)
+    def show(self, image_ids: Sequence[str]) -> tuple[GalleryImage, ...]:
+        sources = to_data_uris([self._read_image(image_id) for image_id in image_ids], BUDGET)
         return tuple(self._show(image_id, source) for image_id, source in zip(image_ids, sources, strict=True))
 
-    def _image(self, image_id: str) -> Image:
-        """As the cache has it, or smaller: a page stretches a picture as well as anybody."""
+    def _read_image(self, image_id: str) -> Image:
+        """From the cache, reduced if it is larger than the gallery shape; the browser enlarges smaller ones."""
         row = self.manifest.images.index[self.manifest.images["image_id"] == image_id][0]
         image = np.asarray(self.cache.images[row])
         shape = gallery_shape(self.rules.output_shape)
         return resize_image(image, shape) if shape[0] < image.shape[0] else image
 
-    def _show(self, image_id: str, source: str) -> Shown:
+    def _show(self, image_id: str, source: str) -> GalleryImage:
         index, shape = self.labelled.store.image_ids.index(image_id), gallery_shape(self.rules.output_shape)
         labelled, raw = self.labelled[index], self.labelled.raw
         presence, top_mean = presences(raw, self.rules)[index], raw.top_mean[index]
         predicted = decide_masks(presence, top_mean, labelled.levels, labelled.visible, self.rules)
         rows = self.scores[self.scores["image_id"] == image_id]
         overlays = tuple(self._overlays(rows, labelled.truth, predicted, shape))
-        return Shown(image_id, float(rows["dice"].mean()), source, shape, overlays)
+        return GalleryImage(image_id, float(rows["dice"].mean()), source, shape, overlays)
 
     def _overlays(self, rows: pd.DataFrame, truth: Masks, predicted: Masks, shape: Shape) -> list[Overlay]:
+        """Scores of one image, and masks (C×H×W) → an overlay per class that is annotated or predicted."""
         columns = rows.assign(kind=error_types_of(rows)).set_index("class_name")[["kind", "dice", "presence"]]
-        evaluation = columns.T.to_dict()
-        overlays = []
-        for name, true, decided in zip(self.rules.classes, truth, predicted, strict=True):
-            if evaluation[name]["kind"] != RIGHTLY_EMPTY:
-                paths = outline_confusion(resize_mask(true, shape), resize_mask(decided, shape))
-                overlays.append(Overlay(name, **evaluation[name], paths=paths))
-        return overlays
+        scores = columns.T.to_dict()
+        return [
+            Overlay(name, **scores[name], paths=outline_confusion(*(resize_mask(mask, shape) for mask in masks)))
+            for name, *masks in zip(self.rules.classes, truth, predicted, strict=True)
+            if scores[name]["kind"] != RIGHTLY_EMPTY
+        ]

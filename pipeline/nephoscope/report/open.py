@@ -1,7 +1,5 @@
-"""The page of a finished run, made if it is missing, and opened for people."""
+"""Open the report of a finished run in the browser."""
 
-import subprocess
-import sys
 import webbrowser
 from pathlib import Path
 
@@ -10,19 +8,22 @@ from nephoscope.errors import UserError
 
 
 def open_report(run: Path, *, show: bool) -> Path:
-    """A run's folder of artifacts → its page."""
+    """Artifacts folder of a run → path of its report, which is built if it is missing; `show` opens it."""
     page = Artifacts(run).report.page
     if not page.is_file():
-        make_report(run)
+        _build(run, page)
     if show:
         webbrowser.open(page.resolve().as_uri())
     return page
 
 
-def make_report(run: Path) -> None:
+def _build(run: Path, page: Path) -> None:
     if run.resolve() != Artifacts().root.resolve():
-        raise UserError(f"{run}: no page there; `python -m stages.report` in the folder of that run makes it")
-    done = subprocess.run([sys.executable, "-m", "stages.report"], capture_output=True, text=True)
-    if done.returncode:
-        told = done.stderr.strip().splitlines() or ["it was killed"]
-        raise UserError(f"no page could be made: {told[-1]}")
+        raise UserError(
+            f"{page} is missing; run `nephoscope report` in the folder that holds the params.yaml of this run"
+        )
+    # Imported only here: a finished report opens without waiting for pandas and matplotlib.
+    from nephoscope.report.build import build_report
+    from nephoscope.settings.params import Params
+
+    build_report(Params.load(), Artifacts(run))

@@ -1,7 +1,4 @@
-"""The page: everything worth knowing about a run in one HTML file that needs no network.
-
-Scripts add to it, and nothing depends on them.
-"""
+"""Render the pages as HTML. Each page is one file that needs no network; scripts only add to it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,52 +11,57 @@ from nephoscope.figures.overlays import OUTCOMES
 from nephoscope.figures.svg import readable_on_white
 from nephoscope.figures.tables import Table, to_cell
 from nephoscope.masks.rle import Shape
-from nephoscope.report.comparison import Compared
-from nephoscope.report.data_profile import ProfileFigure
-from nephoscope.report.gallery import Group
-from nephoscope.report.heat_maps import HeatMap
+from nephoscope.report.comparison import Comparison
+from nephoscope.report.data_profile import ProfileEntry
+from nephoscope.report.gallery import GalleryGroup
+from nephoscope.report.images import HeatMap
+from nephoscope.report.label_issues import LabelIssuesPage
 from nephoscope.report.results import Results
 from nephoscope.report.run import Training
-from nephoscope.report.tuning import Tuned
+from nephoscope.report.tuning import Tuning
 from nephoscope.templates import open_templates
 
+TEMPLATES = Path(__file__).parent / "templates"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""Content-Security-Policy of a page that holds everything: a browser fetches nothing for it, whatever it says."""
+"""Content-Security-Policy: the browser loads nothing from elsewhere, even if data smuggled an address into the page."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What the page shows, in reading order."""
+    """Contents of the report, in reading order."""
 
     title: str
     format_name: str
-    pictures: int
-    """on which everything is measured"""
+    image_count: int
+    """of holdout, on which all scores are measured"""
     confidence: float
     output_shape: Shape
     classes: tuple[str, ...]
     results: Results
-    comparison: Compared | None
-    tuned: Tuned
+    comparison: Comparison | None
+    tuning: Tuning
     error_types: Table
-    galleries: tuple[Group, ...]
+    galleries: tuple[GalleryGroup, ...]
     heat_maps: tuple[HeatMap, ...]
     trainings: tuple[Training, ...]
-    profile: tuple[ProfileFigure, ...]
+    profile: tuple[ProfileEntry, ...]
     problems: Table | None
     splits: Table
     settings: tuple[Table, ...]
     versions: Table
 
 
-def render(page: Page) -> str:
-    """The page as HTML."""
-    return new_environment().get_template("page.html.jinja").render(page=page)
+def render_report(page: Page) -> str:
+    return _open_environment().get_template("report.html.jinja").render(page=page)
 
 
-def new_environment() -> Environment:
-    """Every text that comes from data is escaped."""
-    environment = open_templates(Path(__file__).parent, escape=True)
+def render_label_issues(page: LabelIssuesPage) -> str:
+    return _open_environment().get_template("label_issues.html.jinja").render(page=page)
+
+
+def _open_environment() -> Environment:
+    """Templates, with their filters and globals; every text that comes from data is escaped."""
+    environment = open_templates(TEMPLATES, escape=True)
     environment.filters["number"] = lambda value: to_cell(value).text
     environment.filters["slug"] = lambda name: name.replace(" ", "-")
     environment.globals.update(

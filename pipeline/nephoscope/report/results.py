@@ -1,4 +1,4 @@
-"""The chapters of a page that show results: Dice, steps of the rule, precision and recall."""
+"""Chapters with results on holdout: Dice, precision and recall, reliability, steps of the rule."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -17,24 +17,25 @@ from nephoscope.rules.rules import Rules
 
 Tables = Mapping[str, pd.DataFrame]
 HUMAN_MEANINGS = {
-    HUMAN_UNION: "three people together against three others, on real pictures: how the truth was made",
-    HUMAN_SINGLE: "one person against another, on real pictures",
+    HUMAN_UNION: "three annotators together against three others, on real images: the truth was made in this way",
+    HUMAN_SINGLE: "one annotator against another, on real images",
 }
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Pixels of one class, 2×2: (outcome's name, share, count) row by row, annotated first."""
+    """Pixels of one class, 2×2, by the whole rule."""
 
     class_name: str
     rows: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...]
+    """(heading, cells) of "annotated" and "not annotated"; a cell is (outcome, share, count)"""
     precision: str
     recall: str
 
 
 @dataclass(frozen=True)
-class HumanFigure:
-    """How well people agree with people."""
+class HumanDice:
+    """Agreement between annotators."""
 
     dice: str
     meaning: str
@@ -42,19 +43,19 @@ class HumanFigure:
 
 @dataclass(frozen=True)
 class Card:
-    """One class at a glance."""
+    """Summary of one class."""
 
     class_name: str
     dice: Cell
     human: str
-    """empty where nobody measured it"""
+    """Dice between annotators; empty if it was not measured"""
 
 
 @dataclass(frozen=True)
 class Results:
     headline: Cell
-    humans: tuple[HumanFigure, ...]
-    """empty where the format knows of none"""
+    humans: tuple[HumanDice, ...]
+    """empty if the data format has no such measurement"""
     cards: tuple[Card, ...]
     means: Table
     means_drawing: Drawing
@@ -78,50 +79,52 @@ def show_results(tables: Tables, curves: Tables, rules: Rules) -> Results:
     step_means = steps[steps["class_name"] == "mean"].rename(columns={"step": "label"})
     last_step = str(steps["step"].iloc[-1])
     of_classes = dice[dice["class_name"].isin(classes)]
-    mean_table = show_dice("Mean Dice beside the references", dice, "reference", ["mean"])
+    mean_table = show_dice("Mean Dice and references", dice, "reference", ["mean"])
     return Results(
         headline=mean_table.rows[0][1],
         humans=_humans(means),
         cards=_cards(of_classes, classes),
         means=mean_table,
         means_drawing=Drawing.of_figure(
-            "means", draw_intervals(means, OURS), "Mean Dice and interval beside the references"
+            "means", draw_intervals(means, OURS), "Mean Dice with its interval, and references"
         ),
         per_class=show_dice("Dice per class", of_classes, "reference", classes),
         per_class_drawing=Drawing.of_figure(
-            "classes", draw_dice_per_class(of_classes, OURS), "Dice and interval per class, beside the references"
+            "classes", draw_dice_per_class(of_classes, OURS), "Dice per class with its interval, and references"
         ),
         steps=show_dice("Dice after each step", steps, "step", ["mean", *classes], last_step),
         steps_drawing=Drawing.of_figure(
-            "steps", draw_intervals(step_means, last_step), "Mean Dice and interval after each step of the rule"
+            "steps", draw_intervals(step_means, last_step), "Mean Dice with its interval after each step of the rule"
         ),
         rules=show_rules(rules),
         presence=Table.of_frame("Presence at the tuned thresholds", tables["presence"]),
         presence_plot=show_presence_curves(tables["presence"], curves["presence"]),
         reliability_drawing=_reliability_drawing(tables["reliability"]),
-        brier=Table.of_frame("Brier score and error of calibration, before and after", _pooled(tables["brier"])),
-        confidence_marks=Table.of_frame("Decisions on presence, sure and unsure", tables["confidence_marks"]),
+        brier=Table.of_frame(
+            "Brier score and calibration error, before and after calibration", _pooled(tables["brier"])
+        ),
+        confidence_marks=Table.of_frame("Presence decisions, sure and unsure", tables["confidence_marks"]),
         pixels_plot=show_pixel_curves(tables["pixels"], curves["pixels"], rules),
         confusions=tuple(_confusion(row) for row in tables["pixels"].to_dict("records")),
     )
 
 
-def _humans(means: pd.DataFrame) -> tuple[HumanFigure, ...]:
-    reached = dict(zip(means["label"], means["dice"], strict=True))
+def _humans(means: pd.DataFrame) -> tuple[HumanDice, ...]:
+    dices = dict(zip(means["label"], means["dice"], strict=True))
     return tuple(
-        HumanFigure(to_cell(float(reached[name])).text, meaning)
+        HumanDice(to_cell(float(dices[name])).text, meaning)
         for name, meaning in HUMAN_MEANINGS.items()
-        if name in reached
+        if name in dices
     )
 
 
 def _cards(of_classes: pd.DataFrame, classes: list[str]) -> tuple[Card, ...]:
-    reached = of_classes.set_index(["reference", "class_name"])[["dice", "low", "high"]].T.to_dict()
+    dices = of_classes.set_index(["reference", "class_name"])[["dice", "low", "high"]].T.to_dict()
     return tuple(
         Card(
             name,
-            dice_cell(**reached[OURS, name]),
-            to_cell(reached[HUMAN_UNION, name]["dice"]).text if (HUMAN_UNION, name) in reached else "",
+            dice_cell(**dices[OURS, name]),
+            to_cell(dices[HUMAN_UNION, name]["dice"]).text if (HUMAN_UNION, name) in dices else "",
         )
         for name in classes
     )
@@ -129,7 +132,7 @@ def _cards(of_classes: pd.DataFrame, classes: list[str]) -> tuple[Card, ...]:
 
 def _reliability_drawing(table: pd.DataFrame) -> Drawing:
     caption = (
-        "Reliability of presence, all classes: the nearer to the diagonal, the more a probability means what it says"
+        "Reliability of presence, all classes: on the diagonal, predicted probabilities equal observed frequencies"
     )
     return Drawing.of_figure("reliability", draw_reliability(_pooled(table), CHANCE), caption)
 

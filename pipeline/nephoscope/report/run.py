@@ -1,4 +1,4 @@
-"""The chapters of a page that tell how the run was made: training, settings, versions."""
+"""Chapters on how the run was made: training, splits, settings, versions."""
 
 import dataclasses
 import platform
@@ -33,24 +33,26 @@ class Training:
 
 
 def show_training(name: str, folder: TrainFolder) -> Training:
-    metadata = [load_metadata(path) for path in sorted(folder.members.glob("*.safetensors"))]
-    chosen = {one.member: one.epoch for one in metadata}
-    caption = f"The {name}: losses and scores over epochs; a dot is the chosen epoch"
+    """History of a network's training, and a table of its members if the checkpoints are there."""
+    networks = [load_metadata(path) for path in sorted(folder.members.glob("*.safetensors"))]
+    chosen = {network.member: network.epoch for network in networks}
+    caption = f"Losses and scores of the {name} over epochs; a dot marks the chosen epoch"
     drawing = Drawing.of_figure(name, draw_history(read_table(folder.history), chosen), caption)
-    return Training(name, drawing, _members(name, metadata) if metadata else None)
+    return Training(name, drawing, _members(name, networks) if networks else None)
 
 
-def _members(name: str, metadata: Sequence[NetworkMetadata]) -> Table:
-    rows = [dataclasses.asdict(one) for one in metadata]
+def _members(name: str, networks: Sequence[NetworkMetadata]) -> Table:
+    """Columns that say something: no fold without folds, no architecture for a classifier, which is its encoder."""
+    rows = [dataclasses.asdict(network) for network in networks]
     for row in rows:
-        if row["architecture"] == row["encoder"]:  # a classifier's
+        if row["architecture"] == row["encoder"]:
             del row["architecture"]
     columns = [column for column in MEMBER_COLUMNS if any(row.get(column, NO_FOLD) != NO_FOLD for row in rows)]
     return Table.of_frame(f"Members of the {name}", pd.DataFrame(rows, columns=columns))
 
 
 def show_settings(params: Params) -> tuple[Table, ...]:
-    """A table per section, its nested settings by dotted names."""
+    """One table per section; nested settings have dotted names."""
     return tuple(
         Table.of_cells(name, ["setting", "value"], [[Cell(key), Cell(value)] for key, value in _flat(section)])
         for name, section in params
@@ -70,13 +72,13 @@ def show_versions() -> Table:
     for package in PACKAGES:
         try:
             rows.append([Cell(package), Cell(version(package))])
-        except PackageNotFoundError:  # an edition without it
+        except PackageNotFoundError:  # not installed, for example without an extra
             continue
     return Table.of_cells("Versions", ["package", "version"], rows)
 
 
 def show_splits(splits: pd.Series) -> Table:
-    """The split of every picture → pictures per split."""
+    """The split of every image → images per split."""
     counts = splits.value_counts(sort=False)
     rows = [[Cell(str(name)), to_cell(int(count))] for name, count in counts.items()]
-    return Table.of_cells("Pictures per split", ["split", "pictures"], rows)
+    return Table.of_cells("Images per split", ["split", "images"], rows)

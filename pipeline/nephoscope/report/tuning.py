@@ -1,4 +1,4 @@
-"""The part of a page that tells how the rules were tuned, how sure they are, and what they are honestly worth."""
+"""How the rules were tuned: cross-fitted Dice, where the optimum lies, intervals of thresholds, what was tried."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,18 +22,18 @@ PART_NAMES = {
     "core_area": "core area",
 }
 TRIAL_CAPTIONS = {
-    "classifier_weight": "Share of the classifier in presence",
-    "family": "Family of rules",
-    "adaptive_power": "How far thresholds on pixels follow a picture's strongest pixels (0: not, 1: in proportion)",
-    "force_top_class": "Strongest class forced where no class is present",
+    "classifier_weight": "Weight of the classifier in presence",
+    "family": "Rule family",
+    "adaptive_power": "Adaptive power: how pixel thresholds follow the strongest pixels (0: fixed, 1: in proportion)",
+    "force_top_class": "Most probable class forced if no class is present",
 }
-HONEST = "cross-fitted"
+CROSS_FITTED = "cross-fitted"
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuning:
     gap: str
-    """in words"""
+    """Tuned against cross-fitted Dice, in a sentence"""
     estimates: Table
     estimates_drawing: Drawing
     surface_drawing: Drawing
@@ -43,23 +43,23 @@ class Tuned:
     trials: tuple[Table, ...]
 
 
-def show_tuning(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> Tuned:
-    """The tables of stage `tune` as people read them; every class has its panel, also one that is never shown."""
+def show_tuning(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> Tuning:
+    """Tables of stage `tune` → tables and figures to read; every class has a panel, even if it is never shown."""
     estimates, optimum, thresholds = tables["estimates"], tables["optimum"], tables["thresholds"]
     best = dict(zip(optimum["class_name"], optimum["best_dice"].astype(float), strict=True))
-    return Tuned(
-        gap=tell_gap(estimates),
-        estimates=show_dice("Dice on validation", estimates, "estimate", ["mean", *classes], HONEST),
+    return Tuning(
+        gap=describe_gap(estimates),
+        estimates=show_dice("Dice on validation", estimates, "estimate", ["mean", *classes], CROSS_FITTED),
         estimates_drawing=_estimates_drawing(estimates),
         surface_drawing=Drawing.of_figure(
             "surface",
             draw_surfaces(tables["surface"], thresholds, {name: best[name] for name in classes}),
-            "Dice on validation over pixel threshold and minimum area, everything else at its best",
+            "Dice on validation over pixel threshold and minimum area; all other parts at their optimum",
         ),
         presence_drawing=Drawing.of_figure(
             "presence-threshold",
             draw_presence(tables["presence"], thresholds, classes),
-            "Dice on validation over the presence threshold, with its interval; a dot is the chosen threshold",
+            "Dice on validation over the presence threshold, with its interval; a dot marks the chosen threshold",
         ),
         optimum=show_optimum(optimum),
         thresholds=show_thresholds(thresholds),
@@ -67,30 +67,30 @@ def show_tuning(tables: Mapping[str, pd.DataFrame], classes: Sequence[str]) -> T
     )
 
 
-def tell_gap(estimates: pd.DataFrame) -> str:
-    """What tuned and cross-fitted Dice say together, in words."""
+def describe_gap(estimates: pd.DataFrame) -> str:
+    """Tuned and cross-fitted Dice, their difference, and what follows from it."""
     mean = estimates[estimates["class_name"] == "mean"].set_index("estimate")
-    tuned, honest, gap = (float(mean["dice"][name]) for name in ("tuned", HONEST, "gap"))
-    if math.isnan(honest):
+    tuned, cross_fitted, gap = (float(mean["dice"][name]) for name in ("tuned", CROSS_FITTED, "gap"))
+    if math.isnan(cross_fitted):
         return (
-            f"Tuned {tuned:.3f}, cross-fitted {UNKNOWN}: validation has too few pictures to leave some of them out. "
-            "Only holdout tells what the rules are worth."
+            f"Tuned {tuned:.3f}, cross-fitted {UNKNOWN}: validation has too few images for cross-fitting. "
+            "Use the Dice on holdout."
         )
     low, high = float(mean["low"]["gap"]), float(mean["high"]["gap"])
     if low > 0:
-        decision = "So much of the tuned figure is luck that other pictures will not repeat."
+        conclusion = "The tuned Dice is too optimistic by about this gap."
     elif high < 0:
-        decision = "Tuning does not flatter itself here."
+        conclusion = "The tuned Dice is not too optimistic."
     else:
-        decision = "The interval holds 0: no flattery can be made out."
-    figures = f"Tuned {tuned:.3f}, cross-fitted {honest:.3f}: a gap of {gap:+.3f}, interval {low:+.3f} to {high:+.3f}."
-    return f"{figures} {decision}"
+        conclusion = "The interval contains 0: no optimism of the tuned Dice can be shown."
+    dices = f"Tuned {tuned:.3f}, cross-fitted {cross_fitted:.3f}: a gap of {gap:+.3f}"
+    return f"{dices}, interval {low:+.3f} to {high:+.3f}. {conclusion}"
 
 
 def _estimates_drawing(estimates: pd.DataFrame) -> Drawing:
-    known = estimates[(estimates["estimate"] != "gap") & estimates["dice"].notna()]
-    figure = draw_dice_per_class(known.rename(columns={"estimate": "reference"}), HONEST)
-    return Drawing.of_figure("estimates", figure, "Dice on validation and its interval, tuned and cross-fitted")
+    measured = estimates[(estimates["estimate"] != "gap") & estimates["dice"].notna()]
+    figure = draw_dice_per_class(measured.rename(columns={"estimate": "reference"}), CROSS_FITTED)
+    return Drawing.of_figure("estimates", figure, "Dice on validation with its interval, tuned and cross-fitted")
 
 
 def show_optimum(optimum: pd.DataFrame) -> Table:
@@ -104,7 +104,7 @@ def show_optimum(optimum: pd.DataFrame) -> Table:
         for row in optimum.to_dict("records")
     ]
     columns = ["class_name", "exact optimum", "chosen rule", "plateau"]
-    return Table.of_cells("Dice on validation, and the share of rules as good", columns, rows)
+    return Table.of_cells("Dice on validation, and the share of searched rules on the plateau", columns, rows)
 
 
 def _share_cell(share: float) -> Cell:
@@ -113,10 +113,10 @@ def _share_cell(share: float) -> Cell:
 
 
 def show_thresholds(thresholds: pd.DataFrame) -> Table:
-    """A row per class and part of its rule; presence thresholds only where a rule asks for presence at all."""
+    """A row per class and part of its rule; presence thresholds only if a rule uses them."""
     presence = thresholds["part"] == "presence_threshold"
-    gated = (thresholds.loc[presence, ["chosen", "best"]] > 0).to_numpy().any()
-    shown = thresholds if gated else thresholds[~presence]
+    has_presence = (thresholds.loc[presence, ["chosen", "best"]] > 0).to_numpy().any()
+    shown = thresholds if has_presence else thresholds[~presence]
     rows = [
         [
             Cell(str(row["class_name"])),
@@ -129,16 +129,16 @@ def show_thresholds(thresholds: pd.DataFrame) -> Table:
         for row in shown.to_dict("records")
     ]
     columns = ["class_name", "part", "chosen", "interval", "exact optimum", "plateau"]
-    note = "" if gated else "This kind of rule has no presence threshold: a mask is judged by its pixels alone."
-    return Table.of_cells("Every part of every rule; areas are in pixels", columns, rows, note=note)
+    note = "" if has_presence else "These rules have no presence threshold; pixels alone decide a mask."
+    return Table.of_cells("All parts of all rules; areas are in pixels", columns, rows, note=note)
 
 
 def _part_cell(part: str, value: float) -> Cell:
     if math.isnan(value):
         return Cell("none")
     if part == "presence_threshold":
-        # No presence reaches 1: beyond it, resampled thresholds mix with that of a class that is never shown.
-        return Cell("never shown" if value >= 1 else f"{value:.3f}" if value > 0 else "every picture")
+        # Presence stays below 1. A resampled threshold may average with NEVER (2), and any value from 1 up means never.
+        return Cell("never shown" if value >= 1 else f"{value:.3f}" if value > 0 else "every image")
     if part.endswith("area"):
         return Cell(f"{value:,.0f}")
     return level_cell(round(value) or None)
@@ -153,7 +153,7 @@ def _range_cell(part: str, low: float, high: float) -> Cell:
 
 
 def show_trials(trials: pd.DataFrame) -> tuple[Table, ...]:
-    """A table for every part of the structure that was searched; none where the settings fixed them all."""
+    """A table per searched part of the rule structure; empty if the settings fix the structure."""
     return tuple(_trial(str(part), rows) for part, rows in trials.groupby("part", sort=False))
 
 

@@ -1,4 +1,4 @@
-"""Pictures inside a page: many of them fit, and heat maps are shown where there are some."""
+"""Images embedded in a page keep to a budget; heat maps are shown if there are any."""
 
 import shutil
 from pathlib import Path
@@ -7,46 +7,45 @@ import cv2
 import numpy as np
 import pytest
 
-import stages.report
 from nephoscope.artifacts import Artifacts
-from nephoscope.report.heat_maps import show_heat_maps
-from nephoscope.report.images import read_picture, recompress, to_data_uri, to_data_uris
+from nephoscope.report.build import build_report
+from nephoscope.report.images import read_embedded, recompress, show_heat_maps, to_data_uri, to_data_uris
 from nephoscope.settings.params import Params
 
 NOISE = np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)
 
 
-def test_few_pictures_are_as_good_as_can_be() -> None:
+def test_few_images_have_the_best_quality() -> None:
     assert to_data_uris([NOISE], 100_000) == [to_data_uri(NOISE)]
 
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.2])
-def test_many_pictures_keep_to_the_budget_all_alike(share: float) -> None:
+def test_many_images_share_one_quality_and_keep_to_the_budget(share: float) -> None:
     budget = round(share * 4 * len(to_data_uri(NOISE)))
     sources = to_data_uris([NOISE] * 4, budget)
     assert sum(map(len, sources)) <= budget
     assert len(set(sources)) == 1
 
 
-def test_no_pictures_are_no_pictures() -> None:
+def test_no_images_give_no_sources() -> None:
     assert to_data_uris([], 0) == []
 
 
-def test_what_is_no_picture_is_left_out() -> None:
+def test_bytes_that_are_not_an_image_are_skipped() -> None:
     assert recompress(b"") is None
     assert recompress(b"not a picture") is None
 
 
-def test_a_large_picture_is_made_smaller() -> None:
+def test_a_large_image_is_reduced() -> None:
     content = cv2.imencode(".png", np.zeros((100, 2800, 3), np.uint8))[1].tobytes()
-    image = read_picture(content)
+    image = read_embedded(content)
     assert image is not None
     assert image.shape == (50, 1400, 3)
 
 
 @pytest.fixture
 def explained(tmp_path: Path) -> Path:
-    """Two heat maps, one of them lost."""
+    """A table of two heat maps; the file of one is missing."""
     (tmp_path / "heat_maps").mkdir()
     cv2.imwrite(str(tmp_path / "heat_maps" / "a.jpg_Fish.jpg"), NOISE)
     (tmp_path / "heat_maps.csv").write_text(
@@ -58,14 +57,14 @@ def explained(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_heat_maps_are_read_where_they_are(explained: Path, tmp_path: Path) -> None:
+def test_only_existing_heat_maps_are_shown(explained: Path, tmp_path: Path) -> None:
     (heat,) = show_heat_maps(explained / "heat_maps.csv", explained / "heat_maps")
     assert (heat.image_id, heat.class_name, heat.error, heat.presence) == ("a.jpg", "Fish", "missed", 0.25)
     assert heat.source.startswith("data:image/webp;base64,")
     assert show_heat_maps(tmp_path / "none.csv", explained / "heat_maps") == ()
 
 
-def test_a_page_shows_heat_maps_beside_their_error(
+def test_the_report_shows_heat_maps_with_their_error(
     labelled_run: tuple[Params, Artifacts], explained: Path, tmp_path: Path
 ) -> None:
     params, labelled = labelled_run
@@ -74,8 +73,8 @@ def test_a_page_shows_heat_maps_beside_their_error(
         (root / "explain").mkdir(exist_ok=True)
         (explained / name).rename(root / "explain" / name)
     artifacts = Artifacts(root)
-    stages.report.main(params, artifacts)
+    build_report(params, artifacts)
     html = artifacts.report.page.read_text("utf-8")
     assert '<a href="#heat">' in html
-    assert 'alt="What spoke for Fish in a.jpg: missed, presence 0.250"' in html
+    assert 'alt="Heat map of Fish in a.jpg: missed, presence 0.250"' in html
     assert "b.jpg" not in html[html.index('<section id="heat">') : html.index('<section id="reliability">')]

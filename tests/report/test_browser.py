@@ -1,4 +1,4 @@
-"""The page in a real browser, offline: what moves, what is put away, and that nobody is left out."""
+"""The report in a real browser, offline: cursors, filters, print, contrast and keyboard."""
 
 import re
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import stages.report
 from nephoscope.artifacts import Artifacts
 from nephoscope.evaluation.error_types import error_types_of
 from nephoscope.evaluation.tables import read_table
 from nephoscope.files import read_json
+from nephoscope.report.build import build_report
 from nephoscope.report.curves import point_at
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.params import Params
@@ -33,15 +33,16 @@ LOWEST_CONTRAST = """() => {
   const texts = [...document.querySelectorAll("body *")].filter(element =>
     [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())
     && !element.closest("script, style, option") && element.checkVisibility()
-    // What is written on bars and cells stands on the figure's own colours.
+    // Labels on bars and cells have the figure as background.
     && !(element.closest("svg") && element.textContent.includes("%"))
-    && !element.closest("svg[aria-label^='Classes that are seen together']"));
+    && !element.closest("svg[aria-label^='Co-occurrence']"));
   const contrasts = texts.map(element => {
     const style = getComputedStyle(element);
-    const pair = [luminance(element.closest("svg") ? style.fill : style.color), luminance(paper(element))];
-    return [(Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05), element.textContent.trim().slice(0, 60)];
+    const luminances = [luminance(element.closest("svg") ? style.fill : style.color), luminance(paper(element))];
+    const [dark, light] = luminances.sort((low, high) => low - high);
+    return [(light + 0.05) / (dark + 0.05), element.textContent.trim().slice(0, 60)];
   });
-  return [texts.length, ...contrasts.reduce((low, one) => one[0] < low[0] ? one : low)];
+  return [texts.length, ...contrasts.reduce((lowest, contrast) => contrast[0] < lowest[0] ? contrast : lowest)];
 }"""
 
 
@@ -54,7 +55,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def report(labelled_run: tuple[Params, Artifacts]) -> Path:
     params, artifacts = labelled_run
-    stages.report.main(params, artifacts)
+    build_report(params, artifacts)
     return artifacts.report.page
 
 
@@ -80,12 +81,10 @@ def readout(page: Any, plot: str) -> dict[str, float | str]:
     return {"class": name, "tuned": "(tuned)" in rest, **{key: float(value) for key, value in numbers}}
 
 
-def test_a_cursor_on_a_curve_tells_threshold_precision_and_recall(
-    page: Any, labelled_run: tuple[Params, Artifacts]
-) -> None:
-    stage = page.locator("#plot-pixels .stage")
-    stage.scroll_into_view_if_needed()
-    box = stage.bounding_box()
+def test_the_cursor_shows_threshold_precision_and_recall(page: Any, labelled_run: tuple[Params, Artifacts]) -> None:
+    canvas = page.locator("#plot-pixels .canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"])
     read = readout(page, "pixels")
     curves = read_table(labelled_run[1].evaluate.plots / "pixels.csv")
@@ -94,8 +93,8 @@ def test_a_cursor_on_a_curve_tells_threshold_precision_and_recall(
     assert (read["recall"], read["precision"]) == pytest.approx((nearest["recall"], nearest["precision"]), abs=6e-4)
 
 
-def test_the_cursor_stands_on_the_point_it_speaks_of(page: Any) -> None:
-    page.locator("#plot-pixels .stage").focus()
+def test_the_cursor_is_drawn_at_the_point_it_describes(page: Any) -> None:
+    page.locator("#plot-pixels .canvas").focus()
     dot, drawn = page.evaluate("""() => ["#plot-pixels .cursor circle", "#pixels-chosen-0"].map(place => {
       const box = document.querySelector(place).getBoundingClientRect();
       return [box.x + box.width / 2, box.y + box.height / 2];
@@ -103,14 +102,14 @@ def test_the_cursor_stands_on_the_point_it_speaks_of(page: Any) -> None:
     assert dot == pytest.approx(drawn, abs=1)
 
 
-def test_keys_walk_from_the_tuned_point_along_the_curve_and_to_the_next_class(
+def test_arrow_keys_move_along_the_curve_and_to_the_next_class(
     page: Any, labelled_run: tuple[Params, Artifacts]
 ) -> None:
     artifacts = labelled_run[1]
     rules = Rules.model_validate(read_json(artifacts.tune.rules))
     curves = read_table(artifacts.evaluate.plots / "pixels.csv")
-    stage = page.locator("#plot-pixels .stage")
-    stage.focus()
+    canvas = page.locator("#plot-pixels .canvas")
+    canvas.focus()
     tuned = readout(page, "pixels")
     expected = point_at(curves[curves["class_name"] == "Fish"], rules.rules[0].pixel_threshold / 255)
     assert tuned["class"] == "Fish"
@@ -127,27 +126,27 @@ def test_keys_walk_from_the_tuned_point_along_the_curve_and_to_the_next_class(
     assert readout(page, "pixels")["recall"] == 1
     page.keyboard.press("ArrowDown")
     assert readout(page, "pixels")["class"] == "Flower"
-    assert stage.get_attribute("aria-valuetext") == page.locator("#plot-pixels .readout").inner_text()
+    assert canvas.get_attribute("aria-valuetext") == page.locator("#plot-pixels .readout").inner_text()
 
 
-def test_a_class_that_is_put_away_is_neither_seen_nor_walked_on(page: Any) -> None:
+def test_a_hidden_class_is_neither_visible_nor_reached_by_the_cursor(page: Any) -> None:
     page.locator("#plot-pixels").get_by_role("checkbox", name="Fish").uncheck()
     assert not page.locator("#pixels-curve-0").is_visible()
     assert page.locator("#pixels-curve-1").is_visible()
-    assert page.locator("#presence-curve-0").is_visible(), "each plot has its own key"
-    page.locator("#plot-pixels .stage").focus()
+    assert page.locator("#presence-curve-0").is_visible(), "each plot has its own legend"
+    page.locator("#plot-pixels .canvas").focus()
     assert readout(page, "pixels")["class"] == "Flower"
     for _ in range(3):
         page.keyboard.press("ArrowDown")
-    assert readout(page, "pixels")["class"] == "Flower", "all the way round, and Fish is passed over"
+    assert readout(page, "pixels")["class"] == "Flower", "a full round skips Fish"
 
 
-def visible_pictures(page: Any) -> list[str]:
-    return [title.split()[0] for title in page.locator(".picture:visible h4").all_text_contents()]
+def visible_images(page: Any) -> list[str]:
+    return [title.split()[0] for title in page.locator(".image:visible h4").all_text_contents()]
 
 
-def test_the_gallery_is_filtered_by_class_and_kind_of_error(page: Any, shown: pd.DataFrame) -> None:
-    everything = visible_pictures(page)
+def test_the_gallery_is_filtered_by_class_and_outcome(page: Any, shown: pd.DataFrame) -> None:
+    everything = visible_images(page)
     count = page.locator(".gallery output")
     assert count.get_attribute("aria-live") == "polite"
     for class_name, kind in (("Sugar", ""), ("", "missed"), ("Sugar", "right"), ("Fish", "false alarm")):
@@ -156,67 +155,67 @@ def test_the_gallery_is_filtered_by_class_and_kind_of_error(page: Any, shown: pd
         rows = shown[shown["class_name"].isin([class_name]) | (class_name == "")]
         rows = rows[rows["kind"].isin([kind]) | (kind == "")]
         expected = [image_id for image_id in everything if image_id in set(rows["image_id"])]
-        assert visible_pictures(page) == expected
-        assert count.inner_text() == f"{len(expected)} of {len(everything)} pictures are shown"
-        assert page.locator(".tile.meant:visible").count() == len(rows)
+        assert visible_images(page) == expected
+        assert count.inner_text() == f"Showing {len(expected)} of {len(everything)} images"
+        assert page.locator(".tile.matching:visible").count() == len(rows)
 
 
 def test_the_gallery_is_filtered_from_the_keyboard(page: Any) -> None:
     page.locator("select[name=group]").focus()
     page.keyboard.type("wor")
-    assert page.locator(".gallery output").inner_text() == "3 of 6 pictures are shown"
-    assert page.locator(".group:visible h3").all_text_contents() == ["The worst"]
+    assert page.locator(".gallery output").inner_text() == "Showing 3 of 6 images"
+    assert page.locator(".group:visible h3").all_text_contents() == ["Worst images"]
     page.get_by_role("button", name="Show all").focus()
     page.keyboard.press("Enter")
-    assert len(visible_pictures(page)) == 6
+    assert len(visible_images(page)) == 6
 
 
-def test_print_shows_what_a_reader_put_away_and_no_controls(page: Any) -> None:
+def test_print_shows_hidden_parts_and_no_controls(page: Any) -> None:
     page.locator("#plot-pixels").get_by_role("checkbox", name="Fish").uncheck()
     page.locator("select[name=group]").select_option("best")
     page.emulate_media(media="print", color_scheme="dark")
-    assert len(visible_pictures(page)) == 6
+    assert len(visible_images(page)) == 6
     assert page.locator("#pixels-curve-0").is_visible()
     assert not page.locator(".control:visible, nav:visible, .cursor:visible").count()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)", "paper is white"
 
 
-def test_everything_is_there_without_a_script(browser: Any, report: Path) -> None:
+def test_everything_is_shown_without_scripts(browser: Any, report: Path) -> None:
     with open_page(browser, report, viewport=WIDE, java_script_enabled=False) as page:
-        assert page.locator(".picture:visible").count() == 6
+        assert page.locator(".image:visible").count() == 6
         assert page.locator("#plot-presence svg").is_visible()
         assert "AP 0." in page.locator("#plot-presence .keys").inner_text()
         assert not page.locator(".control:visible").count()
 
 
 @pytest.mark.parametrize("name", ["report.html", "label_issues.html"])
-def test_a_phone_scrolls_up_and_down_alone(browser: Any, report: Path, name: str) -> None:
+def test_a_phone_scrolls_only_vertically(browser: Any, report: Path, name: str) -> None:
     with open_page(browser, report.with_name(name), viewport=PHONE) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 @pytest.mark.parametrize("name", ["report.html", "label_issues.html"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_paper(browser: Any, report: Path, name: str, scheme: str) -> None:
+def test_text_has_enough_contrast(browser: Any, report: Path, name: str, scheme: str) -> None:
     with open_page(browser, report.with_name(name), viewport=WIDE, color_scheme=scheme) as page:
         texts, contrast, text = page.evaluate(LOWEST_CONTRAST)
     assert texts > 20
     assert contrast >= 4.5, text
 
 
-def test_the_first_key_leads_past_the_contents_and_every_stop_can_be_seen(page: Any) -> None:
+def test_the_first_tab_skips_the_contents_and_focus_is_always_visible(page: Any) -> None:
     page.keyboard.press("Tab")
     focused = page.locator(":focus")
     assert focused.inner_text() == "Skip to the results"
     assert focused.bounding_box()["x"] >= 0
-    for stop in ("nav a", ".plot .stage", ".plot input", ".filter select", ".scroll"):
+    for stop in ("nav a", ".plot .canvas", ".plot input", ".filter select", ".scroll"):
         page.locator(stop).first.focus()
         page.keyboard.press("Tab")
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", stop
 
 
-def test_the_contents_tell_where_the_reader_is(page: Any) -> None:
+def test_the_contents_mark_the_current_chapter(page: Any) -> None:
     page.locator("#training h2").evaluate("heading => heading.scrollIntoView({ behavior: 'instant' })")
     page.wait_for_selector("nav a[href='#training'][aria-current]")
     assert page.locator("nav a[aria-current]").count() == 1

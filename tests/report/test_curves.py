@@ -1,4 +1,4 @@
-"""The points of a curve that a reader walks along: few, real, and the tuned one among them."""
+"""Points of a curve for the cursor: few, measured, and with the tuned one."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ LONG = pd.DataFrame(
 )
 
 
-def test_the_point_of_a_threshold_is_the_last_that_reaches_it() -> None:
+def test_the_point_of_a_threshold_is_the_last_one_at_or_above_it() -> None:
     curve = pd.DataFrame(
         {"threshold": [200 / 255, 128 / 255, 3 / 255], "recall": [0.1, 0.5, 1], "precision": [1, 0.8, 0.2]}
     )
@@ -28,7 +28,7 @@ def test_the_point_of_a_threshold_is_the_last_that_reaches_it() -> None:
     assert point_at(curve, 255 / 255) is None
 
 
-def test_a_long_curve_is_thinned_and_keeps_its_ends_and_the_tuned_point() -> None:
+def test_a_long_curve_keeps_its_ends_and_the_tuned_point() -> None:
     data = curve_data(Line("Fish", (0.1235, 0.93825)), LONG)
     points = data["points"]
     assert MOST_POINTS <= len(points) <= MOST_POINTS + 2
@@ -46,15 +46,15 @@ def test_a_short_curve_keeps_every_point() -> None:
 
 
 @pytest.mark.parametrize("curve", [CURVES, CURVES.head(0)])
-def test_without_a_tuned_point_none_is_marked(curve: pd.DataFrame) -> None:
+def test_a_curve_without_a_tuned_point_marks_none(curve: pd.DataFrame) -> None:
     assert curve_data(Line("Fish"), curve)["chosen"] == -1
 
 
-def test_points_that_do_not_move_are_one() -> None:
+def test_identical_points_are_reduced_to_both_ends() -> None:
     assert thin(np.ones((5, 2)), 2) == [0, 4]
 
 
-def test_the_axes_lie_where_the_drawing_has_them() -> None:
+def test_the_axes_box_matches_the_drawing() -> None:
     figure = draw_curves(CURVES, [Line("Fish")])
     to_svg(figure, "curves", "")
     box = axes_box(figure)
@@ -65,12 +65,12 @@ def test_the_axes_lie_where_the_drawing_has_them() -> None:
         assert box["bottom"] - precision * (box["bottom"] - box["top"]) == pytest.approx(1 - y, abs=1e-4)
 
 
-def test_the_key_names_every_curve_and_what_is_unknown() -> None:
+def test_the_legend_names_every_curve_even_without_average_precision() -> None:
     table = pd.DataFrame({"class_name": ["Fish", "Sugar"], "average_precision": [0.65, np.nan]})
     rule = Rule(presence_threshold=0, pixel_threshold=153, min_area=0)
     rules = Rules.model_construct(classes=("Fish", "Sugar"), rules=(rule, rule))
     plot = show_pixel_curves(table, CURVES, rules)
-    assert [(key.class_name, key.average_precision, key.colour) for key in plot.keys] == [
+    assert [(entry.class_name, entry.average_precision, entry.colour) for entry in plot.legend] == [
         ("Fish", "0.650", "--class-0"),
         ("Sugar", "n/a", "--class-1"),
     ]
