@@ -136,12 +136,3 @@ def test_one_module_counts_the_cores() -> None:
     """A process may be limited to fewer cores than the machine has; nephoscope.hardware knows that limit."""
     counting = [name for name, path in module_files().items() if "cpu_count" in path.read_text("utf-8")]
     assert counting == ["nephoscope.hardware"]
-
-
-MISSING_AT_IMPORT = ("torch", "timm", "lightning", "dvc", "pandas", "sklearn", "scipy", "matplotlib", "cv2", "numba")
-
-
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    code = f"import sys, nephoscope; print(*sorted({set(MISSING_AT_IMPORT)} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []

@@ -11,9 +11,8 @@ from nephoscope.evaluation.evaluate import evaluate_rules
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.evaluation.scores import score_images, steps_of
-from nephoscope.evaluation.tables import OURS, presence_table
+from nephoscope.evaluation.tables import EMPTY, OURS, presence_table
 from nephoscope.figures.dvc_plots import plots_page
-from nephoscope.files import read_json, write_json
 from nephoscope.masks.dice import dice
 from nephoscope.rules.decide import decide_masks
 from nephoscope.rules.presence import presences
@@ -140,15 +139,20 @@ def test_worst_pictures_come_first(labelled: LabelledSplit, rules: Rules) -> Non
     assert set(pictures["image_id"]) == set(labelled.store.image_ids)
 
 
-def test_metrics_are_numbers_or_null(labelled: LabelledSplit, rules: Rules, tmp_path: Path) -> None:
+def test_the_metrics_are_those_of_the_dice_table(labelled: LabelledSplit, rules: Rules) -> None:
+    evaluation = evaluate_rules(labelled, rules, BOOTSTRAP, HUMAN)
+    means = evaluation.tables["dice"].query("class_name == 'mean'").set_index("reference")
+    ours = means.loc["nephoscope"]
+    expected = {"dice": ours["dice"], "low": ours["low"], "high": ours["high"], "empty": means.loc[EMPTY, "dice"]}
+    assert evaluation.metrics == pytest.approx(expected, abs=6e-4)
+
+
+def test_a_class_without_truth_has_no_average_precision(labelled: LabelledSplit, rules: Rules) -> None:
     for key in [key for key in labelled.truth.rles if key[1] == "b"]:
         del labelled.truth.rles[key]
-    evaluation = evaluate_rules(labelled, rules, BOOTSTRAP, HUMAN)
-    write_json(tmp_path / "metrics.json", evaluation.metrics)
-    metrics = read_json(tmp_path / "metrics.json")
-    assert metrics["pixel_average_precision"]["b"] is None
-    assert metrics["dice"]["low"] <= metrics["dice"]["mean"] <= metrics["dice"]["high"]
-    assert "NaN" not in (tmp_path / "metrics.json").read_text()
+    pixels = evaluate_rules(labelled, rules, BOOTSTRAP, HUMAN).tables["pixels"].set_index("class_name")
+    assert np.isnan(pixels.loc["b", "average_precision"])
+    assert not np.isnan(pixels.loc["a", "average_precision"])
 
 
 def test_tables_are_written_as_csv(labelled: LabelledSplit, rules: Rules, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from nephoscope.evaluation.labelled import LabelledImage
-from nephoscope.evaluation.precision_recall import mean_precision, pixel_curves, presence_curve, presence_curves
+from nephoscope.evaluation.precision_recall import pixel_curves, presence_curve, presence_curves
 
 
 class Pixels(NamedTuple):
@@ -49,10 +49,3 @@ def test_without_positives_nothing_is_known() -> None:
     curve = presence_curve(np.array([0.2, 0.7]), np.array([False, False]))
     assert np.isnan(curve.average_precision)
     assert curve.table("a").empty
-    assert np.isnan(mean_precision([curve]))
-
-
-def test_the_mean_leaves_out_what_is_not_known() -> None:
-    known = presence_curve(np.array([0.2, 0.7]), np.array([False, True]))
-    unknown = presence_curve(np.array([0.2, 0.7]), np.array([False, False]))
-    assert mean_precision([known, unknown]) == 1

@@ -34,7 +34,7 @@ def test_the_folder_alone_predicts_what_the_pipeline_predicted(finished: Artifac
     for index, prediction in enumerate(predictions):
         assert np.abs(prediction.levels.astype(int) - store[index].levels).max() <= 1
         assert prediction.classifier == pytest.approx(store.raw.classifier[index], abs=1e-3)
-    assert decide_results(["a"], predictions, rules)[0].masks.shape == (4, 350, 525)
+    assert decide_results(["a"], predictions[:1], rules)[0].masks.shape == (4, 350, 525)
 
 
 def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:
@@ -143,10 +143,9 @@ def test_the_card_tells_its_licence_where_one_is_given(finished: Artifacts, halv
     assert (halved.export.model / "card.md").read_text("utf-8").endswith("## Licence\n\nWeights: MIT.\n")
 
 
-def test_agreement_with_torch_is_told(finished: Artifacts) -> None:
+def test_the_metric_is_the_largest_difference_from_torch(finished: Artifacts) -> None:
     metrics = read_json(finished.export.metrics)
-    assert metrics["pictures"] == 3
-    assert max(metrics["presence"], metrics["pixels"]) <= metrics["tolerance"]
+    assert 0 <= metrics["error"] <= Export().tolerance
 
 
 def test_a_model_that_differs_more_than_it_may_is_not_delivered(own_run: Artifacts) -> None:

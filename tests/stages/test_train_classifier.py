@@ -22,11 +22,9 @@ def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
         assert network(torch.zeros(2, 3, 64, 96, dtype=torch.uint8)).shape == (2, 4)
 
 
-def test_history_and_metrics_tell_of_the_same_epoch(finished: Artifacts) -> None:
+def test_the_metric_is_the_best_score_of_the_history(finished: Artifacts) -> None:
     history, metrics = pd.read_csv(finished.train_classifier.history), read_json(finished.train_classifier.metrics)
-    chosen = metrics["members"]["seed0"]
-    assert history["validation_pr_auc"][chosen["epoch"]] == pytest.approx(chosen["score"])
-    assert metrics["mean_score"] == chosen["score"]
+    assert metrics == {"score": pytest.approx(history["validation_pr_auc"].max(), abs=6e-4)}
 
 
 def test_nothing_is_left_to_resume(finished: Artifacts) -> None:

@@ -21,11 +21,9 @@ def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
         assert network(torch.zeros(2, 3, 64, 96, dtype=torch.uint8)).shape == (2, 4, 64, 96)
 
 
-def test_history_and_metrics_tell_of_the_same_epoch(finished: Artifacts) -> None:
+def test_the_metric_is_the_best_score_of_the_history(finished: Artifacts) -> None:
     history, metrics = pd.read_csv(finished.train_segmenter.history), read_json(finished.train_segmenter.metrics)
-    chosen = metrics["members"]["seed0"]
-    assert history["validation_dice"][chosen["epoch"]] == pytest.approx(chosen["score"])
-    assert metrics["mean_score"] == chosen["score"]
+    assert metrics == {"score": pytest.approx(history["validation_dice"].max(), abs=6e-4)}
 
 
 def test_members_of_an_earlier_run_do_not_stay(own_run: Artifacts) -> None:

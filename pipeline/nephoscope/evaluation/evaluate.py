@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from nephoscope.data.formats.definition import HumanDice
-from nephoscope.evaluation.calibration import EVERY_CLASS, brier_table, confidence_table, reliability_table, statements
+from nephoscope.evaluation.calibration import brier_table, confidence_table, reliability_table, statements
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit
-from nephoscope.evaluation.precision_recall import Curve, mean_precision, pixel_curves, presence_curves
+from nephoscope.evaluation.precision_recall import Curve, pixel_curves, presence_curves
 from nephoscope.evaluation.scores import score_images
 from nephoscope.evaluation.tables import (
+    EMPTY,
     OURS,
     dice_table,
     picture_table,
@@ -30,7 +30,7 @@ from nephoscope.rules.rules import Rules
 class Evaluation:
     tables: dict[str, pd.DataFrame]
     curves: dict[str, pd.DataFrame]
-    metrics: dict[str, Any]
+    metrics: dict[str, float]
 
     def write(self, tables: Path, curves: Path) -> None:
         write_tables(tables, self.tables)
@@ -59,38 +59,16 @@ def evaluate_rules(labelled: LabelledSplit, rules: Rules, bootstrap: Bootstrap, 
         "presence": _curve_table(presence, (*classes, "any")),
         "pixels": _curve_table(pixels, classes),
     }
-    metrics = {
-        "pictures": len(labelled),
-        "dice": _dice_metrics(tables["dice"]),
-        "presence_average_precision": _precision_metrics(presence, (*classes, "any")),
-        "pixel_average_precision": _precision_metrics(pixels, classes),
-        "brier": _brier_metrics(tables["brier"]),
-    }
-    return Evaluation(tables, curves, metrics)
+    return Evaluation(tables, curves, _headline(tables["dice"]))
 
 
 def _curve_table(curves: Sequence[Curve], names: Sequence[str]) -> pd.DataFrame:
     return pd.concat([curve.table(name) for curve, name in zip(curves, names, strict=True)], ignore_index=True)
 
 
-def _dice_metrics(table: pd.DataFrame) -> dict[str, Any]:
-    """The tables' first lines as numbers: ours by class, and the mean of every reference."""
-    ours, means = table[table["reference"] == OURS], table[table["class_name"] == "mean"]
-    references = means[means["reference"] != OURS]
-    return {
-        **dict(zip(ours["class_name"], ours["dice"], strict=True)),
-        "low": float(ours["low"].iloc[0]),
-        "high": float(ours["high"].iloc[0]),
-        "references": dict(zip(references["reference"], references["dice"], strict=True)),
-    }
-
-
-def _brier_metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Of all classes together, by whoever stated it."""
-    pooled = table[table["class_name"] == EVERY_CLASS]
-    return dict(zip(pooled["source"], pooled["brier"], strict=True))
-
-
-def _precision_metrics(curves: Sequence[Curve], names: Sequence[str]) -> dict[str, float]:
-    precisions = {name: curve.average_precision for name, curve in zip(names, curves, strict=True)}
-    return {"mean": mean_precision(c for c, name in zip(curves, names, strict=True) if name != "any"), **precisions}
+def _headline(dice: pd.DataFrame) -> dict[str, float]:
+    """What `dvc metrics` shows: the mean Dice, its interval and the Dice of empty masks, to three decimals."""
+    means = dice[dice["class_name"] == "mean"]
+    ours, empty = (means[means["reference"] == reference] for reference in (OURS, EMPTY))
+    metrics = {**{name: ours[name].iloc[0] for name in ("dice", "low", "high")}, "empty": empty["dice"].iloc[0]}
+    return {name: round(float(value), 3) for name, value in metrics.items()}

@@ -87,9 +87,3 @@ def presence_curves(presence: npt.NDArray[np.float64], present: npt.NDArray[np.b
 def pixel_curves(images: Iterable[LabelledImage], class_count: int) -> list[Curve]:
     """A curve per class over the visible pixels of all pictures together."""
     return [pixel_curve(*counts) for counts in zip(*count_levels(images, class_count), strict=True)]
-
-
-def mean_precision(curves: Iterable[Curve]) -> float:
-    """Mean average precision over the curves that have one; NaN where none has."""
-    known = [curve.average_precision for curve in curves if not np.isnan(curve.average_precision)]
-    return float(np.mean(known)) if known else float("nan")

@@ -47,6 +47,7 @@ def _named_tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
 
 Dices = npt.NDArray[np.float64]
 OURS = "nephoscope"
+EMPTY = "all masks empty"
 HUMAN_UNION = "human union against human union, real pictures"
 HUMAN_SINGLE = "one human against another, real pictures"
 HUMAN = (HUMAN_UNION, HUMAN_SINGLE)
@@ -58,7 +59,7 @@ def dice_table(scores: ImageScores, bootstrap: Bootstrap, human: HumanDice | Non
     whole = dice_of_areas(truth, truth, scores.pixels)
     dices_of = {
         OURS: scores.dices,
-        "all masks empty": (truth == 0).astype(float),
+        EMPTY: (truth == 0).astype(float),
         "whole image, every class": whole,
         "perfect presence, whole image": np.where(truth == 0, 1.0, whole),
     }

@@ -104,7 +104,6 @@ def _deliver(phases: dict[Member, list[Phase]], folder: TrainFolder) -> None:
     with atomic_write(folder.history) as unfinished:
         histories = [pd.read_csv(phase.progress.history) for each in phases.values() for phase in each]
         pd.concat(histories, ignore_index=True).to_csv(unfinished, index=False)
-    metadata = {name: load_metadata(path) for name, path in best.items()}
-    scores = {name: {"epoch": one.epoch, "score": one.score} for name, one in metadata.items()}
-    write_json(folder.metrics, {"mean_score": float(np.mean([f.score for f in metadata.values()])), "members": scores})
+    metadata = [load_metadata(path) for path in best.values()]
+    write_json(folder.metrics, {"score": round(float(np.mean([member.score for member in metadata])), 3)})
     shutil.rmtree(folder.resume)

@@ -48,11 +48,14 @@ class Tuning:
     cross_fitted: Floats
     """N×C: Dice of rules that were tuned and decided on other pictures; NaN where there are too few"""
 
-    def metrics(self) -> dict[str, Any]:
-        """Mean Dice and Dice per class, tuned and cross-fitted, and the gap between them."""
-        rows = self.tables["estimates"]
-        each = rows.groupby("estimate", sort=False)
-        return {str(name): dict(zip(of["class_name"], of["dice"], strict=True)) for name, of in each}
+    def metrics(self) -> dict[str, float]:
+        """What `dvc metrics` shows: cross-fitted mean Dice, its interval and the tuned Dice, to three decimals."""
+        table = self.tables["estimates"]
+        means = table[table["class_name"] == "mean"]
+        cross_fitted, tuned = (means[means["estimate"] == estimate] for estimate in ("cross-fitted", "tuned"))
+        metrics = {name: cross_fitted[name].iloc[0] for name in ("dice", "low", "high")}
+        metrics["tuned"] = tuned["dice"].iloc[0]
+        return {name: round(float(value), 3) for name, value in metrics.items()}
 
 
 def tune(
