@@ -12,8 +12,8 @@ SHARED = {
     "Optimiser": "optimiser",
     "Finetune": "finetune",
     "Augmentation": "augmentation",
-    "TrainingMachine": "machine that trains",
-    "Machine": "machine that predicts",
+    "TrainingMachine": "machine for training",
+    "Machine": "machine for inference",
 }
 """Class of settings → its name. Several sections have these."""
 LONGEST = 8

@@ -1,3 +1,5 @@
+"""Files are written completely or not at all."""
+
 import os
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import pytest
 from nephoscope.files import atomic_write, read_json, write_json
 
 
-def break_off(path: Path, *, folder: bool) -> None:
+def write_and_fail(path: Path, *, folder: bool) -> None:
     with atomic_write(path) as unfinished:
         if folder:
             unfinished.mkdir()
@@ -18,7 +20,7 @@ def break_off(path: Path, *, folder: bool) -> None:
 
 
 @pytest.mark.parametrize("folder", [True, False])
-def test_what_breaks_off_leaves_the_old_in_place(tmp_path: Path, folder: bool) -> None:
+def test_a_failed_write_leaves_the_old_content(tmp_path: Path, folder: bool) -> None:
     path = tmp_path / "out"
     if folder:
         path.mkdir()
@@ -26,18 +28,18 @@ def test_what_breaks_off_leaves_the_old_in_place(tmp_path: Path, folder: bool) -
     else:
         path.write_text("old")
     with pytest.raises(KeyboardInterrupt):
-        break_off(path, folder=folder)
+        write_and_fail(path, folder=folder)
     assert (path / "part" if folder else path).read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_finished_folder_takes_the_place_of_the_old(tmp_path: Path) -> None:
+def test_a_finished_folder_replaces_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out"
     for content in ("one", "two"):
         with atomic_write(path) as unfinished:
             unfinished.mkdir()
             (unfinished / content).touch()
-    assert [one.name for one in path.iterdir()] == ["two"]
+    assert [child.name for child in path.iterdir()] == ["two"]
 
 
 KILLED = """
@@ -50,17 +52,17 @@ with atomic_write(Path(sys.argv[1])) as unfinished:
 """
 
 
-def test_what_a_killed_process_left_behind_is_cleared(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "out"
     subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert len(list(tmp_path.iterdir())) == 1
     assert not path.exists()
     with atomic_write(path) as unfinished:
         unfinished.write_text("whole")
-    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+    assert [child.name for child in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
+def test_a_file_that_another_process_writes_stays(tmp_path: Path) -> None:
     path, others = tmp_path / "out", tmp_path / f".unfinished-{os.getppid()}-out"
     others.touch()
     with atomic_write(path) as unfinished:

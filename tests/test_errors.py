@@ -1,4 +1,4 @@
-"""What a person can put right is told in a sentence; what only the code can put right keeps its traceback."""
+"""An error that the user can fix ends in one sentence; other errors keep their traceback."""
 
 import os
 import runpy
@@ -15,7 +15,7 @@ from tests.builders.source_tree import ROOT
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a stage is run."""
+    """The folder in which a stage is run."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -24,39 +24,39 @@ def run_stage(name: str) -> None:
     runpy.run_path(str(ROOT / f"stages/{name}.py"), run_name="__main__")
 
 
-def test_a_missing_parameter_file_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_parameter_file_is_reported_in_a_sentence(tmp_path: Path) -> None:
     command, environment = [sys.executable, "-m", "stages.tune"], os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "nephoscope: params.yaml: no such file; run from the folder that holds params.yaml\n"
 
 
-def test_what_only_the_code_can_put_right_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    for error, told in ((UserError("say so"), "nephoscope: say so\n"), (KeyError("a"), "KeyError: 'a'\n")):
+def test_only_other_errors_keep_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, message in ((UserError("say so"), "nephoscope: say so\n"), (KeyError("a"), "KeyError: 'a'\n")):
         stages._end_with_the_message(type(error), error, None)
-        assert capsys.readouterr().err == told
+        assert capsys.readouterr().err == message
 
 
 @pytest.mark.parametrize("setting", ["tune: {presense: both}", "prepare: {format: cirrus}"])
-def test_a_wrong_setting_can_be_mended(folder: Path, setting: str) -> None:
+def test_a_wrong_setting_is_an_error_the_user_can_fix(folder: Path, setting: str) -> None:
     (folder / "params.yaml").write_text(setting)
     with pytest.raises(UserError, match=r"^params\.yaml: 1 setting\(s\) cannot be used:"):
         run_stage("tune")
 
 
-def test_a_stage_that_comes_too_early_is_told_which_one_comes_before(folder: Path) -> None:
+def test_a_stage_without_its_input_names_the_stage_before(folder: Path) -> None:
     (folder / "params.yaml").touch()
     with pytest.raises(UserError, match=r"^artifacts/prepare/manifest/manifest\.json is missing; .*stages\.prepare`"):
         run_stage("tune")
 
 
-def test_a_data_set_that_is_not_there_is_told_with_its_place(folder: Path) -> None:
+def test_a_missing_data_set_is_reported_with_its_path(folder: Path) -> None:
     (folder / "params.yaml").write_text("prepare: {root: data/clouds}")
     with pytest.raises(UserError, match="data/clouds"):
         run_stage("prepare")
 
 
-def test_a_missing_package_is_named_with_the_command_that_brings_it() -> None:
+def test_a_missing_package_is_reported_with_the_command_to_install_it() -> None:
     error = missing_extra(ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"))
     assert error is not None
     assert str(error).startswith("torch is not installed; run `python -m pip install 'nephoscope[train]'`")

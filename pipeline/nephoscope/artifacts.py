@@ -1,4 +1,4 @@
-"""The path of every file that stages exchange. A stage owns `artifacts/<stage>/`, and nobody else writes there.
+"""The paths of all files that stages exchange. Only the stage itself writes to `artifacts/<stage>/`.
 
 >>> Artifacts(Path("artifacts")).tune.rules
 PosixPath('artifacts/tune/rules.json')
@@ -11,8 +11,7 @@ from typing import Any
 from nephoscope.errors import UserError
 
 SHIPPED = Path(__file__).parent / "bundle" / "shipped"
-"""The model that comes with the package, trained on real clouds: see its card."""
-
+"""The model that comes with the package, trained on real clouds. Its card describes it."""
 EARLIER_KEY = "judged_shape"
 """Rules, manifests, model folders and checkpoints had this key before it was renamed to output_shape."""
 
@@ -25,7 +24,7 @@ class StageFolder:
 class SynthesizeFolder(StageFolder):
     @property
     def dataset(self) -> Path:
-        """A data set as a person would have downloaded it."""
+        """Folder: a data set in the layout of a download."""
         return self.folder / "dataset"
 
 
@@ -51,7 +50,7 @@ class PrepareFolder(StageFolder):
 
     @property
     def problems(self) -> Path:
-        """Table: everything found wrong, and what was set aside for it."""
+        """Table: the problems of images and rows, and which images were set aside."""
         return self.folder / "problems.csv"
 
     @property
@@ -77,7 +76,7 @@ class TrainFolder(StageFolder):
 
     @property
     def resume(self) -> Path:
-        """Folder: what a killed run needs to go on. Not declared to DVC, which would delete it."""
+        """Folder: the state of an interrupted run. Not an output for DVC, which would delete it."""
         return self.folder / "resume"
 
 
@@ -93,7 +92,7 @@ class TuneFolder(StageFolder):
 
     @property
     def tables(self) -> Path:
-        """Folder: what the rules are worth, how sure they are, and what else was tried, as CSV."""
+        """Folder: Dice of the rules, its intervals and all trials, as CSV."""
         return self.folder / "tables"
 
     @property
@@ -108,7 +107,7 @@ class EvaluateFolder(StageFolder):
 
     @property
     def tables(self) -> Path:
-        """Folder: every figure of the evaluation as CSV."""
+        """Folder: all results of the evaluation, as CSV."""
         return self.folder / "tables"
 
     @property
@@ -118,19 +117,19 @@ class EvaluateFolder(StageFolder):
 
     @property
     def plots_page(self) -> Path:
-        """The page frame in which `dvc plots show` draws without a network."""
+        """HTML template with which `dvc plots show` works offline."""
         return self.folder / "plots_page.html"
 
 
 class ExplainFolder(StageFolder):
     @property
     def heat_maps(self) -> Path:
-        """Folder: one `<image_id>_<class_name>.jpg` per error of presence that is shown."""
+        """Folder: `<image_id>_<class_name>.jpg`, heat maps of errors of presence."""
         return self.folder / "heat_maps"
 
     @property
     def table(self) -> Path:
-        """Table: those errors, and the file of each in `heat_maps`."""
+        """Table: the errors, and the file of each in `heat_maps`."""
         return self.folder / "heat_maps.csv"
 
 
@@ -158,12 +157,12 @@ class ReportFolder(StageFolder):
 
     @property
     def labels(self) -> Path:
-        """Page: labels that the networks contradict."""
+        """Page: label issues, which are labels that the networks contradict."""
         return self.folder / "label_issues.html"
 
     @property
     def label_issues(self) -> Path:
-        """Table: all of those labels, the most surprising first."""
+        """Table: all label issues, the most surprising first."""
         return self.folder / "label_issues.csv"
 
 

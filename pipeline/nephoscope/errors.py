@@ -1,8 +1,8 @@
-"""An error that the user can fix. A stage ends with its message alone, without a traceback."""
+"""Errors that the user can fix. Stages and commands end with their message, without a traceback."""
 
 
 class UserError(ValueError):
-    """The message says what was found, what was expected, and the way out."""
+    """An error the user can fix. The message says what was found, what was expected, and the way out."""
 
 
 EXTRAS = {
@@ -12,11 +12,11 @@ EXTRAS = {
     "cluster": ("ray",),
     "openvino": ("openvino",),
 }  # fmt: skip
-"""Extra → the packages that it brings and that are imported somewhere."""
+"""Extra → packages that it installs and that nephoscope imports."""
 
 
 def missing_extra(error: ModuleNotFoundError) -> UserError | None:
-    """An import that failed → the error that names the command to install it; None if no extra brings the package."""
+    """A failed import → an error with the command that installs the package; None if it belongs to no extra."""
     package = (error.name or "").split(".")[0]
     for extra, packages in EXTRAS.items():
         if package in packages:

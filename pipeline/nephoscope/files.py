@@ -1,4 +1,4 @@
-"""JSON files, written whole or not at all. A number that is not known (NaN) is written as null, never as 0."""
+"""Writing files: a file or folder appears complete or not at all; JSON has null for numbers that are not known."""
 
 import json
 import math
@@ -11,33 +11,36 @@ from typing import Any
 
 
 def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically. NaN and infinity become null."""
     with atomic_write(path) as unfinished:
-        unfinished.write_text(json.dumps(_plain(content), indent=2, allow_nan=False) + "\n", "utf-8")
+        unfinished.write_text(json.dumps(_with_null(content), indent=2, allow_nan=False) + "\n", "utf-8")
 
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
-def _plain(value: Any) -> Any:
+def _with_null(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _with_null(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_with_null(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Lend a neighbouring path to write a file or folder at; it takes its place only once it is whole.
+    """Yield a temporary path beside `path`; write a file or folder there, and it replaces `path` at the end.
 
-    >>> with writing(rules_path) as unfinished:
+    If the block raises, `path` stays as it was.
+
+    >>> with atomic_write(rules_path) as unfinished:
     ...     unfinished.write_text("{}")
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The name's end stays: writers that go by the ending (.npy, .zip) keep working.
+    # The suffix stays, because some writers choose the format by it (.npy, .zip).
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    _clear_left_behind(path)
+    _remove_leftovers(path)
     try:
         yield unfinished
         if path.is_dir():
@@ -47,8 +50,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
         _remove(unfinished)
 
 
-def _clear_left_behind(path: Path) -> None:
-    """What killed processes had begun at this path, and this one too."""
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed processes, or this one, left beside the path."""
     for unfinished in path.parent.glob(f".unfinished-*-{path.name}"):
         pid = unfinished.name.split("-")[1]
         if pid == str(os.getpid()) or not _is_alive(int(pid)):
@@ -57,7 +60,7 @@ def _clear_left_behind(path: Path) -> None:
 
 def _is_alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)  # asks, and sends nothing
+        os.kill(pid, 0)  # signal 0 only checks
     except ProcessLookupError:
         return False
     except PermissionError:

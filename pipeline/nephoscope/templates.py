@@ -1,15 +1,15 @@
-"""The templates of a folder, as jinja2 opens them: what a template asks for and nobody gave is an error."""
+"""Jinja templates of a folder. A variable that is missing is an error, not an empty text."""
 
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 UNKNOWN = "n/a"
-"""What people read where a figure is not known; never 0."""
+"""Shown for a number that is not known; never 0."""
 
 
 def open_templates(folder: Path, *, escape: bool) -> Environment:
-    """`escape` for pages, where every text that comes from data must stay text."""
+    """With `escape`, texts cannot become HTML; needed for pages, because they show texts from data."""
     return Environment(
         loader=FileSystemLoader(folder),
         autoescape=escape,

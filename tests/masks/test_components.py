@@ -6,7 +6,7 @@ from nephoscope.masks.components import filter_components, keep_components, labe
 
 
 @given(st.integers(0, 2**16), st.integers(1, 40), st.integers(1, 40), st.sampled_from([0, 0.1, 0.3, 0.6, 0.95, 1]))
-def test_filtering_is_labelling_and_keeping(seed: int, height: int, width: int, density: float) -> None:
+def test_filtering_equals_labelling_and_keeping(seed: int, height: int, width: int, density: float) -> None:
     rng = np.random.default_rng(seed)
     mask = rng.random((height, width)) < density
     levels = rng.integers(0, 256, (height, width)).astype(np.uint8)
@@ -14,12 +14,12 @@ def test_filtering_is_labelling_and_keeping(seed: int, height: int, width: int, 
     peaks = np.zeros(len(components.areas) + 1, np.uint8)
     np.maximum.at(peaks, components.labels, levels)
     for min_area, min_peak in [(0, 0), (2, 0), (9, 0), (0, 200), (5, 250)]:
-        usual = keep_components(components, (components.areas >= min_area) & (peaks[1:] >= min_peak))
-        assert (filter_components(mask, levels, min_area, min_peak) == usual).all()
-        assert (filter_components(np.asfortranarray(mask), levels, min_area, min_peak) == usual).all()
+        expected = keep_components(components, (components.areas >= min_area) & (peaks[1:] >= min_peak))
+        assert (filter_components(mask, levels, min_area, min_peak) == expected).all()
+        assert (filter_components(np.asfortranarray(mask), levels, min_area, min_peak) == expected).all()
 
 
-def test_rows_do_not_touch_around_the_edge() -> None:
+def test_the_ends_of_rows_do_not_touch() -> None:
     mask = np.array([[0, 0, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], bool)[[0, 2]]
     assert not filter_components(mask, mask.astype(np.uint8), 2, 0).any()
 

@@ -7,12 +7,12 @@ from hypothesis.extra import numpy as hnp
 from nephoscope.masks.geometry import from_planes, gallery_shape, resize_image, resize_mask, to_levels, to_planes
 
 
-def test_a_pixel_is_set_where_half_of_its_area_was() -> None:
+def test_a_pixel_is_set_if_half_of_its_area_was() -> None:
     mask = np.array([[1, 1, 0, 0], [0, 0, 0, 1]], bool)
     assert resize_mask(mask, (1, 2)).tolist() == [[True, False]]
 
 
-def test_a_rectangle_on_whole_blocks_keeps_its_place_and_share() -> None:
+def test_a_rectangle_of_whole_blocks_keeps_its_position_and_area() -> None:
     mask = np.zeros((1400, 2100), bool)
     mask[400:800, 840:1240] = True
     small = resize_mask(mask, (350, 525))
@@ -21,9 +21,9 @@ def test_a_rectangle_on_whole_blocks_keeps_its_place_and_share() -> None:
 
 
 @given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9)), st.integers(1, 4))
-def test_growing_by_whole_factors_and_shrinking_back_changes_nothing(mask: np.ndarray, factor: int) -> None:
-    grown = np.kron(mask, np.ones((factor, factor), bool))
-    assert (resize_mask(grown, mask.shape) == mask).all()
+def test_enlarging_by_a_whole_factor_and_shrinking_restores_the_mask(mask: np.ndarray, factor: int) -> None:
+    enlarged = np.kron(mask, np.ones((factor, factor), bool))
+    assert (resize_mask(enlarged, mask.shape) == mask).all()
 
 
 def test_images_keep_their_colours() -> None:
@@ -42,12 +42,12 @@ def test_planes_hold_all_masks(masks: np.ndarray) -> None:
     assert (from_planes(to_planes(masks), len(masks)) == masks).all()
 
 
-def test_planes_hold_eight_classes_at_most() -> None:
+def test_more_than_eight_classes_are_refused() -> None:
     with pytest.raises(ValueError, match="9 classes"):
         to_planes(np.zeros((9, 2, 2), bool))
 
 
-def test_a_gallery_keeps_the_proportions() -> None:
+def test_the_gallery_shape_keeps_the_aspect() -> None:
     assert gallery_shape((350, 525)) == (258, 387)
     assert gallery_shape((256, 1600)) == (126, 791)
     assert gallery_shape((28, 42)) == (28, 42)

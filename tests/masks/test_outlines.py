@@ -1,4 +1,4 @@
-"""Outlines run along the edges of pixels, so that neighbours meet without a gap."""
+"""Outlines follow the edges of pixels, so that neighbours touch without a gap."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from matplotlib.path import Path
 
-from nephoscope.masks.outlines import find_polygons, light_path
+from nephoscope.masks.outlines import find_polygons, light_path, to_geojson
 
 
 def block(height: int, width: int, *places: tuple[slice, slice]) -> np.ndarray:
@@ -30,17 +30,17 @@ def block(height: int, width: int, *places: tuple[slice, slice]) -> np.ndarray:
         ),
     ],
 )
-def test_a_mask_is_walked_around(mask: np.ndarray, path: str) -> None:
+def test_the_path_of_a_mask_follows_its_edges(mask: np.ndarray, path: str) -> None:
     assert light_path(mask) == path
 
 
-def test_a_hole_is_a_ring_of_its_own() -> None:
+def test_a_hole_is_a_separate_ring() -> None:
     mask = np.ones((20, 20), bool)
     mask[5:15, 5:15] = False
     assert light_path(mask).count("M") == 2
 
 
-def test_an_outline_keeps_to_its_mask_within_a_pixel() -> None:
+def test_a_simplified_outline_stays_within_a_pixel_of_the_mask() -> None:
     mask = np.zeros((80, 120), np.uint8)
     cv2.ellipse(mask, (60, 40), (45, 25), 20, 0, 360, 1, -1)
     (ring,) = light_path(mask.astype(bool)).removeprefix("M").removesuffix("z").split("M")
@@ -58,13 +58,13 @@ RING = np.array([[0, 0, 0, 0, 0], [0, 1, 1, 1, 0], [0, 1, 0, 1, 0], [0, 1, 1, 1,
 
 
 def covered(polygons: list[list[list[list[float]]]], shape: tuple[int, int]) -> np.ndarray:
-    """Pixels whose middle lies in a polygon and in none of its holes."""
-    middles = np.stack(np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5), -1).reshape(-1, 2)
-    inside = [sum(Path(ring).contains_points(middles).astype(int) for ring in polygon) % 2 for polygon in polygons]
-    return np.reshape(sum(inside, np.zeros(len(middles), int)), shape)
+    """Pixels whose centre lies in a polygon and in none of its holes."""
+    centres = np.stack(np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5), -1).reshape(-1, 2)
+    inside = [sum(Path(ring).contains_points(centres).astype(int) for ring in polygon) % 2 for polygon in polygons]
+    return np.reshape(sum(inside, np.zeros(len(centres), int)), shape)
 
 
-def test_an_outline_lies_half_a_pixel_around_and_a_hole_is_one() -> None:
+def test_outline_and_hole_follow_the_edges_of_pixels() -> None:
     ((outline, hole),) = find_polygons(RING)
     assert np.array(outline).min(0).tolist() == [1, 1]
     assert np.array(outline).max(0).tolist() == [4, 4]
@@ -74,5 +74,17 @@ def test_an_outline_lies_half_a_pixel_around_and_a_hole_is_one() -> None:
 
 
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
-def test_outlines_hold_the_pixels_of_the_mask_and_no_others(mask: np.ndarray) -> None:
+def test_polygons_cover_exactly_the_pixels_of_the_mask(mask: np.ndarray) -> None:
     assert (covered(find_polygons(mask), mask.shape) == mask).all()
+
+
+def test_a_collection_has_a_feature_for_every_class_that_is_not_empty() -> None:
+    masks = np.stack([RING, np.zeros_like(RING)])
+    collection = to_geojson(
+        masks, ("Fish", "Flower"), "a.jpg", {"Fish": {"presence": 0.9}, "Flower": {"presence": 0.1}}
+    )
+    assert collection["type"] == "FeatureCollection"
+    assert (collection["image_id"], collection["height"], collection["width"]) == ("a.jpg", 4, 5)
+    (feature,) = collection["features"]
+    assert feature["properties"] == {"class_name": "Fish", "presence": 0.9}
+    assert feature["geometry"] == {"type": "MultiPolygon", "coordinates": find_polygons(RING)}

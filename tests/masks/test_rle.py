@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
-from nephoscope.masks.rle import RleError, decode_rle, encode_rle
+from nephoscope.masks.rle import SLACK, RleError, decode_rle, encode_rle, write_runs
 
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 
 
 @st.composite
 def grained_masks(draw: st.DrawFn) -> np.ndarray:
-    """Noise of any density, in grains of any size, up to 90×90: runs short and long, within columns and across."""
+    """Noise of any density and grain size, up to 90×90, with short and long runs."""
     height, width, grain = draw(st.integers(1, 90)), draw(st.integers(1, 90)), draw(st.sampled_from([1, 2, 7, 40]))
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     noise = rng.random((height // grain + 1, width // grain + 1)) < draw(st.sampled_from([0, 0.02, 0.5, 0.98, 1]))
@@ -46,19 +46,19 @@ def test_decoding_undoes_encoding(mask: np.ndarray) -> None:
 
 
 @given(MASKS)
-def test_runs_are_as_few_as_can_be(mask: np.ndarray) -> None:
+def test_runs_are_as_long_as_possible(mask: np.ndarray) -> None:
     starts = np.array(encode_rle(mask).split()[::2], int)
     lengths = np.array(encode_rle(mask).split()[1::2], int)
     assert (starts[1:] > starts[:-1] + lengths[:-1]).all()
 
 
-def test_masks_of_no_pixels_are_empty() -> None:
+def test_masks_without_pixels_are_empty() -> None:
     assert encode_rle(np.zeros((0, 5), bool)) == ""
     assert decode_rle("", (0, 5)).shape == (0, 5)
 
 
 @pytest.mark.parametrize("text", ["1  2 5 1", " 1 2 5 1 ", "1 2\t5 1", "01 2 5 1", "5 1\n1 2", "1 2 5 +1", "١ 2 5 1"])
-def test_any_spaces_and_digits_will_do(text: str) -> None:
+def test_any_spaces_and_digits_are_read(text: str) -> None:
     assert encode_rle(decode_rle(text, (2, 3))) == "1 2 5 1"
 
 
@@ -77,7 +77,7 @@ def test_any_spaces_and_digits_will_do(text: str) -> None:
         ("4 1 4 1", "overlapping runs: '4 1' and '4 1'"),
     ],
 )
-def test_what_is_wrong_is_named(text: str, message: str) -> None:
+def test_the_error_names_what_is_wrong(text: str, message: str) -> None:
     with pytest.raises(RleError, match=message.replace("(", r"\(")):
         decode_rle(text, (2, 3))
 
@@ -90,12 +90,12 @@ def test_any_text_is_decoded_or_refused(text: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pycocotools' own
 @given(MASKS | grained_masks())
-def test_masks_go_the_way_of_pycocotools_and_back(mask: np.ndarray) -> None:
-    """Its RLE is column-major too, but counts zeros and ones in turns."""
+def test_runs_are_those_of_pycocotools(mask: np.ndarray) -> None:
+    """Its RLE is column-major, too, but it lists the lengths of zeros and ones in turn."""
     shape = (mask.shape[0], mask.shape[1])
     counts = coco.frPyObjects({"size": list(shape), "counts": uncompressed(encode_rle(mask), mask.size)}, *shape)
     theirs = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
-    assert counts == theirs  # the very same runs
+    assert counts == theirs
     np.testing.assert_array_equal(coco.decode(counts).astype(bool), mask)
     np.testing.assert_array_equal(decode_rle(encode_rle(coco.decode(theirs).astype(bool)), shape), mask)
 
@@ -107,7 +107,20 @@ def uncompressed(text: str, size: int) -> list[int]:
     return counts if counts[-1] else counts[:-1]
 
 
-def test_a_mask_may_lie_in_memory_as_it_likes() -> None:
+def test_masks_may_have_any_memory_layout() -> None:
     mask = np.random.default_rng(0).random((9, 14)) > 0.5
     for view in (mask.T, mask[::-1], mask[:, ::2], np.asfortranarray(mask)):
         np.testing.assert_array_equal(decode_rle(encode_rle(view), view.shape), view)
+
+
+NUMBERS = st.one_of(
+    st.integers(1, 10**15), st.sampled_from([10**power + more for power in range(16) for more in (-1, 0, 1)][1:])
+)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS)))
+def test_numbers_are_written_as_python_writes_them(runs: list[tuple[int, int]]) -> None:
+    edges = np.array([(start - 1, start - 1 + length) for start, length in runs], np.int64).ravel()
+    text = np.full(20 * len(edges) + SLACK, ord("?"), np.uint8)
+    written = text[: write_runs(edges, text)].tobytes().decode("ascii")
+    assert written == " ".join(f"{start} {length}" for start, length in runs)

@@ -23,12 +23,12 @@ LEVELS = np.array(
 ALL = np.ones((4, 4), bool)
 
 
-def ones(mask: np.ndarray) -> list[tuple[int, int]]:
+def pixels_of(mask: np.ndarray) -> list[tuple[int, int]]:
     return [(int(row), int(column)) for row, column in np.argwhere(mask)]
 
 
-def test_a_level_at_the_threshold_is_in() -> None:
-    assert ones(decide(1, LEVELS, ALL, rule(pixel_threshold=150))) == [(0, 0), (0, 1), (1, 0), (3, 0), (3, 2)]
+def test_a_level_at_the_pixel_threshold_is_in_the_mask() -> None:
+    assert pixels_of(decide(1, LEVELS, ALL, rule(pixel_threshold=150))) == [(0, 0), (0, 1), (1, 0), (3, 0), (3, 2)]
 
 
 def test_a_presence_at_the_threshold_is_present() -> None:
@@ -37,23 +37,23 @@ def test_a_presence_at_the_threshold_is_present() -> None:
 
 
 def test_an_area_at_the_minimum_stays() -> None:
-    assert ones(decide(1, LEVELS, ALL, rule(min_area=3))) == [(0, 0), (0, 1), (1, 0)]
+    assert pixels_of(decide(1, LEVELS, ALL, rule(min_area=3))) == [(0, 0), (0, 1), (1, 0)]
     assert not decide(1, LEVELS, ALL, rule(min_area=4)).any()
 
 
-def test_what_nobody_saw_is_never_predicted() -> None:
+def test_invisible_pixels_are_never_predicted() -> None:
     visible = ALL.copy()
     visible[0] = False
-    assert ones(decide(1, LEVELS, visible, rule())) == [(1, 0), (3, 0), (3, 2)]
+    assert pixels_of(decide(1, LEVELS, visible, rule())) == [(1, 0), (3, 0), (3, 2)]
 
 
-def test_an_invisible_gap_parts_a_component() -> None:
+def test_an_invisible_gap_splits_a_component() -> None:
     levels, visible = np.full((1, 5), 200, np.uint8), np.array([[1, 1, 0, 1, 1]], bool)
     assert not decide(1, levels, visible, rule(min_area=3)).any()
 
 
-def test_a_component_stays_only_with_a_strong_seed() -> None:
-    assert ones(decide(1, LEVELS, ALL, rule(high_threshold=201))) == [(3, 2)]
+def test_a_component_stays_only_if_it_reaches_the_high_threshold() -> None:
+    assert pixels_of(decide(1, LEVELS, ALL, rule(high_threshold=201))) == [(3, 2)]
 
 
 def test_without_its_core_a_mask_is_empty() -> None:
@@ -79,62 +79,62 @@ def test_presence_is_the_weighted_mean_of_its_sources() -> None:
     assert presences(raw, rules(classifier_weight=0.75)) == pytest.approx(np.array([[0.7, 0.3]]))
 
 
-def test_calibration_moves_the_logit() -> None:
+def test_calibration_scales_and_shifts_the_logit() -> None:
     raw = RawPresences(np.array([[0.5, 0.5]]), np.array([[0.0, 1.0]]))
-    moved = (Calibration(slope=2, intercept=1), Calibration(slope=2, intercept=-1))
-    found = presences(raw, rules(classifier_weight=1, classifier_calibrations=moved))
-    assert found == pytest.approx(np.array([[0.7310586, 0.2689414]]))
+    calibrations = (Calibration(slope=2, intercept=1), Calibration(slope=2, intercept=-1))
+    calibrated = presences(raw, rules(classifier_weight=1, classifier_calibrations=calibrations))
+    assert calibrated == pytest.approx(np.array([[0.7310586, 0.2689414]]))
 
 
-def test_forcing_raises_the_strongest_just_to_its_threshold() -> None:
+def test_forcing_raises_the_most_probable_class_to_its_threshold() -> None:
     raw = RawPresences(np.array([[0.3, 0.4], [0.9, 0.45]]), np.zeros((2, 2)))
     forced = presences(raw, rules(classifier_weight=1, force_top_class=True))
     assert forced == pytest.approx(np.array([[0.3, 0.5], [0.9, 0.45]]))
 
 
-def test_forcing_never_makes_present_what_is_never_present() -> None:
+def test_forcing_skips_classes_that_are_never_present() -> None:
     raw = RawPresences(np.array([[0.3, 0.4]]), np.zeros((1, 2)))
     never = (rule(presence_threshold=2), rule(presence_threshold=2))
     forced = presences(raw, rules(classifier_weight=1, force_top_class=True, rules=never))
     assert not decide_masks(forced[0], np.zeros(2), np.stack([LEVELS, LEVELS]), ALL, rules(rules=never)).any()
 
 
-def test_forcing_takes_the_strongest_of_those_that_can_be_present() -> None:
+def test_forcing_chooses_among_the_classes_that_can_be_present() -> None:
     raw = RawPresences(np.array([[0.3, 0.6], [0.5, 1.0]]), np.zeros((2, 2)))
     one_never = (rule(presence_threshold=0.5), rule(presence_threshold=2))
     forced = presences(raw, rules(classifier_weight=1, force_top_class=True, rules=one_never))
     assert forced == pytest.approx(np.array([[0.5, 0.6], [0.5, 1.0]]), abs=1e-5)
 
 
-def test_a_presence_that_is_not_known_is_not_present() -> None:
+def test_an_unknown_presence_is_not_present() -> None:
     assert not decide(np.nan, LEVELS, ALL, rule()).any()
     raw = RawPresences(np.array([[np.nan, 0.9]]), np.zeros((1, 2)))
     assert decide_presence(raw, rules(classifier_weight=1)).present.tolist() == [[False, True]]
 
 
-def test_thresholds_follow_the_strongest_pixels_of_a_picture() -> None:
-    seeded = rule(pixel_threshold=200, high_threshold=240, core_threshold=220, core_area=3)
-    bright, dim = rules_of_picture(rules(rules=(seeded, rule()), adaptive_power=0.5), np.array([1.0, 0.25]))
-    assert bright == seeded
+def test_thresholds_adapt_to_the_top_fraction_of_an_image() -> None:
+    full_rule = rule(pixel_threshold=200, high_threshold=240, core_threshold=220, core_area=3)
+    bright, dim = rules_of_picture(rules(rules=(full_rule, rule()), adaptive_power=0.5), np.array([1.0, 0.25]))
+    assert bright == full_rule
     assert dim == rule(pixel_threshold=rule().pixel_threshold // 2)
-    (dim, _) = rules_of_picture(rules(rules=(seeded, rule()), adaptive_power=0.5), np.array([0.25, 1.0]))
+    (dim, _) = rules_of_picture(rules(rules=(full_rule, rule()), adaptive_power=0.5), np.array([0.25, 1.0]))
     assert (dim.pixel_threshold, dim.high_threshold, dim.core_threshold, dim.core_area) == (100, 120, 110, 3)
 
 
-def test_nobody_follows_unless_asked() -> None:
+def test_thresholds_stay_without_adaptive_power() -> None:
     assert rules_of_picture(rules(), np.array([0.1, 0.9])) == rules().rules
 
 
-def test_a_picture_half_as_bright_has_the_same_mask() -> None:
-    followed = rules(rules=(rule(pixel_threshold=150),) * 2, adaptive_power=1)
+def test_a_map_half_as_bright_gives_the_same_mask() -> None:
+    adaptive = rules(rules=(rule(pixel_threshold=150),) * 2, adaptive_power=1)
     levels = np.stack([LEVELS, LEVELS // 2])
-    bright, dim = decide_masks(np.ones(2), np.array([0.8, 0.4]), levels, ALL, followed)
+    bright, dim = decide_masks(np.ones(2), np.array([0.8, 0.4]), levels, ALL, adaptive)
     assert bright.any()
     assert (bright == dim).all()
 
 
 @given(st.floats(0, 1), st.floats(0, 3))
-def test_followed_thresholds_stay_levels_in_their_order(top_mean: float, power: float) -> None:
+def test_adapted_thresholds_are_levels_in_ascending_order(top_mean: float, power: float) -> None:
     (levels,) = adapt_thresholds(np.array([top_mean]), power)
     assert levels[0] == 0
     assert levels[1] >= 1
@@ -142,16 +142,16 @@ def test_followed_thresholds_stay_levels_in_their_order(top_mean: float, power: 
     assert (np.diff(levels) >= 0).all()
 
 
-def test_rules_need_one_of_each_per_class() -> None:
+def test_rules_need_a_rule_per_class() -> None:
     with pytest.raises(ValidationError, match="1 for 2 classes"):
         rules(rules=(rule(),))
 
 
-def test_rules_survive_being_written_down() -> None:
+def test_rules_survive_json() -> None:
     assert Rules.model_validate_json(rules().model_dump_json()) == rules()
 
 
-def test_strongest_mean_looks_at_visible_pixels_alone() -> None:
+def test_the_top_fraction_mean_uses_visible_pixels_only() -> None:
     visible = LEVELS < 250
     assert top_fraction_mean(LEVELS[None], visible, 0.2) == pytest.approx([200 / 255])
     assert top_fraction_mean(LEVELS[None], ~ALL, 0.2).tolist() == [0]

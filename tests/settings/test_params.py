@@ -1,4 +1,4 @@
-"""Settings: what a file may say, and what a person is told when it says something else."""
+"""Settings: which files are accepted, and the messages of those that are refused."""
 
 import re
 from pathlib import Path
@@ -14,13 +14,13 @@ FILES = [ROOT / "params.yaml", *sorted((ROOT / "recipes").glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_file_that_we_ship_is_valid(path: Path) -> None:
+def test_every_shipped_file_is_valid(path: Path) -> None:
     assert Params.load(path).prepare.root
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_file_that_we_ship_names_every_section(path: Path) -> None:
-    """DVC refuses a stage whose section is missing from the file, though its defaults would do."""
+def test_every_shipped_file_has_every_section(path: Path) -> None:
+    """DVC refuses a stage without a section in the file, although the defaults would do."""
     assert set(yaml.safe_load(path.read_text())) == set(Params.model_fields)
 
 
@@ -30,7 +30,7 @@ def load(tmp_path: Path, text: str) -> Params:
     return Params.load(path)
 
 
-def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+def test_a_missing_section_has_its_defaults(tmp_path: Path) -> None:
     assert load(tmp_path, "tune: {presence: pixels}").evaluate == Params().evaluate
 
 
@@ -76,7 +76,7 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("tune: {pixel_thresholds: {first: a, last: 9, step: 1}}", r"pixel_thresholds: .* last and step must be whole"),
     ],
 )
-def test_what_cannot_be_used_is_named_with_the_way_out(tmp_path: Path, text: str, message: str) -> None:
+def test_a_setting_that_cannot_be_used_is_named_with_the_way_out(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ParamsError, match=message):
         load(tmp_path, text)
 
@@ -109,23 +109,23 @@ def test_groups_of_settings_import_only_what_they_share(group: str) -> None:
     assert own <= {f"nephoscope.settings.{group}", "nephoscope.settings.section"}
 
 
-def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_bytes(b"report: {title: caf\xe9}")
     with pytest.raises(ParamsError, match=r"params\.yaml: not readable as YAML: .*utf-8.*0xe9"):
         Params.load(path)
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"2 setting\(s\)"):
         load(tmp_path, "tune: {presence: maybe}\nevaluate: {bootstrap: 0}")
 
 
-def test_a_missing_file_says_where_to_stand(tmp_path: Path) -> None:
+def test_a_missing_file_names_the_folder_to_run_from(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"run from the folder that holds params\.yaml"):
         Params.load(tmp_path / "params.yaml")
 
 
-def test_settings_cannot_be_changed_under_way() -> None:
+def test_settings_cannot_be_changed_after_loading() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Params().tune.presence = "pixels"  # type: ignore[misc]

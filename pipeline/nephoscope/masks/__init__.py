@@ -1,1 +1,1 @@
-"""Arrays only: what a mask is, how it is written down, and the rule that decides it."""
+"""Masks as arrays: run-length encoding, resizing, components, outlines, Dice."""

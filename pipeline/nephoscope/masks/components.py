@@ -1,4 +1,4 @@
-"""Union-find over a flat array of parents, in which a root is its own parent. For compiled callers."""
+"""Connected components of masks: label, keep, filter. Components are 8-connected."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from nephoscope.masks.rle import Mask, find_edges
 
 @njit(cache=True, nogil=True)
 def find_root(parent, member):  # type: ignore[no-untyped-def]
-    """Halves the way there as it goes."""
+    """The root of a member in an array of parents, where a root is its own parent. Shortens the path (halving)."""
     while parent[member] != member:
         parent[member] = parent[parent[member]]
         member = parent[member]
@@ -22,32 +22,32 @@ def find_root(parent, member):  # type: ignore[no-untyped-def]
 @dataclass(frozen=True)
 class Components:
     labels: npt.NDArray[np.int32]
-    """H×W; 0 is background, component k carries k."""
+    """H×W; 0 is background, k is component k."""
     areas: npt.NDArray[np.int64]
-    """areas[k - 1] is the area of component k."""
+    """areas[k - 1] is the area of component k, in pixels."""
 
 
 def label_components(mask: Mask) -> Components:
-    """Mask (H×W) → its components.
+    """Mask (H×W) → its components, and their areas in pixels.
 
     >>> label_components(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]], bool)).areas
     array([2, 1])
     """
-    # Counting afterwards is faster than connectedComponentsWithStats, which also wants boxes and centroids.
-    count, found = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    labels = np.asarray(found, np.int32)
+    # Faster than connectedComponentsWithStats, which also computes boxes and centroids.
+    count, image = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    labels = np.asarray(image, np.int32)
     return Components(labels, np.bincount(labels.ravel(), minlength=count)[1:])
 
 
 def keep_components(components: Components, kept: npt.NDArray[np.bool_]) -> Mask:
-    """The mask of those components for which kept[k - 1] is true."""
+    """The mask (H×W) of all components k with kept[k - 1]."""
     return np.concatenate(([False], kept))[components.labels]
 
 
 def filter_components(mask: Mask, levels: npt.NDArray[np.uint8], min_area: int, min_peak: int) -> Mask:
-    """Mask and levels (H×W each) → the mask of those components whose area and strongest level suffice.
+    """Mask and levels (H×W each) → the mask of all components with at least this area and this highest level.
 
-    As labelling and then keeping would have it, but without an image of labels: components are sets of runs.
+    The same as label_components and keep_components, but faster: a component is a set of runs, not a labelled image.
 
     >>> filter_components(np.array([[1, 0, 1, 1]], bool), np.array([[9, 0, 5, 6]], np.uint8), 2, 1).astype(int)
     array([[0, 0, 1, 1]])
@@ -61,12 +61,12 @@ def filter_components(mask: Mask, levels: npt.NDArray[np.uint8], min_area: int, 
 def _filter(pixels, levels, width, min_area, min_peak):  # type: ignore[no-untyped-def]
     starts, ends = _runs_of_rows(find_edges(pixels), width)
     parent, areas, peaks = np.arange(len(starts)), ends - starts, np.zeros(len(starts), np.uint8)
-    above = 0  # the first run that may touch this one from the row above
+    above = 0  # first run of the row above that may touch this run
     for run in range(len(starts)):
         row = starts[run] // width
         if min_peak > 0:
             peaks[run] = levels[starts[run] : ends[run]].max()
-        # Positions in the row above, one further on either side for the corners, but never around its ends.
+        # The positions above the run, and one more on each side for corners, but within the row.
         first = max(starts[run] - width - 1, (row - 1) * width)
         last = min(ends[run] - width, row * width - 1)
         while ends[above] <= first:
@@ -85,7 +85,7 @@ def _filter(pixels, levels, width, min_area, min_peak):  # type: ignore[no-untyp
 
 @njit(cache=True, nogil=True)
 def _runs_of_rows(edges, width):  # type: ignore[no-untyped-def]
-    """Edges along the rows → starts and ends of runs, those that go on in the next row cut in two."""
+    """Edges along the rows → starts and ends of runs. A run that continues in the next row is cut in two."""
     count = 0
     for index in range(0, len(edges), 2):
         count += (edges[index + 1] - 1) // width - edges[index] // width + 1
@@ -100,11 +100,11 @@ def _runs_of_rows(edges, width):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _join(one, other, parent, areas, peaks):  # type: ignore[no-untyped-def]
-    if one == other:
+def _join(first, second, parent, areas, peaks):  # type: ignore[no-untyped-def]
+    if first == second:
         return
-    if areas[one] < areas[other]:
-        one, other = other, one
-    parent[other] = one
-    areas[one] += areas[other]
-    peaks[one] = max(peaks[one], peaks[other])
+    if areas[first] < areas[second]:
+        first, second = second, first
+    parent[second] = first
+    areas[first] += areas[second]
+    peaks[first] = max(peaks[first], peaks[second])

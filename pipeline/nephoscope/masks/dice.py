@@ -1,4 +1,4 @@
-"""Dice: 2|A∩B| / (|A| + |B|); two empty masks agree (1), one empty mask does not (0)."""
+"""Dice: 2|A∩B| / (|A| + |B|). Both masks empty: 1; one empty: 0."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +7,7 @@ from nephoscope.masks.rle import Mask
 
 
 def dice(truth: Mask, predicted: Mask) -> float:
-    """Two masks of one shape → their Dice.
+    """Two masks of the same shape → their Dice.
 
     >>> dice(np.array([True, True, False]), np.array([True, False, False]))
     0.6666666666666666
@@ -18,7 +18,7 @@ def dice(truth: Mask, predicted: Mask) -> float:
 def dice_of_areas(
     overlap: npt.ArrayLike, truth_area: npt.ArrayLike, predicted_area: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
-    """|A∩B|, |A| and |B|, of any shapes that broadcast → Dice."""
+    """|A∩B|, |A| and |B| (arrays that broadcast) → Dice."""
     total = np.asarray(truth_area, np.float64) + np.asarray(predicted_area, np.float64)
     twice = 2 * np.asarray(overlap, np.float64)
     return np.divide(twice, total, out=np.ones(np.broadcast(twice, total).shape), where=total > 0)

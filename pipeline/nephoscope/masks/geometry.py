@@ -1,4 +1,4 @@
-"""Images and masks from one shape to another. A shape is (height, width), always."""
+"""Resizing of images, masks and probabilities; bit planes. A shape is always (height, width)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,18 +11,18 @@ from nephoscope.masks.rle import Mask, Shape
 
 Image = npt.NDArray[np.uint8]
 GALLERY_PIXELS = 100_000
-"""of a picture in a gallery: enough to see the patterns, little enough for many in one page"""
+"""Size of an image in a gallery: the patterns are visible, and a page can hold many images."""
 
 
 def resize_image(image: Image, shape: Shape) -> Image:
-    """Image (H×W×3) → image of this shape, for eyes; what networks see is fitted by `nephoscope.data.images`."""
+    """Image (H×W×3) → image of this shape, for display. For networks use `nephoscope.data.images.fit_image`."""
     if image.shape[:2] == tuple(shape):
         return image
     return np.asarray(cv2.resize(image, (shape[1], shape[0]), interpolation=_interpolation(image, shape)), np.uint8)
 
 
 def resize_mask(mask: Mask, shape: Shape) -> Mask:
-    """Mask (H×W) → mask of this shape: a pixel is set where at least half of its area was."""
+    """Mask (H×W) → mask of this shape; a pixel is set if at least half of its area was set."""
     if mask.shape == tuple(shape):
         return mask
     grey = cv2.resize(mask.astype(np.uint8) * 255, (shape[1], shape[0]), interpolation=_interpolation(mask, shape))
@@ -30,12 +30,13 @@ def resize_mask(mask: Mask, shape: Shape) -> Mask:
 
 
 def to_levels(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArray[np.uint8]:
-    """Probabilities (C×H×W) → levels round(255·p) (C×h×w uint8) at this shape: the form all decisions use."""
+    """Probabilities (C×H×W) → levels round(255·p) (C×h×w uint8) at this shape. All decisions use levels."""
     levels = np.empty((len(probabilities), *shape), np.uint8)
-    for one, level in zip(probabilities, levels, strict=True):
-        resized = one
-        if one.shape != tuple(shape):
-            resized = cv2.resize(one, (shape[1], shape[0]), interpolation=_interpolation(one, shape))
+    for probability, level in zip(probabilities, levels, strict=True):
+        resized = probability
+        if probability.shape != tuple(shape):
+            interpolation = _interpolation(probability, shape)
+            resized = cv2.resize(probability, (shape[1], shape[0]), interpolation=interpolation)
         cv2.convertScaleAbs(resized, level, 255)
     return levels
 
@@ -43,7 +44,7 @@ def to_levels(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArr
 def to_planes(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     """Masks (C×H×W bool, C at most 8) → planes (H×W uint8): bit c is class c."""
     if len(masks) > 8:
-        raise ValueError(f"{len(masks)} classes; a plane of 8 bits holds at most 8")
+        raise ValueError(f"{len(masks)} classes; a plane has 8 bits, so 8 classes are the limit")
     weights = np.left_shift(np.uint8(1), np.arange(len(masks), dtype=np.uint8))
     return np.asarray((masks * weights[:, None, None]).sum(0), np.uint8)
 
@@ -55,7 +56,7 @@ def from_planes(planes: npt.NDArray[np.uint8], class_count: int) -> npt.NDArray[
 
 
 def gallery_shape(output_shape: Shape) -> Shape:
-    """The output shape, made smaller to about GALLERY_PIXELS.
+    """The output shape, reduced to about GALLERY_PIXELS.
 
     >>> gallery_shape((350, 525))
     (258, 387)

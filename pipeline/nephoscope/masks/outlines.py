@@ -1,4 +1,4 @@
-"""Outlines of masks: polygons for those who measure, paths of SVGs for eyes, a hundredth of a picture's weight."""
+"""Outlines of masks: exact polygons, GeoJSON, and SVG paths, which are about 100 times smaller than an image."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -12,21 +12,21 @@ from contourpy import FillType, contour_generator
 from nephoscope.masks.rle import Mask
 
 Ring = list[list[float]]
-"""(x, y) corners; the last is the first again."""
+"""(x, y) corners; the last equals the first."""
 Polygon = list[Ring]
-"""The outline, then the holes in it."""
+"""The outline, then the holes."""
 TOLERANCE = 1.6
-"""half-pixels by which an outline may cut corners; more is seen, less weighs"""
+"""Largest error of a simplified outline, in half-pixels: a compromise between looks and file size."""
 
 
 def find_polygons(mask: Mask) -> list[Polygon]:
-    """Mask (H×W) → polygons, in pixels: the first pixel reaches from 0 to 1. Corners are cut by half a pixel."""
+    """Mask (H×W) → polygons in pixels. The first pixel spans 0 to 1. Corners are cut by half a pixel."""
     ground = np.pad(mask, 1).astype(float)
     columns, rows = (np.arange(size) - 0.5 for size in ground.shape[::-1])
-    found: Any = contour_generator(columns, rows, ground, fill_type=FillType.OuterOffset).filled(0.5, np.inf)
+    filled: Any = contour_generator(columns, rows, ground, fill_type=FillType.OuterOffset).filled(0.5, np.inf)
     return [
         [corners[begin:end].tolist() for begin, end in pairwise(ends)]
-        for corners, ends in zip(found[0], found[1], strict=True)  # with OuterOffset: points and where rings begin
+        for corners, ends in zip(filled[0], filled[1], strict=True)  # OuterOffset: points, and the offsets of rings
     ]
 
 
@@ -36,9 +36,9 @@ def to_geojson(
     image_id: str,
     properties: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Masks (C×H×W) of an image → a GeoJSON FeatureCollection, a MultiPolygon per class that is not empty.
+    """Masks (C×H×W) of an image → a GeoJSON FeatureCollection, with a MultiPolygon per class that is not empty.
 
-    Coordinates are pixels of the mask, x to the right and y down, because the image does not say where it lies.
+    Coordinates are pixels of the mask (x to the right, y down), because the image has no georeference.
     """
     features = [
         {
@@ -61,12 +61,12 @@ def to_geojson(
 
 
 def exact_path(mask: Mask) -> str:
-    """Mask (H×W) → the `d` of a path in pixels, to be filled by `evenodd`: holes are rings of their own."""
+    """Mask (H×W) → the `d` of an SVG path in pixels. Fill it with `evenodd`, because holes are separate rings."""
     return "".join(_draw_ring(ring) for polygon in find_polygons(mask) for ring in polygon)
 
 
 def _draw_ring(ring: Ring) -> str:
-    """Only the corners: outlines have a point for every pixel they pass."""
+    """A ring → its path, with only the points where the direction changes."""
     points = np.array(ring[:-1])
     along, onward = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
     turns = along[:, 0] * onward[:, 1] != along[:, 1] * onward[:, 0]
@@ -75,7 +75,7 @@ def _draw_ring(ring: Ring) -> str:
 
 
 def light_path(mask: Mask) -> str:
-    """As `exact_path`, in fewer corners and whole pixels: for a page with hundreds of masks.
+    """As `exact_path`, with fewer corners and whole pixels, for pages with hundreds of masks.
 
     >>> light_path(np.array([[False, False, False], [False, True, True]]))
     'M1 1l0 1 2 0 0-1z'
@@ -85,9 +85,9 @@ def light_path(mask: Mask) -> str:
 
 
 def _edges(mask: Mask) -> npt.NDArray[np.uint8]:
-    """Pixels as 3×3 on a grid of half-pixels, whose outermost lie on the pixel's edges.
+    """Mask (H×W) → grid of half-pixels ((2H+1)×(2W+1)); every pixel covers 3×3, up to its edges.
 
-    A contour runs through the middles of what it surrounds; so neighbours would leave a gap between them.
+    OpenCV's contours pass through pixel centres, so on the mask itself neighbours would have a gap between them.
     """
     height, width = mask.shape
     fine = np.zeros((2 * height + 1, 2 * width + 1), np.uint8)
@@ -98,12 +98,12 @@ def _edges(mask: Mask) -> npt.NDArray[np.uint8]:
 
 
 def _simplify(ring: npt.NDArray[np.integer | np.floating]) -> npt.NDArray[np.int32]:
-    """Points (N×1×2) → fewer, in pixels (n×2)."""
+    """Points (N×1×2, half-pixels) → fewer points (n×2, pixels)."""
     fewer = cv2.approxPolyDP(ring, TOLERANCE, True)
     return np.asarray((fewer if len(fewer) > 2 else ring)[:, 0] // 2, np.int32)
 
 
 def _ring(points: npt.NDArray[np.int32]) -> str:
-    # Steps are shorter to write than places, and a minus parts numbers as well as a space does.
+    # Relative steps are shorter than positions, and a minus separates numbers as a space does.
     steps = " ".join(f"{x} {y}" for x, y in np.diff(points, axis=0)).replace(" -", "-")
     return f"M{points[0, 0]} {points[0, 1]}l{steps}z"

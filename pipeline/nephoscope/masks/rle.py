@@ -1,4 +1,4 @@
-"""Run-length encoding, as the competitions write it: "start length …", 1-based, column-major; "" is empty."""
+"""Run-length encoding (RLE) of the competitions: "start length …", 1-based, column-major; "" is an empty mask."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ Runs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 class RleError(ValueError):
-    """The text is no RLE of a mask of this shape; the message says what is wrong with it."""
+    """The text is not the RLE of a mask of this shape; the message says why."""
 
 
 def encode_rle(mask: Mask) -> str:
@@ -29,7 +29,7 @@ def encode_rle(mask: Mask) -> str:
 
 
 def decode_rle(text: str, shape: Shape) -> Mask:
-    """Text → mask (H×W) of this shape; what is out of order raises RleError.
+    """Text → mask (H×W) of this shape; raises RleError.
 
     >>> decode_rle("1 2 4 1", (2, 2)).astype(int)
     array([[1, 0],
@@ -44,10 +44,10 @@ def decode_rle(text: str, shape: Shape) -> Mask:
 
 
 def parse_runs(text: str, shape: Shape) -> Runs:
-    """Text → starts (0-based, ascending) and lengths of runs that fit into the shape and do not overlap."""
+    """Text → starts (0-based, ascending) and lengths of runs, checked for bounds and overlaps; raises RleError."""
     if text.isascii():
         letters = np.frombuffer(text.encode("ascii"), np.uint8)
-        starts, lengths = np.empty((2, (len(letters) + 1) // 4), np.int64)  # a run takes four letters, '1 1 '
+        starts, lengths = np.empty((2, (len(letters) + 1) // 4), np.int64)  # a run has at least four letters: "1 1 "
         count = read_runs(letters, shape[0] * shape[1], starts, lengths)
         if count != UNREADABLE:
             return starts[:count], lengths[:count]
@@ -55,7 +55,7 @@ def parse_runs(text: str, shape: Shape) -> Runs:
 
 
 def _parse_unusual(text: str, shape: Shape) -> Runs:
-    """As parse_runs, for runs in any order and any whitespace, and to say what is wrong."""
+    """As parse_runs, but slower: accepts any order and any whitespace, and raises RleError with the reason."""
     words = text.split()
     if len(words) % 2:
         raise RleError(f"odd count: {len(words)} numbers, but every run is a start and a length")
@@ -70,7 +70,7 @@ def _parse_unusual(text: str, shape: Shape) -> Runs:
     if (lengths < 1).any():
         start, length = numbers[np.argmax(lengths < 1)]
         raise RleError(f"empty run: '{start} {length}'; a length is at least 1")
-    # Compared without adding, so that no number is large enough to wrap around.
+    # "length > size - start" instead of "start + length > size", which could overflow.
     outside = (starts < 0) | (lengths > size - starts)
     if outside.any():
         start, length = numbers[np.argmax(outside)]
@@ -92,12 +92,12 @@ def _is_number(word: str) -> bool:
 
 SPACE, ZERO = 32, 48
 LONGEST_NUMBER = 18
-"""Digits that surely fit into an int64."""
+"""A number with this many digits fits into an int64."""
 UNREADABLE = -1
 ZEROS, ONES = np.uint64(0), np.uint64(0x0101010101010101)
-"""Eight pixels in one word."""
+"""Eight pixels in a 64-bit word."""
 SLACK = 8
-"""Bytes that `write_runs` may touch behind what it writes: it writes numbers eight digits at a time."""
+"""`write_runs` writes eight digits at a time, so it may touch this many bytes after its text."""
 TEN, HUNDRED, TEN_THOUSAND, EIGHT_DIGITS = (np.uint64(10**power) for power in (1, 2, 4, 8))
 HALVES, QUARTERS = np.uint64(0x0000007F_0000007F), np.uint64(0x000F_000F_000F_000F)
 DIGITS = np.uint64(0x30303030_30303030)
@@ -106,16 +106,16 @@ ONE, BYTE = np.uint64(1), np.uint64(8)
 
 @njit(cache=True, nogil=True)
 def find_edges(pixels):  # type: ignore[no-untyped-def]
-    """Where runs of ones begin and end, in turns: 0 1 1 0 1 → 1 3 4 5."""
+    """Flat pixels → starts and ends of the runs of ones, in turn: 0 1 1 0 1 → 1 3 4 5."""
     words = pixels[: len(pixels) // 8 * 8].view(np.uint64)
     edges, count = np.empty(len(pixels) + 2, np.int64), 0
     last = np.uint8(0)
     for word in range(len(words)):
-        # Eight at a time where nothing changes, which is nearly everywhere in a drawn mask.
+        # Skip eight equal pixels at once; in drawn masks nearly all are equal.
         if words[word] == (ONES if last else ZEROS):
             continue
         for index in range(8 * word, 8 * word + 8):
-            # Noted always and kept only at a change: no branch, which noise would make unpredictable.
+            # Write always, advance only at a change: no branch, which would be slow on noisy masks.
             edges[count] = index
             count += pixels[index] != last
             last = pixels[index]
@@ -129,7 +129,7 @@ def find_edges(pixels):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def write_runs(edges, text):  # type: ignore[no-untyped-def]
-    """Write edges as "start length …" into text (ASCII, with SLACK); returns how many bytes that took."""
+    """Write edges as "start length …" into text (ASCII bytes, with SLACK); returns the number of bytes."""
     position = ZEROS
     for index in range(0, len(edges), 2):
         position = _write_number(text, position, np.uint64(edges[index] + 1))
@@ -139,7 +139,7 @@ def write_runs(edges, text):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _write_number(text, position, number):  # type: ignore[no-untyped-def]
-    """Everything is unsigned here, which divides faster; mixed with signed numbers it would turn into floats."""
+    """All numbers are unsigned: they divide faster, and numba turns a mix with signed numbers into floats."""
     if number >= EIGHT_DIGITS:
         position = _write_digits(text, position, number // EIGHT_DIGITS, ONE) + BYTE
         _write_digits(text, position - BYTE, number % EIGHT_DIGITS, BYTE)
@@ -151,7 +151,10 @@ def _write_number(text, position, number):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _write_digits(text, position, number, least):  # type: ignore[no-untyped-def]
-    """Below 100 000 000, at least so many digits, then anything up to the eighth; returns where the digits end."""
+    """Write a number below 100 000 000 with at least `least` digits; returns the position after them.
+
+    The bytes up to the eighth may be overwritten.
+    """
     length, limit = least, TEN
     while length < BYTE and number >= limit:
         length, limit = length + ONE, TEN * limit
@@ -163,27 +166,27 @@ def _write_digits(text, position, number, least):  # type: ignore[no-untyped-def
 
 @njit(cache=True, nogil=True)
 def _spell(number):  # type: ignore[no-untyped-def]
-    """Eight decimal digits as the bytes of one word, the first lowest: 1234 → 0x04030201_00000000.
+    """The eight decimal digits of a number as the bytes of a word, first digit lowest: 1234 → 0x04030201_00000000.
 
-    All of them at once: the number is halved into two of four digits in the halves of the word, these into two of two,
-    these into two of one. x · 10486 >> 20 is x // 100 below 10 000, and x · 103 >> 10 is x // 10 below 100.
+    All digits are computed together: 8 digits → 2×4 → 4×2 → 8×1. Below 10 000, x · 10486 >> 20 equals x // 100; below
+    100, x · 103 >> 10 equals x // 10.
     """
     high = number // TEN_THOUSAND
-    pair = high | ((number - TEN_THOUSAND * high) << np.uint64(32))
-    high = ((pair * np.uint64(10486)) >> np.uint64(20)) & HALVES
-    four = high | ((pair - HUNDRED * high) << np.uint64(16))
+    word = high | ((number - TEN_THOUSAND * high) << np.uint64(32))
+    high = ((word * np.uint64(10486)) >> np.uint64(20)) & HALVES
+    four = high | ((word - HUNDRED * high) << np.uint64(16))
     high = ((four * np.uint64(103)) >> np.uint64(10)) & QUARTERS
     return high | ((four - TEN * high) << BYTE)
 
 
 @njit(cache=True, nogil=True)
 def read_runs(text, size, starts, lengths):  # type: ignore[no-untyped-def]
-    """Read text (ASCII) into starts (0-based) and lengths; returns how many runs, or UNREADABLE.
+    """Read text (ASCII bytes) into starts (0-based) and lengths; returns the number of runs, or UNREADABLE.
 
-    Readable is only what `write_runs` might have written, with any number of spaces.
+    Only texts as `write_runs` writes them are readable, with any number of spaces.
     """
-    count, free = 0, 0  # runs so far, and the first pixel after them
-    start = -1  # of a run whose length is still to come
+    count, free = 0, 0  # number of runs, and the first pixel after them
+    start = -1  # start of a run whose length comes next; -1: none
     position = 0
     while position < len(text):
         if text[position] == SPACE:
@@ -211,6 +214,6 @@ def read_runs(text, size, starts, lengths):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def fill_runs(starts, lengths, pixels):  # type: ignore[no-untyped-def]
-    """Write ones over the runs; the rest of pixels stays."""
+    """Set the pixels of the runs to 1; other pixels stay."""
     for index in range(len(starts)):
         pixels[starts[index] : starts[index] + lengths[index]] = 1

@@ -1,8 +1,8 @@
-"""Every component at every pixel threshold, from one pass: a component stays as it is over a span of thresholds.
+"""Spans: all components of a map at all pixel thresholds, from a single pass.
 
-Pixels are added from level 255 down, and a union-find keeps area, overlap with truth and strongest level of every
-component. Whenever a component changes, the span of thresholds over which it stood is closed. The spans of a map say
-all there is to know about its masks at all thresholds, and the pixels need not be looked at again.
+Pixels are added from level 255 down. A union-find keeps the area, the overlap with truth and the highest level of every
+component. When a component changes, the span of thresholds over which it was constant is closed. The spans hold the
+masks' areas and overlaps at every threshold, so that tuning does not need the pixels again.
 """
 
 import numpy as np
@@ -13,28 +13,28 @@ from nephoscope.masks.components import find_root
 from nephoscope.masks.rle import Mask
 
 Spans = npt.NDArray[np.int32]
-"""One row per span, in no particular order. Columns: the lowest and the highest pixel threshold at which the component
-stands as it is, the level of its strongest pixel, its area, and how many of its pixels are true."""
+"""One row per span, in no particular order. Columns: lowest and highest pixel threshold of the span; highest level of the
+component, its area and its overlap with truth."""
 FIRST, LAST, PEAK, AREA, OVERLAP = range(5)
 NOT_YET = -1
 
 
 def find_spans(levels: npt.NDArray[np.uint8], truth: Mask) -> Spans:
-    """Levels and truth (H×W each) → the spans of its components (8 neighbours) at thresholds 1 to 255.
+    """Levels and truth (H×W each) → the spans of all components at thresholds 1 to 255.
 
     >>> find_spans(np.array([[9, 0, 5]], np.uint8), np.array([[True, False, False]])).tolist()
     [[1, 9, 9, 1, 1], [1, 5, 5, 1, 0]]
     """
     if levels.shape != truth.shape or levels.ndim != 2:
-        raise ValueError(f"levels are {levels.shape}, truth is {truth.shape}; expected one H×W for both")
+        raise ValueError(f"levels are {levels.shape}, truth is {truth.shape}; expected the same H×W for both")
     return np.asarray(_trace(np.pad(levels, 1), np.pad(truth, 1), _RING_STARTS), np.int32)
 
 
 def _ring_starts() -> npt.NDArray[np.int8]:
-    """For every set of occupied neighbours (bits clockwise from the corner above left): one neighbour of each
-    connected group, as positions in the ring, closed by -1.
+    """Set of occupied neighbours (256) → one neighbour per connected group, as positions in the ring, ended by -1.
 
-    Neighbours that touch each other are connected already, so one of them speaks for all.
+    Bits and positions go clockwise from the upper left corner. Neighbours that touch each other are already connected,
+    so one per group is enough.
     """
     ring = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]
     starts = np.full((256, 5), -1, np.int8)
@@ -57,7 +57,7 @@ _RING_STARTS = _ring_starts()
 
 @njit(cache=True, nogil=True)
 def _by_level(levels):  # type: ignore[no-untyped-def]
-    """Places of the pixels of level 1 and more, strongest first."""
+    """Flat levels → positions of all pixels with level 1 or more, highest level first."""
     counts = np.zeros(256, np.int64)
     for level in levels:
         counts[level] += 1
@@ -75,7 +75,7 @@ def _by_level(levels):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _close(spans, count, component, first):  # type: ignore[no-untyped-def]
-    """Note the span of a component that is about to change."""
+    """Append the span of a component that is about to change; returns the new count."""
     spans[count] = component
     spans[count, FIRST] = first
     return count + 1
@@ -88,7 +88,7 @@ def _trace(padded_levels, padded_truth, ring_starts):  # type: ignore[no-untyped
     ring = np.array([-width - 1, -width, -width + 1, 1, width + 1, width, width - 1, -1])
     order = _by_level(levels)
     parent = np.full(len(levels), NOT_YET, np.int32)
-    open_spans = np.empty((len(levels), 5), np.int32)  # of roots: the span of their component so far
+    open_spans = np.empty((len(levels), 5), np.int32)  # per root: the open span of its component
     spans, count = np.empty((len(order), 5), np.int32), 0
     for pixel in order:
         level = levels[pixel]

@@ -1,8 +1,4 @@
-"""The rule between the networks and the mask: `presences` and `decide`, the only ones there are.
-
-Evaluation, submission, prediction and the app all call these two, so what is measured is what is delivered. Tuning
-finds the Dice of what they would decide without drawing a mask; tests hold the two to the same figure.
-"""
+"""Presence: calibrate the raw scores, fuse them into one number per image and class, and decide."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,49 +11,19 @@ from nephoscope.masks.rle import Mask
 from nephoscope.rules.rules import Calibration, Levels, Rules
 
 Presences = npt.NDArray[np.float64]
-"""N×C, each in [0, 1]."""
+"""N×C, values in [0, 1]."""
 SURE = 2 / 3
-"""Confidence below which a decision on presence is marked unsure: wrong more often than once in three."""
+"""A decision on presence with a lower confidence is marked as unsure: more than one in three is wrong."""
 
 
 @dataclass(frozen=True)
 class RawPresences:
-    """What the networks say of presence, N×C each: the classifier, and the mean of the strongest visible pixels."""
+    """Raw presence scores of N images, N×C each."""
 
     classifier: npt.NDArray[np.floating]
+    """Probability of the classifier."""
     top_mean: npt.NDArray[np.floating]
-
-
-def fuse(raw: RawPresences, rules: Rules) -> Presences:
-    """Raw presences → one calibrated number per picture and class, which knows nothing of thresholds."""
-    weight = rules.classifier_weight
-    fused = weight * calibrate(raw.classifier, rules.classifier_calibrations)
-    fused += (1 - weight) * calibrate(raw.top_mean, rules.top_fraction_calibrations)
-    return fused
-
-
-def presences(raw: RawPresences, rules: Rules) -> Presences:
-    """Raw presences → the numbers (N×C) that are compared with the presence thresholds."""
-    return _force_top_class(fuse(raw, rules), rules)
-
-
-def _force_top_class(fused: Presences, rules: Rules) -> Presences:
-    """Where no class is present, raise the likeliest class to its threshold, if the rules ask for it."""
-    if not rules.force_top_class:
-        return fused
-    thresholds = _thresholds(rules)
-    # A threshold above 1 means "never present", so such a class is never forced.
-    possible = thresholds <= 1
-    absent = (fused < thresholds).all(axis=1) & possible.any()
-    top_class = np.where(possible, fused, -np.inf).argmax(axis=1)
-    # Exactly the threshold: enough to be present, and no more confident than that.
-    forced = fused.copy()
-    forced[absent, top_class[absent]] = thresholds[top_class[absent]]
-    return forced
-
-
-def _thresholds(rules: Rules) -> Presences:
-    return np.array([rule.presence_threshold for rule in rules.rules])
+    """Mean probability of the segmenter over the top fraction of the visible pixels."""
 
 
 class PresenceDecision(NamedTuple):
@@ -81,30 +47,62 @@ class PresenceDecision(NamedTuple):
 
 
 def decide_presence(raw: RawPresences, rules: Rules) -> PresenceDecision:
-    """Raw presences of N images → calibrated probabilities and decisions."""
+    """Raw scores of N images → calibrated probabilities and decisions."""
     fused = fuse(raw, rules)
     compared = _force_top_class(fused, rules)
     probability = fused if rules.chance_calibrations is None else calibrate(fused, rules.chance_calibrations)
     return PresenceDecision(probability, compared, compared >= _thresholds(rules))
 
 
+def presences(raw: RawPresences, rules: Rules) -> Presences:
+    """Raw scores → the numbers (N×C) that are compared with the presence thresholds."""
+    return _force_top_class(fuse(raw, rules), rules)
+
+
+def fuse(raw: RawPresences, rules: Rules) -> Presences:
+    """Raw scores → one calibrated number per image and class (N×C). Does not depend on thresholds."""
+    weight = rules.classifier_weight
+    fused = weight * calibrate(raw.classifier, rules.classifier_calibrations)
+    fused += (1 - weight) * calibrate(raw.top_mean, rules.top_fraction_calibrations)
+    return fused
+
+
+def _force_top_class(fused: Presences, rules: Rules) -> Presences:
+    """If no class of an image is present, raise the most probable class to its threshold (if the rules say so)."""
+    if not rules.force_top_class:
+        return fused
+    thresholds = _thresholds(rules)
+    # A threshold above 1 means "never present", so such a class is never forced.
+    possible = thresholds <= 1
+    absent = (fused < thresholds).all(axis=1) & possible.any()
+    top_class = np.where(possible, fused, -np.inf).argmax(axis=1)
+    # Exactly the threshold: enough to be present, and no more confident than that.
+    forced = fused.copy()
+    forced[absent, top_class[absent]] = thresholds[top_class[absent]]
+    return forced
+
+
+def _thresholds(rules: Rules) -> Presences:
+    return np.array([rule.presence_threshold for rule in rules.rules])
+
+
 def calibrate(scores: npt.NDArray[np.floating], calibrations: tuple[Calibration, ...]) -> Presences:
-    """Scores (N×C in [0, 1]) → calibrated presences (N×C)."""
+    """Scores (N×C in [0, 1]) → calibrated presence (N×C)."""
     slopes = np.array([calibration.slope for calibration in calibrations])
     intercepts = np.array([calibration.intercept for calibration in calibrations])
     return np.asarray(1 / (1 + np.exp(-(slopes * logit(scores) + intercepts))), np.float64)
 
 
 def logit(scores: npt.NDArray[np.floating]) -> Presences:
-    """Scores in [0, 1] → logits; 0 and 1 are brought just inside, so that all stay finite."""
+    """Scores in [0, 1] → logits. Scores are clipped to [1e-6, 1 - 1e-6], so that all logits are finite."""
     inside = np.clip(np.asarray(scores, np.float64), 1e-6, 1 - 1e-6)
     return np.asarray(np.log(inside / (1 - inside)), np.float64)
 
 
 def top_fraction_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:
-    """Mean probability (C) of this share of the visible pixels, strongest first, from levels (C×H×W)."""
-    seen = np.ascontiguousarray(visible).view(np.uint8)
-    histograms = [cv2.calcHist([level], [0], seen, [256], [0, 256]).ravel() for level in np.ascontiguousarray(levels)]
+    """Levels (C×H×W) → mean probability (C) of this share of the visible pixels, highest first."""
+    mask = np.ascontiguousarray(visible).view(np.uint8)
+    histograms = [cv2.calcHist([level], [0], mask, [256], [0, 256]).ravel() for level in np.ascontiguousarray(levels)]
     counts = np.stack(histograms).astype(np.int64)[:, ::-1]
     wanted = max(1, round(share * counts[0].sum()))
     before = np.cumsum(counts, axis=1) - counts

@@ -1,18 +1,19 @@
-"""What a person may choose by name, apart from what does it: the command line must tell it at once, without torch."""
+"""Names that the command line offers as choices. Without PyTorch, so that `--help` is quick."""
 
 from typing import Literal, get_args
 
 from nephoscope.errors import UserError
 
 Choice = Literal["auto", "openvino", "onnx", "torch"]
-"""The engine that computes."""
+"""Inference engine."""
 Output = Literal["submission", "masks", "overlays", "geojson", "coco"]
-"""What `predict` writes, beside what it always does."""
+"""What `predict` writes besides the tables."""
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
 
 def parse_outputs(text: str) -> tuple[Output, ...]:
-    """
+    """A list separated by commas → outputs.
+
     >>> parse_outputs("masks, geojson")
     ('masks', 'geojson')
     """
