@@ -13,8 +13,8 @@ from nephoscope.masks.components import find_root
 from nephoscope.masks.rle import Mask
 
 Spans = npt.NDArray[np.int32]
-"""One row per span, in no particular order. Columns: lowest and highest pixel threshold of the span; highest level of the
-component, its area and its overlap with truth."""
+"""One row per span, in no particular order. Columns: lowest and highest pixel threshold of the span; highest level of
+the component, its area and its overlap with truth."""
 FIRST, LAST, PEAK, AREA, OVERLAP = range(5)
 NOT_YET = -1
 
