@@ -21,7 +21,7 @@ from nephoscope.batch.outputs import encode_overlay
 from nephoscope.batch.pictures import UNSEEN, Reader, Record
 from nephoscope.batch.predict import find_pictures
 from nephoscope.batch.shards import UNFINISHED, Plan, read_shards, write_shard
-from nephoscope.data.formats.clouds import CLOUDS
+from nephoscope.data.formats import CLOUDS
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output

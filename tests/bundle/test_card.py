@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from nephoscope.bundle.card import write_card
-from nephoscope.data.formats.clouds import CLOUDS
+from nephoscope.data.formats import CLOUDS
 from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.evaluation.calibration import CHANCE, EVERY_CLASS
 from nephoscope.evaluation.tables import HUMAN_UNION, OURS

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nephoscope.data.formats.definition import HumanDice
+from nephoscope.data.formats import HumanDice
 from nephoscope.evaluation.evaluate import evaluate_rules
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit

@@ -13,7 +13,7 @@ from nephoscope.app.decisions import Decision
 from nephoscope.app.schemas import presence_schemas
 from nephoscope.batch.outputs import encode_mask
 from nephoscope.batch.submission import write_submission
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import Format
 from nephoscope.masks.outlines import to_geojson
 
 Kind = Literal["submission", "masks", "outlines"]

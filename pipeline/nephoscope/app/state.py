@@ -14,7 +14,7 @@ from nephoscope.app.heat_maps import HeatMaps
 from nephoscope.app.holdout import Holdout
 from nephoscope.app.pictures import Picture
 from nephoscope.app.sessions import PictureStore
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import Format
 from nephoscope.inference.ensemble import Ensemble
 from nephoscope.rules.rules import Rules
 

@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from nephoscope.app.decisions import Move
 from nephoscope.app.errors import RequestError
 from nephoscope.app.pictures import Masks
-from nephoscope.data.formats.definition import LABELS_FILE, Format
+from nephoscope.data.formats import LABELS_FILE, Format
 from nephoscope.data.labels import read_labels
 from nephoscope.data.problems import DataProblemsError, Problem
 from nephoscope.masks.geometry import resize_mask

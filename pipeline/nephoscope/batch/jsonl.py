@@ -12,7 +12,7 @@ import typer
 
 from nephoscope.batch.pictures import Record
 from nephoscope.batch.result import class_results, image_id_of
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import Format
 
 
 def write_line(event: str, **content: Any) -> None:

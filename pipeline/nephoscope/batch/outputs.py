@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nephoscope.batch.pictures import Record
 from nephoscope.batch.result import class_results, image_id_of
 from nephoscope.batch.storage import read_bytes
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import Format
 from nephoscope.data.images import ImageError, decode_image
 from nephoscope.data.visible import find_visible
 from nephoscope.figures.overlays import draw_overlay, write_names

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nephoscope.batch.pictures import Record
 from nephoscope.batch.result import ClassResult, class_results, image_id_of
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import Format
 
 Progress = AbstractContextManager[Callable[[int], object]]
 """Inside, it is called with how many more pictures are done."""

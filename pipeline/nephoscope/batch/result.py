@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from nephoscope.batch.pictures import Record
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import Format
 from nephoscope.masks.rle import parse_runs
 from nephoscope.rules.presence import SURE
 

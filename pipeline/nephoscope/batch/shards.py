@@ -22,8 +22,7 @@ from nephoscope.batch.outputs import FOLDERS, possible_files
 from nephoscope.batch.pictures import UNSEEN, Record
 from nephoscope.batch.result import image_id_of
 from nephoscope.batch.storage import make_folder, open_storage, read_bytes
-from nephoscope.data.formats import FORMATS
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import FORMATS, Format
 from nephoscope.data.images import ImageError
 from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output

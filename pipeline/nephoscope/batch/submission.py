@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import Format
 from nephoscope.files import atomic_write
 from nephoscope.masks.rle import Shape, decode_rle, encode_rle
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from nephoscope.data.cache import Filled
-from nephoscope.data.formats.definition import LABELLED_FOLDER, Format
+from nephoscope.data.formats import LABELLED_FOLDER, Format
 from nephoscope.data.manifest import Metadata
 from nephoscope.data.problems import DataProblemsError, Problem, problem_images, unlabelled_problems
 from nephoscope.data.source import Source

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from nephoscope.data.formats.definition import Format
+from nephoscope.data.formats import Format
 from nephoscope.data.images import ImageError, fit_image, read_image
 from nephoscope.data.problems import Problem, ProblemKind, check_picture
 from nephoscope.data.source import Source

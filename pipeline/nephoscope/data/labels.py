@@ -14,7 +14,7 @@ from typing import IO
 
 import pandas as pd
 
-from nephoscope.data.formats.definition import LABELS_FILE, Format, Layout
+from nephoscope.data.formats import LABELS_FILE, Format, Layout
 from nephoscope.data.problems import DataProblemsError, Problem, ProblemKind
 from nephoscope.errors import UserError
 from nephoscope.masks.rle import RleError, Shape, parse_runs

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from nephoscope.data.formats.definition import UNLABELLED_FOLDER
+from nephoscope.data.formats import UNLABELLED_FOLDER
 from nephoscope.errors import UserError
 from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import Image

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nephoscope.data.formats.definition import LABELLED_FOLDER, UNLABELLED_FOLDER, Format
+from nephoscope.data.formats import LABELLED_FOLDER, UNLABELLED_FOLDER, Format
 from nephoscope.data.images import ENDINGS
 from nephoscope.data.labels import Labels, read_labels
 from nephoscope.data.problems import DataProblemsError, Problem

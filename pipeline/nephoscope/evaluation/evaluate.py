@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from nephoscope.data.formats.definition import HumanDice
+from nephoscope.data.formats import HumanDice
 from nephoscope.evaluation.calibration import brier_table, confidence_table, reliability_table, statements
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit

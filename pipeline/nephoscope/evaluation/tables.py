@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import accuracy_score, brier_score_loss, precision_recall_fscore_support
 
-from nephoscope.data.formats.definition import HumanDice
+from nephoscope.data.formats import HumanDice
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.scores import OVERLAP, PREDICTED, TRUTH, ImageScores
 from nephoscope.files import atomic_write

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nephoscope.data.formats import FORMATS
-from nephoscope.data.formats.definition import LABELLED_FOLDER, LABELS_FILE, UNLABELLED_FOLDER, Format, Layout
+from nephoscope.data.formats import FORMATS, LABELLED_FOLDER, LABELS_FILE, UNLABELLED_FOLDER, Format, Layout
 from nephoscope.data.synthetic.clouds import draw_clouds_scene
 from nephoscope.data.synthetic.scene import Scene
 from nephoscope.data.synthetic.steel import draw_steel_scene
