@@ -101,6 +101,6 @@ SEVERSTAL = Format(
     ),
     nodata=False,  # black marks the end of the plate and may be predicted
 )
-"""Kaggle's "Severstal: Steel Defect Detection": four kinds of defects on rolled steel; almost half of the images have none."""
+"""Kaggle's "Severstal: Steel Defect Detection": four kinds of defects on rolled steel."""
 
 FORMATS: dict[str, Format] = {data_format.name: data_format for data_format in (CLOUDS, SEVERSTAL)}
