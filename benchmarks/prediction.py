@@ -108,7 +108,7 @@ def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
     many = paths * ROUNDS
     seconds, decided = timed(lambda: list(decide_pictures(model, rules, many, BATCH, count_cores())))
     steps = break_down(open_portable(folder)[0], rules, paths)
-    return 1000 * seconds / len(many), steps, [one.rles for one in decided[: len(paths)]]
+    return 1000 * seconds / len(many), steps, [image.record.rles for image in decided[: len(paths)]]
 
 
 def break_down(model: Ensemble, rules: Rules, paths: list[str]) -> Steps:

@@ -48,10 +48,10 @@ def test_every_public_name_is_there() -> None:
 def test_python_and_the_command_line_decide_the_same(model: ns.Model, paths: list[Path], tmp_path: Path) -> None:
     results = model.predict([str(path) for path in paths])
     done = predict_pictures([str(paths[0].parent)], model.folder, str(tmp_path / "out"), engine="onnx", outputs=())
-    for result, record in zip(results, done.pictures(), strict=True):
+    for result, record in zip(results, done.records(), strict=True):
         assert result.image_id == Path(record.address).name
         assert tuple(result.to_rle().values()) == record.rles
-        assert tuple(result.presence) == record.probabilities
+        assert tuple(result.presence) == record.presence
 
 
 def test_an_array_gives_the_result_of_its_file(model: ns.Model, paths: list[Path]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nephoscope.artifacts import SHIPPED, Artifacts
-from nephoscope.batch import heat_maps as heat_folder
+from nephoscope.batch import heat_maps as heat_maps
 from nephoscope.batch.heat_maps import explain_pictures
 from nephoscope.cli.commands import app
 from nephoscope.data.images import read_image
@@ -19,7 +19,7 @@ CLASSES = ["Fish", "Flower", "Gravel", "Sugar"]
 
 @pytest.fixture
 def pictures(finished: Artifacts, tmp_path: Path) -> Path:
-    """Three pictures, one of them broken off, and a text."""
+    """Three images, one of them truncated, and a text file."""
     folder = tmp_path / "pictures"
     shutil.copytree(finished.synthesize.dataset / "test_images", folder)
     last = sorted(folder.iterdir())[-1]
@@ -28,14 +28,14 @@ def pictures(finished: Artifacts, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_command_draws_what_can_be_read_and_tells_the_rest(
+def test_the_command_explains_readable_images_and_lists_the_others(
     finished: Artifacts, pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    given = ["explain", str(pictures), "--model", str(finished.export.model), "--out", str(out)]
-    result = CliRunner().invoke(app, given)
+    arguments = ["explain", str(pictures), "--model", str(finished.export.model), "--out", str(out)]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1, result.output
-    assert "2 pictures were set aside" in result.stderr
+    assert "2 images were skipped" in result.stderr
     *readable, broken, _ = sorted(path.name for path in pictures.iterdir())
     problems = pd.read_csv(out / "problems.csv").set_index("image_id")["problem"]
     assert "breaks off" in problems[broken]
@@ -48,45 +48,43 @@ def test_the_command_draws_what_can_be_read_and_tells_the_rest(
     assert {path.name for path in out.glob("*.jpg")} == set(summary["file"])
 
 
-def test_a_run_goes_on_where_it_was_killed(
+def test_an_interrupted_run_resumes(
     finished: Artifacts, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     explain_pictures([str(pictures)], finished.export.model, whole)
-    write_heat, drawn = heat_folder.write_heat, []
+    write_heat, drawn = heat_maps.write_heat, []
 
-    def dying(path: Path, *rest: object) -> None:
+    def interrupted(path: Path, *rest: object) -> None:
         if len(drawn) == 6:
             raise KeyboardInterrupt
         drawn.append(path.name)
         write_heat(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(heat_folder, "write_heat", dying)
+    monkeypatch.setattr(heat_maps, "write_heat", interrupted)
     with pytest.raises(KeyboardInterrupt):
         explain_pictures([str(pictures)], finished.export.model, killed)
     with (killed / "summary.csv").open("a") as file:
         file.write("half-a-row.jpg,Fi")
-    monkeypatch.setattr(
-        heat_folder, "write_heat", lambda path, *rest: (drawn.append(path.name), write_heat(path, *rest))
-    )
+    monkeypatch.setattr(heat_maps, "write_heat", lambda path, *rest: (drawn.append(path.name), write_heat(path, *rest)))
     explain_pictures([str(pictures)], finished.export.model, killed)
     assert len(drawn) == len(set(drawn)) == 8
     assert (killed / "summary.csv").read_text() == (whole / "summary.csv").read_text()
 
 
-def test_further_classes_join_those_that_lie_there(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
+def test_further_classes_are_added_to_the_folder(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
     for names in (["Sugar"], ["Fish", "Sugar"]):
         assert explain_pictures([str(pictures)], finished.export.model, tmp_path / "out", names) == (2, 2)
     assert pd.read_csv(tmp_path / "out" / "summary.csv")["class_name"].tolist() == ["Fish", "Sugar"] * 2
 
 
-def test_heat_maps_of_two_models_are_not_mixed(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
+def test_heat_maps_of_another_model_are_refused(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
     explain_pictures([str(pictures)], finished.export.model, tmp_path, ["Fish"])
     with pytest.raises(UserError, match="holds heat maps of another model"):
         explain_pictures([str(pictures)], SHIPPED, tmp_path, ["Fish"])
 
 
-def test_a_class_that_nobody_knows_is_refused(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--class-name Fisch: the model knows Fish, Flower, Gravel, Sugar"):
+def test_an_unknown_class_is_refused(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--class-name Fisch is unknown; the model has Fish, Flower, Gravel, Sugar"):
         explain_pictures([str(pictures)], finished.export.model, tmp_path / "out", ["Fisch"])
     assert not (tmp_path / "out").exists()

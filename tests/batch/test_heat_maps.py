@@ -1,4 +1,4 @@
-"""Where heat maps lie: odd names are taken up again, and pictures are kept apart from what is made of them."""
+"""The folder of heat maps: unusual names, and its separation from the images."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ def add(folder: HeatFolder, image_id: str) -> None:
     folder.add(image_id, "Fish", np.zeros((*SHAPE, 3), np.uint8), np.zeros(SHAPE, np.float32), 0.25, SHAPE)
 
 
-def test_names_that_are_no_unicode_are_taken_up_like_others(tmp_path: Path) -> None:
+def test_heat_maps_of_names_that_are_not_utf8_are_found_again(tmp_path: Path) -> None:
     names = {name: f"in/{name}" for name in (NOT_UNICODE, "wolke_ä.jpg")}
     for _ in range(2):
         folder = HeatFolder.open(tmp_path, "model", names)
@@ -35,12 +35,12 @@ def test_names_that_are_no_unicode_are_taken_up_like_others(tmp_path: Path) -> N
     assert pd.read_csv(tmp_path / "problems.csv")["image_id"].tolist() == ["wolke_\\udcfc.jpg"]
 
 
-def test_heat_maps_do_not_come_among_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heat_maps_need_another_folder_than_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jpg").touch()
     monkeypatch.chdir(tmp_path)
-    for given, out in ((str(tmp_path), Path()), ("a.jpg", tmp_path)):
-        with pytest.raises(UserError, match="holds the pictures themselves; choose another folder with --out"):
-            explain_pictures([given], SHIPPED, out)
+    for pictures, out in ((str(tmp_path), Path()), ("a.jpg", tmp_path)):
+        with pytest.raises(UserError, match="holds the images themselves; choose another folder with --out"):
+            explain_pictures([pictures], SHIPPED, out)
     assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
 
 
@@ -50,4 +50,4 @@ def test_a_name_too_long_for_a_heat_map_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(encoded.tobytes())
     assert explain_pictures([str(tmp_path)], SHIPPED, tmp_path / "out", ["Fish"]) == (0, 1)
     problems = pd.read_csv(tmp_path / "out" / "problems.csv")
-    assert problems.to_numpy().tolist() == [[name, "its name is too long for a heat map's"]]
+    assert problems.to_numpy().tolist() == [[name, "its name is too long for the name of a heat map"]]

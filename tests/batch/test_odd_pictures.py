@@ -1,9 +1,7 @@
-"""A folder of good and bad files: every good one is done, every bad one is named with its reason."""
+"""A folder of unusual and broken files: readable ones get a result, the others a reason."""
 
 import io
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from PIL import Image
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.images import read_image
+from tests.builders.command_line import run_command
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -22,7 +21,7 @@ def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     return content.getvalue()
 
 
-def claim_shape(height: int, width: int) -> bytes:
+def with_header_shape(height: int, width: int) -> bytes:
     content = bytearray(encode(Image.new("L", (16, 16)), "PNG"))
     content[16:24] = struct.pack(">II", width, height)
     return bytes(content)
@@ -30,7 +29,7 @@ def claim_shape(height: int, width: int) -> bytes:
 
 def rotate_by_exif(image: Image.Image) -> bytes:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned to the right
+    exif[0x0112] = 6  # rotated by 90° clockwise for display
     return encode(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
 
 
@@ -39,7 +38,7 @@ def in_16_bits(image: Image.Image) -> bytes:
     return encode(Image.fromarray(grey), "PNG")
 
 
-def half_unseen(image: Image.Image) -> bytes:
+def half_black(image: Image.Image) -> bytes:
     bright = np.maximum(np.asarray(image), 40)
     bright[:, image.width // 2 :] = 0
     return encode(Image.fromarray(bright), "PNG")
@@ -56,7 +55,7 @@ ODD: dict[str, Callable[[Image.Image], bytes]] = {
 BROKEN: dict[str, tuple[Callable[[Image.Image], bytes], str]] = {
     "black.png": (lambda image: encode(Image.new("RGB", image.size), "PNG"), "all of it is black"),
     "empty.jpg": (lambda _: b"", "the file is empty"),
-    "huge.png": (lambda _: claim_shape(20_000, 20_000), "20000×20000 are more than 100000000 pixels"),
+    "huge.png": (lambda _: with_header_shape(20_000, 20_000), "20000×20000 are more than 100000000 pixels"),
     "text.jpg": (lambda _: b"no picture at all", "neither a JPEG nor a PNG"),
     "tiny.png": (lambda _: encode(Image.new("RGB", (1, 1)), "PNG"), "1×1 pixels; a side has at least 8"),
     "grey-end.png": (lambda image: encode(grey_below(image), "PNG"), "the lowest rows are one flat grey"),
@@ -66,7 +65,7 @@ BROKEN: dict[str, tuple[Callable[[Image.Image], bytes], str]] = {
 
 
 def grey_below(image: Image.Image) -> Image.Image:
-    """As a decoder leaves a damaged JPEG, written anew."""
+    """A damaged JPEG as a decoder leaves it, saved again."""
     image = image.copy()
     image.paste((128, 128, 128), (0, image.height // 2, image.width, image.height))
     return image
@@ -77,19 +76,17 @@ def scene(finished: Artifacts) -> Image.Image:
     return Image.open(next((finished.synthesize.dataset / "test_images").iterdir())).convert("RGB")
 
 
-def test_every_good_file_is_done_and_every_broken_one_is_named(
+def test_readable_files_get_results_and_broken_ones_a_reason(
     finished: Artifacts, scene: Image.Image, tmp_path: Path
 ) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name, draw in ODD.items():
         (folder / name).write_bytes(draw(scene))
-    (folder / "half.png").write_bytes(half_unseen(scene))
+    (folder / "half.png").write_bytes(half_black(scene))
     for name, (draw, _) in BROKEN.items():
         (folder / name).write_bytes(draw(scene))
-    call = "from nephoscope.cli.commands import main; main()"
-    arguments = ["predict", folder, "--model", finished.export.model, "--engine", "torch", "--out", tmp_path / "out"]
-    done = subprocess.run([sys.executable, "-c", call, *map(str, arguments)], capture_output=True, text=True)
+    done = run_command(folder, "--model", finished.export.model, "--engine", "torch", "--out", tmp_path / "out")
     assert done.returncode == 1, done.stderr
     shares = pd.read_csv(tmp_path / "out/summary.csv").groupby("image_id")["visible_share"].first()
     assert shares["half.png"] == pytest.approx(0.5, abs=0.02)
@@ -100,11 +97,11 @@ def test_every_good_file_is_done_and_every_broken_one_is_named(
     assert problems.index.tolist() == sorted(BROKEN)
     for name, (_, reason) in BROKEN.items():
         assert reason in problems[name]
-        assert f"set aside: {name}: {problems[name]}" in done.stderr
+        assert f"skipped: {name}: {problems[name]}" in done.stderr
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_is_odd_becomes_an_upright_picture_in_three_colours(scene: Image.Image, tmp_path: Path, name: str) -> None:
+def test_unusual_files_become_upright_rgb_images(scene: Image.Image, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(ODD[name](scene))
     image = read_image(tmp_path / name)
     expected = np.asarray(scene if name in ("alpha.png", "cmyk.jpg", "exif.jpg", "palette.png") else scene.convert("L"))

@@ -9,7 +9,7 @@ SOURCE = ROOT / "pipeline"
 PACKAGE = SOURCE / "nephoscope"
 ROOMS = (
     "settings", "masks", "rules", "data", "evaluation", "tuning", "figures", "models", "training", "inference",
-    "bundle", "batch", "api", "report", "app", "cli",
+    "bundle", "batch", "api", "report", "app", "cli", "__main__",
 )  # fmt: skip
 """Ground to roof; `models` is the first above the torch line."""
 STAGES = (

@@ -1,7 +1,5 @@
 """The model that comes with the package: small, complete, and what `nephoscope predict` uses unless told otherwise."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +10,7 @@ from safetensors.torch import load_file
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.bundle.load import open_portable
 from nephoscope.masks.rle import decode_rle
+from tests.builders.command_line import run_command
 
 MEGABYTES = 1_000_000
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
@@ -43,15 +42,7 @@ def test_its_card_gives_every_figure_with_an_interval(figure: str) -> None:
 
 def test_the_command_uses_it(finished: Artifacts, tmp_path: Path) -> None:
     folder = finished.synthesize.dataset / "test_images"
-    command = [
-        sys.executable,
-        "-c",
-        "from nephoscope.cli.commands import main; main()",
-        "predict",
-        str(folder),
-        "--out",
-    ]
-    done = subprocess.run([*command, str(tmp_path / "out")], capture_output=True, text=True)
+    done = run_command(folder, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     found = pd.read_csv(tmp_path / "out/submission.csv", keep_default_na=False)
     names = sorted(path.name for path in folder.iterdir())

@@ -1,14 +1,16 @@
-"""The other ways to ask the command line: lines for programs, what is installed, the page of a run."""
+"""The command line: help, version, errors, output for programs, information, and the report."""
 
 import json
 import subprocess
 import sys
+import webbrowser
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from nephoscope.artifacts import Artifacts
+from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.bundle.load import open_portable
 from nephoscope.cli.commands import app
 from nephoscope.errors import UserError
@@ -16,21 +18,82 @@ from nephoscope.report import open as reporting
 from nephoscope.settings.choices import OUTPUTS, parse_outputs
 from tests.builders.command_line import run_command
 
-ASK = CliRunner()
+RUNNER = CliRunner()
+COMMANDS = ("predict", "info", "report", "explain", "serve")
+FORBIDDEN = (
+    "torch",
+    "timm",
+    "lightning",
+    "dvc",
+    "albumentations",
+    "captum",
+    "sklearn",
+    "scipy.stats",
+    "matplotlib",
+    "jinja2",
+    "zarr",
+)
+"""Packages that are not needed to predict, or that are too slow to import."""
+LIST_IMPORTS = f"""
+import sys
+from nephoscope.cli.commands import app
+app(sys.argv[1:], standalone_mode=False)
+print("imported:", *sorted(set({FORBIDDEN!r}) & set(sys.modules)))
+"""
 
 
 def lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_programs_read_a_line_a_picture(finished: Artifacts, tmp_path: Path) -> None:
+def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True)
+
+
+def test_the_command_alone_shows_help() -> None:
+    result = RUNNER.invoke(app, [])
+    assert result.exit_code == 0
+    assert all(command in result.stdout for command in COMMANDS)
+
+
+def test_the_version_is_shown() -> None:
+    done = subprocess.run([sys.executable, "-m", "nephoscope", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"nephoscope {version('nephoscope')}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_an_example(command: str) -> None:
+    assert f"nephoscope {command} " in RUNNER.invoke(app, [command, "--help"]).stdout
+
+
+def test_completion_can_be_installed() -> None:
+    assert "--install-completion" in RUNNER.invoke(app, ["--help"]).stdout
+
+
+def test_help_needs_no_heavy_imports() -> None:
+    done = run_python("import sys\nfrom nephoscope.cli.commands import app\nprint('numpy' in sys.modules)")
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_prediction_imports_neither_training_nor_report_packages(
+    finished: Artifacts, tmp_path: Path, engine: str
+) -> None:
+    picture = min((finished.synthesize.dataset / "test_images").iterdir())
+    arguments = (picture, "--model", SHIPPED, "--engine", engine, "--out", tmp_path / "out")
+    outputs = ",".join(OUTPUTS)
+    done = run_python(LIST_IMPORTS, "predict", *arguments, "--write", outputs)
+    assert done.stdout.splitlines()[-1] == "imported:", done.stderr
+
+
+def test_programs_read_a_line_per_image(finished: Artifacts, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     first = min((finished.synthesize.dataset / "test_images").iterdir())
     (pictures / first.name).write_bytes(first.read_bytes())
     (pictures / "zz.jpg").touch()
-    asked = (pictures, "--model", finished.export.model, "--engine", "torch", "--out", tmp_path / "out", "--json")
-    done = run_command(*asked)
+    arguments = (pictures, "--model", finished.export.model, "--engine", "torch", "--out", tmp_path / "out", "--json")
+    done = run_command(*arguments)
     assert done.returncode == 1
     begin, progress, picture, problem, end = lines(done.stdout)
     assert begin == {"event": "progress", "done": 0, "total": 2}
@@ -38,17 +101,18 @@ def test_programs_read_a_line_a_picture(finished: Artifacts, tmp_path: Path) -> 
     assert picture["image_id"] == first.name
     classes = picture["classes"]
     assert isinstance(classes, list)
-    assert [one["class_name"] for one in classes] == ["Fish", "Flower", "Gravel", "Sugar"]
-    assert all(0 <= one["presence"] <= 1 and one["unsure"] == (one["confidence"] < 2 / 3) for one in classes)
+    assert [figures["class_name"] for figures in classes] == ["Fish", "Flower", "Gravel", "Sugar"]
+    assert all(0 <= figures["presence"] <= 1 for figures in classes)
+    assert all(figures["unsure"] == (figures["confidence"] < 2 / 3) for figures in classes)
     assert problem == {"event": "problem", "image_id": "zz.jpg", "problem": "the file is empty"}
     assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "problem": 1}
 
 
-def test_heat_maps_and_pages_are_told_in_lines(finished: Artifacts, tmp_path: Path) -> None:
+def test_programs_read_a_line_per_heat_map(finished: Artifacts, tmp_path: Path) -> None:
     first = min((finished.synthesize.dataset / "test_images").iterdir())
     (tmp_path / "zz.jpg").touch()
-    asked = ["explain", str(first), str(tmp_path / "zz.jpg"), "--model", str(finished.export.model), "--json"]
-    done = ASK.invoke(app, [*asked, "--class-name", "Fish", "--out", str(tmp_path / "out")])
+    arguments = ["explain", str(first), str(tmp_path / "zz.jpg"), "--model", str(finished.export.model), "--json"]
+    done = RUNNER.invoke(app, [*arguments, "--class-name", "Fish", "--out", str(tmp_path / "out")])
     begin, *_, heat_map, problem, end = lines(done.stdout)
     assert begin == {"event": "progress", "done": 0, "total": 2}
     assert (heat_map["event"], heat_map["file"]) == ("heat_map", f"{first.name}_Fish.jpg")
@@ -56,60 +120,53 @@ def test_heat_maps_and_pages_are_told_in_lines(finished: Artifacts, tmp_path: Pa
     assert problem == {"event": "problem", "image_id": "zz.jpg", "problem": "the file is empty"}
     assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "problem": 1}
     assert done.exit_code == 1
-    other = ASK.invoke(app, [*asked, "--class-name", "Sugar", "--out", str(tmp_path / "out")])
-    told = [line["file"] for line in lines(other.stdout) if line["event"] == "heat_map"]
-    assert told == [f"{first.name}_Sugar.jpg"]
-    told = ASK.invoke(app, ["report", str(finished.root), "--no-show", "--json"])
-    assert lines(told.stdout) == [{"event": "report", "page": str(finished.report.page)}]
+    other = RUNNER.invoke(app, [*arguments, "--class-name", "Sugar", "--out", str(tmp_path / "out")])
+    files = [line["file"] for line in lines(other.stdout) if line["event"] == "heat_map"]
+    assert files == [f"{first.name}_Sugar.jpg"]
 
 
-def test_info_says_what_answers_and_where_it_is() -> None:
-    (found,) = lines(ASK.invoke(app, ["info", "--json"]).stdout)
-    assert found["model"]["classes"] == "Fish, Flower, Gravel, Sugar"  # type: ignore[index]
-    assert found["packages"]["torch"]  # type: ignore[index]
-    people = ASK.invoke(app, ["info"]).stdout
-    assert "kept here" in people
-    assert found["nephoscope"]["version"] in people  # type: ignore[index]
+def test_info_shows_the_model_and_where_engines_are_noted() -> None:
+    (description,) = lines(RUNNER.invoke(app, ["info", "--json"]).stdout)
+    assert description["model"]["classes"] == "Fish, Flower, Gravel, Sugar"  # type: ignore[index]
+    assert description["packages"]["numpy"]  # type: ignore[index]
+    shown = RUNNER.invoke(app, ["info"]).stdout
+    assert "chosen engines" in shown
+    assert description["nephoscope"]["version"] in shown  # type: ignore[index]
 
 
-def test_info_tells_the_engines_that_were_chosen(
-    finished: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_info_shows_the_chosen_engines(finished: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEPHOSCOPE_CACHE", str(tmp_path))
     question = ["info", "--json", "--model", str(finished.export.model)]
-    (before,) = lines(ASK.invoke(app, question).stdout)
-    assert "by an engine not chosen yet" in before["model"]["segmenter-seed0"]  # type: ignore[index]
+    (before,) = lines(RUNNER.invoke(app, question).stdout)
+    assert "engine not chosen yet" in before["model"]["segmenter-seed0"]  # type: ignore[index]
     open_portable(finished.export.model)
-    (after,) = lines(ASK.invoke(app, question).stdout)
-    assert after["model"]["segmenter-seed0"].endswith((" by openvino", " by onnx", " by torch"))  # type: ignore[index]
+    (after,) = lines(RUNNER.invoke(app, question).stdout)
+    assert after["model"]["segmenter-seed0"].endswith(("engine openvino", "engine onnx", "engine torch"))  # type: ignore[index]
 
 
-def test_info_tells_of_a_model_that_is_none(tmp_path: Path) -> None:
-    (found,) = lines(ASK.invoke(app, ["info", "--json", "--model", str(tmp_path)]).stdout)
-    assert "no portable model" in found["model"]["problem"]  # type: ignore[index]
+def test_info_works_without_a_model_and_without_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (description,) = lines(RUNNER.invoke(app, ["info", "--json", "--model", str(tmp_path)]).stdout)
+    assert "no portable model" in description["model"]["problem"]  # type: ignore[index]
+    assert description["machine"]["cores"]  # type: ignore[index]
 
 
-def test_the_page_of_a_run_is_opened(finished: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_of_a_run_is_opened(finished: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(reporting.webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     page = finished.report.page
     assert page.is_file()
-    assert ASK.invoke(app, ["report", str(finished.root)]).stdout.strip() == str(page)
+    assert RUNNER.invoke(app, ["report", str(finished.root)]).stdout.strip() == str(page)
     assert opened == [page.resolve().as_uri()]
-    assert ASK.invoke(app, ["report", str(finished.root), "--no-show"]).exit_code == 0
-    assert len(opened) == 1
+    quiet = RUNNER.invoke(app, ["report", str(finished.root), "--no-show"])
+    program = RUNNER.invoke(app, ["report", str(finished.root), "--json"])
+    assert (quiet.exit_code, program.exit_code, len(opened)) == (0, 0, 1)
+    assert lines(program.stdout) == [{"event": "report", "page": str(page)}]
 
 
 def test_a_run_elsewhere_without_a_report_says_where_to_build_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run `nephoscope report` in the folder"):
         reporting.open_report(tmp_path, show=False)
-
-
-def test_help_teaches_without_waiting_for_torch() -> None:
-    script = "import sys; from nephoscope.cli.commands import app; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "False"
-    for command in ("predict", "report"):
-        assert f"nephoscope {command}" in ASK.invoke(app, [command, "--help"]).stdout
 
 
 def test_outputs_are_chosen_by_name() -> None:
@@ -118,8 +175,19 @@ def test_outputs_are_chosen_by_name() -> None:
         parse_outputs("pngs")
 
 
-def test_what_nobody_expected_is_told_apart_from_pictures_set_aside() -> None:
-    broken = "from nephoscope.cli import commands as cli; cli.parse_outputs = lambda _: 1 / 0; cli.main()"
-    done = subprocess.run([sys.executable, "-c", broken, "predict", "a.jpg"], capture_output=True, text=True)
+def test_a_bug_has_its_own_exit_code() -> None:
+    done = run_python(
+        "from nephoscope.cli import commands; commands.parse_outputs = lambda _: 1 / 0; commands.main()",
+        "predict",
+        "a.jpg",
+    )
     assert done.returncode == 70
     assert "ZeroDivisionError" in done.stderr
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
+    done = run_python(
+        "import sys; sys.modules['fastapi'] = None; from nephoscope.cli.commands import main; main()", "serve"
+    )
+    assert done.returncode == 2
+    assert "fastapi is not installed; run `python -m pip install 'nephoscope[app]'`" in done.stderr

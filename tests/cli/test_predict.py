@@ -10,16 +10,16 @@ import pytest
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.batch import predict as predicting
-from nephoscope.batch.pictures import Record
+from nephoscope.batch.pictures import Decided
+from nephoscope.batch.plan import Plan
 from nephoscope.batch.predict import Job, predict_pictures
-from nephoscope.batch.shards import Plan
 from nephoscope.data.images import read_image
 from tests.builders.command_line import run_command
 
 
 @pytest.fixture
 def pictures(finished: Artifacts, tmp_path: Path) -> Path:
-    """Three pictures and two files that are none."""
+    """Three images and two files that are none."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for path in sorted((finished.synthesize.dataset / "test_images").iterdir()):
@@ -30,13 +30,13 @@ def pictures(finished: Artifacts, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
-def test_the_command_predicts_what_submit_submitted(
+def test_the_command_predicts_the_same_as_the_stage_submit(
     finished: Artifacts, pictures: Path, tmp_path: Path, engine: str
 ) -> None:
     out = tmp_path / "out"
     result = run_command(pictures, "--model", finished.export.model, "--out", out, "--engine", engine)
     assert result.returncode == 1, result.stderr
-    assert "2 pictures were set aside" in result.stderr
+    assert "2 images were skipped" in result.stderr
     problems = pd.read_csv(out / "problems.csv").set_index("image_id")["problem"]
     assert problems["zz-empty.jpg"] == "the file is empty"
     assert "neither a JPEG nor a PNG" in problems["zz-text.png"]
@@ -53,7 +53,7 @@ def test_the_command_predicts_what_submit_submitted(
     assert masks == {f"{key}.png" for key in found["Image_Label"][found["EncodedPixels"] != ""]}
 
 
-def test_a_run_goes_on_where_it_was_killed(
+def test_an_interrupted_run_resumes(
     finished: Artifacts, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = predict_pictures(
@@ -61,19 +61,19 @@ def test_a_run_goes_on_where_it_was_killed(
     )
     write_shard, written = predicting.write_shard, []
 
-    def dying(after: int, plan: Plan, shard: int, decided: Iterable[Record]) -> int:
-        if len(written) == after:
+    def interrupted(limit: int, plan: Plan, shard: int, images: Iterable[Decided]) -> int:
+        if len(written) == limit:
             raise KeyboardInterrupt
         written.append(shard)
-        return write_shard(plan, shard, decided)
+        return write_shard(plan, shard, images)
 
     out = str(tmp_path / "killed")
-    monkeypatch.setattr(predicting, "write_shard", partial(dying, 2))
+    monkeypatch.setattr(predicting, "write_shard", partial(interrupted, 2))
     with pytest.raises(KeyboardInterrupt):
         predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1)
-    monkeypatch.setattr(predicting, "write_shard", partial(dying, 9))
+    monkeypatch.setattr(predicting, "write_shard", partial(interrupted, 9))
     done = predict_pictures([str(pictures)], finished.export.model, out, engine="onnx", shard_size=1)
-    assert (done.readable, done.problem) == (whole.readable, whole.problem)
+    assert (done.readable_count, done.problem_count) == (whole.readable_count, whole.problem_count)
     assert sorted(written) == [0, 1, 2, 3, 4]
     same = (tmp_path / name / "submission.csv" for name in ("whole", "killed"))
     assert len({path.read_text("utf-8") for path in same}) == 1
@@ -83,34 +83,34 @@ def test_a_cluster_predicts_the_same(finished: Artifacts, pictures: Path, tmp_pa
     here = predict_pictures([str(pictures)], finished.export.model, str(tmp_path / "here"), engine="onnx")
     there = (pictures, "--model", finished.export.model, "--out", tmp_path / "there", "--engine", "onnx")
     result = run_command(*there, "--cluster", "local", "--shard-size", 2)
-    assert f"{here.readable} pictures" in result.stdout, result.stderr
-    assert result.returncode == 1  # two files are no pictures
+    assert f"{here.readable_count} images" in result.stdout, result.stderr
+    assert result.returncode == 1  # two files are no images
     same = (tmp_path / name / "submission.csv" for name in ("here", "there"))
     assert len({path.read_text("utf-8") for path in same}) == 1
 
 
-def test_workers_elsewhere_are_told_whole_paths(
+def test_workers_of_a_cluster_get_absolute_paths(
     finished: Artifacts, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Job] = []
+    jobs: list[Job] = []
 
     def do_elsewhere(job: Job, shards: Sequence[int], _: str) -> Iterator[int]:
-        asked.append(job)
+        jobs.append(job)
         yield from predicting.do_here(job, shards)
 
     monkeypatch.setattr(predicting, "do_on_cluster", do_elsewhere)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(finished.export.model, "model")
     predict_pictures([str(pictures)], Path("model"), "out", engine="onnx", cluster="ray://head:10001")
-    assert (asked[0].model, asked[0].plan.out) == (tmp_path / "model", str(tmp_path / "out"))
+    assert (jobs[0].model, jobs[0].plan.out) == (tmp_path / "model", str(tmp_path / "out"))
 
 
-def test_a_model_that_is_none_is_refused(pictures: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_refused(pictures: Path, tmp_path: Path) -> None:
     result = run_command(pictures, "--model", tmp_path)
     assert result.returncode == 2
     assert "no portable model" in result.stderr
 
 
-def test_pictures_are_read_as_training_read_them(finished: Artifacts) -> None:
+def test_small_images_are_read_at_full_size_as_in_training(finished: Artifacts) -> None:
     path = next((finished.synthesize.dataset / "train_images").iterdir())
-    assert read_image(path, near=(64, 96)).shape == read_image(path).shape  # too small to be read at a half
+    assert read_image(path, near=(64, 96)).shape == read_image(path).shape

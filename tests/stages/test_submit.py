@@ -63,7 +63,7 @@ def test_steel_goes_through_every_stage(tmp_path: Path) -> None:
     ("lines", "message"),
     [
         (["x.jpg_Fish,", "x.jpg_Flower,", "x.jpg_Gravel,"], "3 rows, expected 4"),
-        (["x.jpg_Flower,", "x.jpg_Fish,", "x.jpg_Gravel,", "x.jpg_Sugar,"], "by sorted picture and class"),
+        (["x.jpg_Flower,", "x.jpg_Fish,", "x.jpg_Gravel,", "x.jpg_Sugar,"], "sorted by image and class"),
     ],
 )
 def test_a_wrong_file_is_noticed_when_it_is_read_back(tmp_path: Path, lines: list[str], message: str) -> None:

@@ -6,10 +6,9 @@ from dataclasses import asdict
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from nephoscope.batch.pictures import Record
-from nephoscope.batch.result import class_results, image_id_of
+from nephoscope.batch.pictures import Masks
+from nephoscope.batch.record import Record, class_results
 from nephoscope.batch.storage import read_bytes
 from nephoscope.data.formats import Format
 from nephoscope.data.images import ImageError, decode_image
@@ -25,10 +24,10 @@ Files = dict[str, bytes]
 JPEG_QUALITY = 88
 
 
-def encode_masks(one: Record, format: Format) -> Files:  # noqa: A002
-    """<image_id>_<class_name>.png, white on black, one bit a pixel; none for an empty mask."""
-    each = zip(possible_files(one, format)["masks"], decode_masks(one, format), strict=True)
-    return {name: encode_mask(mask) for name, mask in each if mask.any()}
+def encode_masks(record: Record, masks: Masks, data_format: Format) -> Files:
+    """<image_id>_<class_name>.png for every mask that is not empty."""
+    names = file_names(record, data_format)["masks"]
+    return {name: encode_mask(mask) for name, mask in zip(names, masks, strict=True) if mask.any()}
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -37,52 +36,52 @@ def encode_mask(mask: Mask) -> bytes:
     return content.tobytes()
 
 
-def encode_overlay(one: Record, format: Format) -> Files:  # noqa: A002
-    """<image_id>.jpg: the picture, the outline of every class in its colour, stripes where nothing was seen."""
-    image = resize_image(_read_again(one.address, format), format.output_shape)
-    masks = decode_masks(one, format)
-    drawn = write_names(draw_overlay(image, masks, find_visible(image, format.nodata)), masks, format.classes)
+def encode_overlay(record: Record, masks: Masks, data_format: Format) -> Files:
+    """<image_id>.jpg: the image, the outline of every class in its colour, stripes where nothing was seen."""
+    image = resize_image(_read_again(record.address, data_format), data_format.output_shape)
+    overlay = draw_overlay(image, masks, find_visible(image, data_format.nodata))
+    drawn = write_names(overlay, masks, data_format.classes)
     _, encoded = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    (name,) = possible_files(one, format)["overlays"]
+    (name,) = file_names(record, data_format)["overlays"]
     return {name: encoded.tobytes()}
 
 
-def _read_again(address: str, format: Format) -> Image:  # noqa: A002
-    """A picture that was read once may be another by now, or gone."""
+def _read_again(address: str, data_format: Format) -> Image:
+    """The image at the output shape or larger: networks see a smaller one. The file may have changed or gone."""
     try:
-        return decode_image(read_bytes(address), near=format.output_shape)
+        return decode_image(read_bytes(address), near=data_format.output_shape)
     except OSError as error:
         raise ImageError("unreadable", f"cannot be opened: {error.strerror or error}") from None
 
 
-def encode_outlines(one: Record, format: Format) -> Files:  # noqa: A002
-    """<image_id>.geojson: a feature per class that is there, with its figures."""
-    figures = {told.class_name: asdict(told) for told in class_results(one, format)}
-    for figure in figures.values():
-        del figure["rle"], figure["class_name"]
-    collection = to_geojson(decode_masks(one, format), format.classes, image_id_of(one), figures)
-    (name,) = possible_files(one, format)["geojson"]
+def encode_outlines(record: Record, masks: Masks, data_format: Format) -> Files:
+    """<image_id>.geojson: a feature per class with a mask, and its figures."""
+    properties = {result.class_name: asdict(result) for result in class_results(record, data_format)}
+    for figures in properties.values():
+        del figures["rle"], figures["class_name"]
+    collection = to_geojson(masks, data_format.classes, record.image_id, properties)
+    (name,) = file_names(record, data_format)["geojson"]
     return {name: json.dumps(collection).encode()}
 
 
-def decode_masks(one: Record, format: Format) -> npt.NDArray[np.bool_]:  # noqa: A002
-    """C×H×W at the output shape."""
-    return np.stack([decode_rle(rle, format.output_shape) for rle in one.rles])
+def decode_masks(record: Record, data_format: Format) -> Masks:
+    """For outputs of finished shards, whose masks are no longer in memory."""
+    return np.stack([decode_rle(rle, data_format.output_shape) for rle in record.rles])
 
 
-def possible_files(one: Record, format: Format) -> dict[Output, list[str]]:  # noqa: A002
-    """Names that the files of this picture may have, whatever was found in it."""
-    image_id = image_id_of(one)
+def file_names(record: Record, data_format: Format) -> dict[Output, list[str]]:
+    """All names that files of this image may have, for any result."""
+    image_id = record.image_id
     return {
-        "masks": [f"{image_id}_{name}.png" for name in format.classes],
+        "masks": [f"{image_id}_{name}.png" for name in data_format.classes],
         "overlays": [f"{image_id}.jpg"],
         "geojson": [f"{image_id}.geojson"],
     }
 
 
-FOLDERS: dict[Output, Callable[[Record, Format], Files]] = {
+ENCODERS: dict[Output, Callable[[Record, Masks, Format], Files]] = {
     "masks": encode_masks,
     "overlays": encode_overlay,
     "geojson": encode_outlines,
 }
-"""Outputs that are a folder with files of every picture; the others are one file for all."""
+"""Outputs with files for every image, in a folder of the same name. Other outputs are one file for all images."""

@@ -1,17 +1,26 @@
-"""Where files lie: a local path, or any address that fsspec knows."""
+"""Files at a local path or at any fsspec address: find and read images, write results completely or not at all."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from glob import escape
+from pathlib import PurePosixPath
+from typing import IO, Any
+from uuid import uuid4
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
+from nephoscope.data.images import ENDINGS
 from nephoscope.errors import UserError
+
+UNFINISHED = ".unfinished-"
+"""How the name of a file begins while it is written."""
 
 
 def open_storage(address: str) -> tuple[Any, str]:
-    """Its file system, and the path there.
+    """An address → its file system and the path there.
 
-    Without `://` it is a local path, whatever it holds: fsspec would take "a::b.jpg" for a chain, and read "a".
+    Without `://` it is a local path. fsspec would read "a::b.jpg" as a chain of file systems and open "a".
     """
     if "://" not in address:
         return LocalFileSystem(), make_path_posix(address)
@@ -29,12 +38,89 @@ def read_bytes(address: str) -> bytes:
 
 
 def make_folder(address: str) -> None:
-    """For results, where there is none yet."""
+    """Create a folder for results, if it is missing."""
     files, path = open_storage(address)
     try:
         files.makedirs(path, exist_ok=True)
     except OSError as error:
-        why = error.strerror or error
+        reason = error.strerror or error
         raise UserError(
-            f"{address}: results cannot be written there ({why}); choose another folder with --out"
+            f"{address}: results cannot be written there ({reason}); choose another folder with --out"
         ) from None
+
+
+@contextmanager
+def atomic_open(address: str) -> Iterator[IO[str]]:
+    """Open a text file that appears at `address` only once it is complete.
+
+    The temporary name is random: two workers of a cluster may write the same shard, if one was given up too early.
+    """
+    files, path = open_storage(address)
+    unfinished = str(PurePosixPath(path).with_name(f"{UNFINISHED}{uuid4().hex}"))
+    try:
+        # File names may not be valid UTF-8; such characters are escaped.
+        with files.open(unfinished, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            yield file
+        files.mv(unfinished, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            files.rm_file(unfinished)
+        raise
+
+
+def list_folder(address: str) -> list[PurePosixPath]:
+    """What a folder holds; empty if there is none. Files of interrupted runs are removed."""
+    files, path = open_storage(address)
+    try:
+        paths = [PurePosixPath(name) for name in files.ls(path, detail=False, refresh=True)]
+    except FileNotFoundError:  # an object store has no empty folders
+        return []
+    for unfinished in paths:
+        if unfinished.name.startswith(UNFINISHED):
+            files.rm_file(str(unfinished))
+    return [path for path in paths if not path.name.startswith(UNFINISHED)]
+
+
+def find_pictures(pictures: Sequence[str]) -> list[str]:
+    """Files, folders (their JPEG and PNG files) and patterns like `data/*.jpg` → addresses, sorted by file name."""
+    addresses = {address for given in pictures for address in _expand(given)}
+    by_name: dict[str, str] = {}
+    for address in addresses:
+        other = by_name.setdefault(PurePosixPath(address).name, address)
+        if other != address:
+            raise UserError(
+                f"{other} and {address} have the same file name, which identifies results; predict them separately"
+            )
+    return [by_name[name] for name in sorted(by_name)]
+
+
+def _expand(given: str) -> list[str]:
+    files, path = open_storage(given)
+    try:
+        paths = _list_pictures(files, path)
+    except Exception as error:  # every protocol has its own errors
+        raise UserError(f"{given}: cannot be listed: {error or type(error).__name__}") from error
+    if not paths:
+        raise UserError(f"{given}: no image found; expected a JPEG or PNG file, a folder of them, or a pattern")
+    return [files.unstrip_protocol(path) if "://" in given else path for path in paths]
+
+
+def _list_pictures(files: Any, path: str) -> list[str]:
+    if files.isdir(path):
+        entries = files.ls(path, detail=True)
+        return [name for name in _visible_files(entries) if PurePosixPath(name).suffix.lower() in ENDINGS]
+    if files.exists(path):  # a file name may contain the characters of a pattern
+        return [path]
+    if not any(wildcard in path for wildcard in "*?["):
+        return []
+    # A relative pattern was made absolute; the working folder's own name is not part of the pattern.
+    here = make_path_posix("")
+    if isinstance(files, LocalFileSystem) and path.startswith(here):
+        path = escape(here) + path.removeprefix(here)
+    return _visible_files(files.glob(path, detail=True).values())
+
+
+def _visible_files(entries: Iterable[dict[str, Any]]) -> list[str]:
+    """Files only, without hidden ones such as ._a.jpg, which macOS writes beside a.jpg."""
+    paths = (str(entry["name"]) for entry in entries if entry["type"] != "directory")
+    return [path for path in paths if not PurePosixPath(path).name.startswith(".")]

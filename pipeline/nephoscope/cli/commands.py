@@ -1,10 +1,11 @@
-"""The command line: what can be asked for, and how.
+"""The commands of `nephoscope`, with their options and help.
 
-A command imports what it needs when it is called, so that help is there at once.
+A command imports its libraries when it runs, so that help appears at once.
 """
 
 import sys
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -12,21 +13,41 @@ import typer
 
 from nephoscope.app.options import Address, Bounds
 from nephoscope.artifacts import SHIPPED, Artifacts
-from nephoscope.errors import UserError
+from nephoscope.errors import UserError, missing_extra
 from nephoscope.settings.choices import OUTPUTS, Choice, parse_outputs
 
 app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
-    help="Reads how shallow clouds organise: which patterns a satellite picture shows, and where.",
+    help="Finds patterns of shallow clouds in satellite images, and draws a mask for each.",
 )
 ARTIFACTS = Artifacts().root
-UNEXPECTED = 70
-"""Exit code of a failure of ours, which is no picture set aside: EX_SOFTWARE, as sysexits.h has it."""
-Pictures = Annotated[list[str], typer.Argument(help="Files, folders or patterns; also s3://… or gs://…")]
-Model = Annotated[Path, typer.Option(help="Folder of a portable model", show_default="the one that is shipped")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON lines for programs in place of words for people")]
+SKIPPED, USER_ERROR, SOFTWARE_ERROR = 1, 2, 70
+"""Exit codes. 70 is EX_SOFTWARE of sysexits.h, so a bug differs from skipped images."""
+Pictures = Annotated[list[str], typer.Argument(help="Images: files, folders or patterns; also s3://… or gs://…")]
+Model = Annotated[Path, typer.Option(help="Folder of the model", show_default="the shipped model")]
+Engine = Annotated[Choice, typer.Option(help="Inference engine. auto: the fastest installed one that matches PyTorch")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines, for programs")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nephoscope {version('nephoscope')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit")
+    ] = False,
+) -> None:
+    """Finds patterns of shallow clouds in satellite images, and draws a mask for each.
+
+    nephoscope predict picture.jpg --out predicted
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command(no_args_is_help=True)
@@ -35,37 +56,39 @@ def predict(
     model: Model = SHIPPED,
     out: Annotated[str, typer.Option(help="Folder for the results")] = "predicted",
     write: Annotated[
-        str, typer.Option(help=f"What to write, with commas between: any of {', '.join(OUTPUTS)}")
+        str, typer.Option(help=f"Outputs, separated by commas: {', '.join(OUTPUTS)}")
     ] = "submission,masks",
-    engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures computed at once, by each core")] = 4,
-    shard_size: Annotated[int, typer.Option(min=1, help="Pictures that are done again after a crash, at most")] = 64,
-    cluster: Annotated[str | None, typer.Option(help="Spread over Ray: local, or a cluster's address")] = None,
+    engine: Engine = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in one call of a network, per core")] = 4,
+    shard_size: Annotated[
+        int, typer.Option(min=1, help="Images per shard: at most this many are repeated after a crash")
+    ] = 64,
+    cluster: Annotated[
+        str | None, typer.Option(help="Run on a Ray cluster: its address, or local for this machine")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which patterns pictures show, and where.
+    """Predict the patterns in images and their masks.
 
-    **Always written**: `summary.csv` (the chance that a class is there, how sure the decision is, its share of the
-    picture, how much was seen) and `problems.csv` (what is no picture, or shows nothing but black, and why).
+    **Always written**: `summary.csv` (per image and class: presence, decision, confidence, area) and `problems.csv`
+    (images that were skipped, and why).
 
-    **By choice**, with `--write`: `submission` (RLE, as the competition wants it), `masks` (a PNG each),
-    `overlays` (the picture with every class outlined), `geojson` (outlines, in pixels), `coco` (one file for all).
+    **Chosen with `--write`**: `submission` (one CSV file of run-length codes), `masks` (a PNG per mask), `overlays`
+    (the image with outlines), `geojson` (outlines in pixels), `coco` (one JSON file of annotations).
 
-    A run that was interrupted goes on where it stopped: say the same again. A finished one makes further outputs of
-    what it did. Pictures that were set aside are tried again. The exit code is 0 if all went well, 1 if pictures were
-    set aside, 2 if nothing could be done, 70 if nephoscope itself failed.
+    Run the same command again to resume an interrupted run, to retry skipped images, or to write further outputs.
 
-        nephoscope predict artifacts/synthesize/dataset/test_images --out predicted
+    **Exit codes**: 0 success, 1 some images were skipped, 2 an error that you can fix, 70 a bug in nephoscope.
 
-        nephoscope predict 'pictures/*.jpg' --write overlays,geojson --out outlined
-
-        nephoscope predict picture.jpg --json | jq 'select(.event == "picture")'
+        nephoscope predict 'pictures/*.jpg' --write submission,overlays --out predicted
     """
-    from nephoscope.batch.jsonl import write_line, write_pictures, write_progress
     from nephoscope.batch.predict import predict_pictures
-    from nephoscope.batch.progress import show_pictures, show_progress
 
-    done = predict_pictures(
+    if as_json:
+        from nephoscope.cli.json_lines import write_progress as progress
+    else:
+        from nephoscope.cli.terminal import show_progress as progress
+    result = predict_pictures(
         pictures,
         model,
         out,
@@ -74,24 +97,35 @@ def predict(
         shard_size=shard_size,
         cluster=cluster,
         outputs=parse_outputs(write),
-        progress=write_progress if as_json else show_progress,
+        progress=progress,
     )
     if as_json:
-        write_pictures(done.pictures(), done.plan.format)
-        write_line("done", out=out, readable=done.readable, problem=done.problem)
+        from nephoscope.cli.json_lines import write_line, write_records
+
+        write_records(result.records(), result.plan.data_format)
+        write_line("done", out=out, readable=result.readable_count, problem=result.problem_count)
     else:
-        show_pictures(done.pictures(), done.plan.format)
-        typer.echo(f"{out}/: {done.readable} pictures")
-    if done.problem:
-        typer.echo(f"{out}/problems.csv: {done.problem} pictures were set aside", err=True)
-        raise typer.Exit(1)
+        from nephoscope.cli.terminal import show_records
+
+        show_records(result.records(), result.plan.data_format)
+        typer.echo(f"{out}/: {result.readable_count} images")
+    _exit_if_skipped(out, result.problem_count)
+
+
+def _exit_if_skipped(out: str | Path, problem_count: int) -> None:
+    if problem_count:
+        typer.echo(f"{out}/problems.csv: {problem_count} images were skipped", err=True)
+        raise typer.Exit(SKIPPED)
 
 
 @app.command()
 def info(model: Model = SHIPPED, as_json: AsJson = False) -> None:
-    """Versions, hardware, the model, and where things are: what to add to a question or a bug report."""
-    from nephoscope.batch.jsonl import write_line
+    """Show versions, hardware, the model and its engines. Add this to a bug report.
+
+    nephoscope info --json
+    """
     from nephoscope.cli.info import describe, show_description
+    from nephoscope.cli.json_lines import write_line
 
     description = describe(model)
     if as_json:
@@ -102,23 +136,22 @@ def info(model: Model = SHIPPED, as_json: AsJson = False) -> None:
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run's artifacts")] = ARTIFACTS,
-    show: Annotated[bool, typer.Option(help="Open it in the browser")] = True,
+    run: Annotated[Path, typer.Argument(help="Artifacts folder of a finished run")] = ARTIFACTS,
+    show: Annotated[bool, typer.Option(help="Open the report in the browser")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """The page of a finished run: its Dice with intervals, curves, pictures, settings.
+    """Open the report of a finished run: Dice with intervals, curves, images, settings.
 
-    Made by `python -m stages.report` if it is missing, and opened in the browser where there is one.
+    A missing report is made first, with the `params.yaml` beside the artifacts folder.
 
-        nephoscope report
-
-        nephoscope report elsewhere/artifacts --no-show
+        nephoscope report artifacts --no-show
     """
-    from nephoscope.batch.jsonl import write_line
     from nephoscope.report.open import open_report
 
     page = open_report(run, show=show and not as_json)
     if as_json:
+        from nephoscope.cli.json_lines import write_line
+
         write_line("report", page=str(page))
     else:
         typer.echo(page)
@@ -129,92 +162,105 @@ def explain(
     pictures: Pictures,
     model: Model = SHIPPED,
     out: Annotated[Path, typer.Option(help="Folder for the heat maps")] = Path("explained"),
-    class_name: Annotated[list[str] | None, typer.Option(help="Only this class; may be said again")] = None,
+    class_name: Annotated[list[str] | None, typer.Option(help="Only this class; may be repeated")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Where the classifier looks: a heat map for every picture and class (Grad-CAM).
+    """Draw heat maps of where the classifier sees each class (Grad-CAM).
 
-    `OUT/<image_id>_<class_name>.jpg`: the brighter, the more that place speaks for the class. `OUT/summary.csv`: what
-    the classifier takes the chance of the class for. `OUT/problems.csv`: what is no picture.
+    Writes `<image_id>_<class_name>.jpg` (bright pixels speak for the class), `summary.csv` (with the classifier's
+    probability of the class) and `problems.csv` (images that were skipped, and why).
 
-    A run that was interrupted goes on where it stopped: say the same again.
+    Run the same command again to resume an interrupted run.
 
-        nephoscope explain artifacts/synthesize/dataset/test_images --out explained
+        nephoscope explain pictures --class-name Fish --out explained
     """
     from nephoscope.batch.heat_maps import explain_pictures
-    from nephoscope.batch.jsonl import write_line, write_progress, write_rows
-    from nephoscope.batch.predict import find_pictures
-    from nephoscope.batch.progress import show_progress
+    from nephoscope.cli.json_lines import write_line, write_progress
+    from nephoscope.cli.terminal import show_progress
 
     progress = write_progress if as_json else partial(show_progress, doing="explain")
-    explained, problem = explain_pictures(pictures, model, out, class_name or (), progress=progress)
+    readable_count, problem_count = explain_pictures(pictures, model, out, class_name or (), progress=progress)
     if as_json:
-        # The folder may hold heat maps of other pictures and classes, too; names that are no UTF-8 are escaped.
-        names = (PurePosixPath(address).name for address in find_pictures(pictures))
-        asked = {name.encode("utf-8", "backslashreplace").decode() for name in names}
-        write_rows(
-            "heat_map",
-            out / "summary.csv",
-            lambda row: row["image_id"] in asked and row["class_name"] in (class_name or [row["class_name"]]),
-        )
-        write_rows("problem", out / "problems.csv")
-        write_line("done", out=str(out), readable=explained, problem=problem)
+        _write_heat_maps(pictures, out, class_name or ())
+        write_line("done", out=str(out), readable=readable_count, problem=problem_count)
     else:
-        typer.echo(f"{out}/summary.csv: {explained} pictures")
-    if problem:
-        typer.echo(f"{out}/problems.csv: {problem} pictures were set aside", err=True)
-        raise typer.Exit(1)
+        typer.echo(f"{out}/summary.csv: {readable_count} images")
+    _exit_if_skipped(out, problem_count)
+
+
+def _write_heat_maps(pictures: list[str], out: Path, class_names: list[str] | tuple[()]) -> None:
+    """A line per heat map of these images and classes. The folder may hold those of others, too."""
+    from nephoscope.batch.storage import find_pictures
+    from nephoscope.cli.json_lines import write_rows
+
+    image_ids = (PurePosixPath(address).name for address in find_pictures(pictures))
+    # The table has names that are not UTF-8 in this form.
+    wanted = {image_id.encode("utf-8", "backslashreplace").decode() for image_id in image_ids}
+    write_rows(
+        "heat_map",
+        out / "summary.csv",
+        lambda row: row["image_id"] in wanted and (not class_names or row["class_name"] in class_names),
+    )
+    write_rows("problem", out / "problems.csv")
 
 
 @app.command()
 def serve(
     model: Annotated[
         Path | None,
-        typer.Option(help="Folder of a portable model", show_default="the run's, or the shipped one"),
+        typer.Option(help="Folder of the model", show_default="that of --run, or the shipped model"),
     ] = None,
-    run: Annotated[Path | None, typer.Option(help="A finished run, such as artifacts: its model and holdout")] = None,
-    dataset: Annotated[Path | None, typer.Option(help="The run's data set (prepare.root), for sharp pictures")] = None,
-    engine: Annotated[Choice, typer.Option(help="auto: the fastest installed that answers like torch")] = "auto",
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; others than this machine's are warned of")
-    ] = Address.host,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = Address.port,
-    allow_host: Annotated[list[str] | None, typer.Option(help="A further name of this server, behind a proxy")] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Artifacts folder of a finished run: serves its model and holdout images")
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Data set of the run (prepare.root), to show its images in full resolution")
+    ] = None,
+    engine: Engine = "auto",
+    host: Annotated[str, typer.Option(help="Address to listen on; a public one prints a warning")] = Address.host,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port")] = Address.port,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Further host name of this server, behind a proxy; may be repeated")
+    ] = None,
     max_megabytes: Annotated[
-        float, typer.Option(min=0.001, help="The largest file that is taken")
+        float, typer.Option(min=0.001, help="Size limit of an uploaded file")
     ] = Bounds.max_megabytes,
     pictures_per_visitor: Annotated[
-        int, typer.Option(min=1, help="Kept in memory; the oldest are forgotten")
+        int, typer.Option(min=1, help="Images kept in memory per visitor; the oldest are dropped")
     ] = Bounds.per_visitor,
-    pictures_in_all: Annotated[int, typer.Option(min=1, help="Kept in memory, of all visitors")] = Bounds.in_all,
+    pictures_in_all: Annotated[
+        int, typer.Option(min=1, help="Images kept in memory for all visitors together")
+    ] = Bounds.in_all,
     waiting: Annotated[
-        int, typer.Option(min=0, help="Pictures that may wait; further ones are told to come again")
+        int, typer.Option(min=0, help="Images that may wait for prediction; further ones are rejected")
     ] = Bounds.waiting,
 ) -> None:
-    """The app: drop pictures into a page, move the rules, compare with truth; and JSON for programs.
+    """Start the web app: drop images into a page, move the rules, compare with the truth. It has a JSON API, too.
 
-    It listens to this machine alone unless told otherwise, needs no network, and forgets pictures when it ends.
+    It listens on this machine only, needs no network, and keeps images in memory only.
 
-        nephoscope serve
-
-        nephoscope serve --run artifacts --dataset artifacts/synthesize/dataset
+        nephoscope serve --run artifacts
     """
-    try:
-        from nephoscope.app.server import open_and_serve
-    except ModuleNotFoundError as error:
-        message = f"the app needs {error.name}: `python -m pip install 'nephoscope[app]'`, or in a clone `-e '.[app]'`"
-        raise UserError(message) from None
+    from nephoscope.app.server import open_and_serve
+
     bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
     address = Address(host, port, tuple(allow_host or ()))
     open_and_serve(bounds, address, model, engine, run, dataset)
 
 
 def main() -> None:
+    """Run a command; errors that the user can fix end with their message and exit code 2."""
     try:
         app()
     except UserError as error:
-        typer.echo(f"nephoscope: {error}", err=True)
-        raise SystemExit(2) from None
-    except Exception:
+        _end(error)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (missing := missing_extra(error)):
+            _end(missing)
         sys.excepthook(*sys.exc_info())
-        raise SystemExit(UNEXPECTED) from None
+        raise SystemExit(SOFTWARE_ERROR) from None
+
+
+def _end(error: UserError) -> None:
+    typer.echo(f"nephoscope: {error}", err=True)
+    raise SystemExit(USER_ERROR) from None

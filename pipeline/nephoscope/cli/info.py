@@ -1,11 +1,10 @@
-"""What is installed, what the machine has, which model answers, and where things are."""
+"""Versions, hardware, the model, its engines, and places: what a bug report needs."""
 
 import platform
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
-import torch
 from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
@@ -14,13 +13,13 @@ from nephoscope.bundle.folder import fingerprint, list_stems, read_model
 from nephoscope.errors import UserError
 from nephoscope.hardware import count_cores
 from nephoscope.inference.engine_cache import PACKAGES, cache_path, cached_engines, installed
-from nephoscope.models.devices import resolve_precision
 from nephoscope.models.metadata import load_metadata
 from nephoscope.settings.section import Machine
 
 Description = dict[str, dict[str, Any]]
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"app": "fastapi", "cluster": "ray", "openvino": "openvino"}
+EXTRAS = {"train": "torch", "app": "fastapi", "cluster": "ray"}
+"""Extra → the package that shows whether it is installed."""
 
 
 def describe(model: Path) -> Description:
@@ -31,46 +30,52 @@ def describe(model: Path) -> Description:
         "model": describe_model(model),
         "engines": {name: installed(package) for name, package in PACKAGES.items()},
         "extras": {name: installed(package) for name, package in EXTRAS.items()},
-        "places": {"model": str(model), "kept here": str(cache_path())},
+        "places": {"model": str(model), "chosen engines": str(cache_path())},
         "packages": {name: installed(name) for name in sorted(direct_requirements())},
     }
 
 
 def describe_machine() -> dict[str, Any]:
-    cards = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    description = {"system": platform.platform(), "cores": count_cores()}
+    try:
+        import torch
+
+        from nephoscope.models.devices import resolve_precision
+    except ModuleNotFoundError:  # without the extra `train`
+        return description
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
-        "system": platform.platform(),
+        **description,
         "processor": torch.backends.cpu.get_cpu_capability(),
-        "cores": count_cores(),
-        "cards": ", ".join(cards) or "none",
+        "GPUs": ", ".join(gpus) or "none",
         "training precision": resolve_precision(Machine(), training=True),
     }
 
 
 def describe_model(folder: Path) -> dict[str, Any]:
-    """Of a portable model; what is wrong with it, if it is none."""
+    """A portable model, or the problem with it."""
     try:
-        mark = fingerprint(folder)
+        digest = fingerprint(folder)
     except UserError as error:
         return {"problem": str(error)}
     stems = list_stems(folder)
-    engines = cached_engines(cache_path(), mark, stems, Machine())
-    described: dict[str, Any] = {
-        "fingerprint": mark[:16],
+    engines = cached_engines(cache_path(), digest, stems, Machine())
+    description: dict[str, Any] = {
+        "fingerprint": digest[:16],
         "classes": ", ".join(read_model(folder)["data"]["classes"]),
     }
     for stem in stems:
         metadata = load_metadata(stem.with_suffix(".safetensors"))
         height, width = metadata.input_shape
-        engine = engines.get(stem.name, "an engine not chosen yet")
-        described[stem.name] = f"{metadata.encoder}, {height}×{width}, by {engine}"
-    return described
+        engine = engines.get(stem.name, "not chosen yet")
+        description[stem.name] = f"{metadata.encoder}, {height}×{width}, engine {engine}"
+    return description
 
 
 def direct_requirements() -> set[str]:
-    """Packages that nephoscope asks for by name, extras apart."""
-    found = (Requirement(line) for line in requires("nephoscope") or ())
-    return {one.name for one in found if one.marker is None or "extra" not in str(one.marker)}
+    """Packages that nephoscope requires directly, without those of extras."""
+    requirements = [Requirement(line) for line in requires("nephoscope") or ()]
+    return {needed.name for needed in requirements if "extra" not in str(needed.marker)}
 
 
 def show_description(description: Description) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.rules.presence import PresenceDecision, RawPresences, decide_presence, logit
+from nephoscope.rules.presence import SURE_MARK, UNSURE_MARK, PresenceDecision, RawPresences, decide_presence, logit
 from nephoscope.rules.rules import Calibration, Rules
 
 
@@ -34,7 +34,6 @@ Bools = npt.NDArray[np.bool_]
 BINS = 10
 EVERY_CLASS = "all classes"
 CHANCE = "calibrated chance"
-SURE_MARK, UNSURE_MARK = "sure", "unsure"
 
 
 class Stated(NamedTuple):

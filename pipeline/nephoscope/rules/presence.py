@@ -14,6 +14,7 @@ Presences = npt.NDArray[np.float64]
 """N×C, values in [0, 1]."""
 SURE = 2 / 3
 """A decision on presence with a lower confidence is marked as unsure: more than one in three is wrong."""
+SURE_MARK, UNSURE_MARK = "sure", "unsure"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What programs read: one JSON object a line on standard output."""
+"""Output for programs: one JSON object per line on standard output, each with its `event`."""
 
 import csv
 import json
@@ -10,8 +10,7 @@ from typing import Any
 
 import typer
 
-from nephoscope.batch.pictures import Record
-from nephoscope.batch.result import class_results, image_id_of
+from nephoscope.batch.record import Record, class_results
 from nephoscope.data.formats import Format
 
 
@@ -21,7 +20,7 @@ def write_line(event: str, **content: Any) -> None:
 
 @contextmanager
 def write_progress(done: int, total: int) -> Iterator[Callable[[int], object]]:
-    """A line at the beginning, and whenever more is done."""
+    """A line at the beginning, and one whenever more images are done."""
 
     def advance(count: int) -> None:
         nonlocal done
@@ -32,18 +31,20 @@ def write_progress(done: int, total: int) -> Iterator[Callable[[int], object]]:
     yield advance
 
 
-def write_pictures(pictures: Iterator[Record], format: Format) -> None:  # noqa: A002
-    """A line a picture: its classes, or what is wrong with it."""
-    for one in pictures:
-        if one.problem:
-            write_line("problem", image_id=image_id_of(one), problem=one.problem)
+def write_records(records: Iterator[Record], data_format: Format) -> None:
+    """A line per image: the figures of its classes, or its problem."""
+    for record in records:
+        if record.problem:
+            write_line("problem", image_id=record.image_id, problem=record.problem)
         else:
-            classes = [asdict(told) for told in class_results(one, format)]
-            write_line("picture", image_id=image_id_of(one), visible_share=round(one.visible_share, 4), classes=classes)
+            classes = [asdict(result) for result in class_results(record, data_format)]
+            write_line(
+                "picture", image_id=record.image_id, visible_share=round(record.visible_share, 4), classes=classes
+            )
 
 
 def write_rows(event: str, table: Path, wanted: Callable[[dict[str, str]], bool] = lambda _: True) -> None:
-    """A line for every row of a CSV that is wanted."""
+    """A line per wanted row of a CSV file."""
     with table.open(encoding="utf-8", newline="") as file:
         for row in filter(wanted, csv.DictReader(file)):
             write_line(event, **{key: float(value) if key == "presence" else value for key, value in row.items()})
