@@ -59,7 +59,7 @@ def main() -> None:
     for split in ("validation", "holdout"):
         labelled = open_judged(artifacts, split)
         label_issues.append(find_label_issues(labelled, rules, split))
-        evidence = gather(labelled).following(rules.adaptive_power)
+        evidence = gather(labelled).adapted(rules.adaptive_power)
         behind = file_of.loc[list(labelled.image_ids)].to_numpy()
         votes = opinions.votes.loc[behind[behind != ""]]
         picked = evidence.take(np.flatnonzero(behind != ""))
@@ -113,7 +113,7 @@ def mean(values: npt.NDArray[np.generic]) -> float:
 def shown_gains(evidence: Evidence, rules: Rules) -> Floats:
     """N×C: Dice of the masks where the class is present, whatever the gate says."""
     each = zip(evidence.of_class, rules.rules, strict=True)
-    return np.stack([one.shown_gains(rule) for one, rule in each], axis=1)
+    return np.stack([one.gains_of(rule) for one, rule in each], axis=1)
 
 
 @dataclass(frozen=True)

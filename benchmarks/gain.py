@@ -18,7 +18,7 @@ from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.rules.rules import Rule, Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.evidence import Evidence, gather
-from nephoscope.tuning.families import FAMILIES
+from nephoscope.tuning.families import make_grid
 from nephoscope.tuning.fitting import fit_presence
 from nephoscope.tuning.tune import tune
 
@@ -77,7 +77,7 @@ def best_each(tuning: Evidence, fitted: Rules, rules: list[Rule], part: str, val
 
 def joint_optimum(tuning: Evidence) -> Rules:
     settings = Tune()
-    grid = FAMILIES["presence"](np.array(settings.pixel_thresholds), np.array(settings.min_areas), settings)
+    grid = make_grid("presence", settings.pixel_thresholds, settings.min_areas)
     (fit,) = tune_all(tuning, grid, 0.5)
     return with_rules(fit.rules, [choice.best for choice in fit.choices])
 

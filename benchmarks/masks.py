@@ -121,12 +121,10 @@ def loop_decide(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:
     decided = np.zeros(levels.shape, bool)
     if presence < rule.presence_threshold:
         return decided
-    if rule.core_threshold and (levels >= rule.core_threshold).sum() < rule.core_area:
-        return decided
     labels, count = ndimage.label(levels >= rule.pixel_threshold, np.ones((3, 3)))
     for label in range(1, count + 1):
         component = labels == label
-        if component.sum() >= rule.min_area and levels[component].max() >= (rule.high_threshold or 0):
+        if component.sum() >= rule.min_area:
             decided |= component
     return decided
 

@@ -21,7 +21,7 @@ from nephoscope.evaluation.labelled import EvaluatedSplit, LabelledSplit
 from nephoscope.rules.rules import Rule, Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.evidence import Evidence, gather
-from nephoscope.tuning.families import FAMILIES, Grid
+from nephoscope.tuning.families import Grid, make_grid
 from nephoscope.tuning.fitting import Fit, fit_presence, fit_rules
 
 Dices = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ def main() -> None:
     splits = ("holdout", "validation") if given.swap else ("validation", "holdout")
     tuning, other = (gather(open_judged(Artifacts(given.artifacts), split)) for split in splits)
     settings = Tune()
-    grid = FAMILIES["presence"](np.array(settings.pixel_thresholds), np.array(settings.min_areas), settings)
+    grid = make_grid("presence", settings.pixel_thresholds, settings.min_areas)
     hindsight = ways_to_choose(other, grid, given, seed=0)[OPTIMUM]
     print(f"the best rules in hindsight, tuned on {splits[1]} itself: {other.dices(hindsight).mean():.4f}")
     tables = [study(tuning, other, grid, size, given) for size in given.sizes]

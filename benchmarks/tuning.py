@@ -33,7 +33,7 @@ from nephoscope.rules.presence import top_fraction_mean
 from nephoscope.rules.rules import InferenceSettings
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.evidence import gather
-from nephoscope.tuning.families import FAMILIES
+from nephoscope.tuning.families import make_grid
 from nephoscope.tuning.gains import gains_of_cell
 from nephoscope.tuning.tune import tune
 
@@ -103,7 +103,7 @@ def open_drawn(folder: Path) -> LabelledSplit:
 def search_once(opening: Callable[[Any], LabelledSplit], source: Any) -> dict[str, float]:
     """Every class: all pixel thresholds × all areas × all presence thresholds, jointly."""
     labelled, settings = opening(source), Tune()
-    grid = FAMILIES["presence"](np.array(settings.pixel_thresholds), np.array(settings.min_areas), settings)
+    grid = make_grid("presence", settings.pixel_thresholds, settings.min_areas)
     begin = time.perf_counter()
     evidence = gather(labelled)
     gathered = time.perf_counter()
@@ -157,7 +157,7 @@ def exact_dice(image: LabelledImage, index: int, threshold: int, min_area: int) 
     """As the tuner has it."""
     levels, truth = np.where(image.visible, image.levels[index], np.uint8(0)), image.truth[index]
     spans = find_spans(levels, truth)
-    gains = gains_of_cell(spans, np.array([0, len(spans)]), np.array([truth.sum()]), threshold, min_area, 0)
+    gains = gains_of_cell(spans, np.array([0, len(spans)]), np.array([truth.sum()]), threshold, min_area)
     return float(gains[0] + (not truth.any()))
 
 

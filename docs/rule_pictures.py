@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "images"
 SHAPE = (350, 525)
 SCENE = (3, 0)  # seed and number
 CLASS_INDEX = 1  # Flower
-RULE = Rule(presence_threshold=0.55, pixel_threshold=110, min_area=2500, high_threshold=128)
+RULE = Rule(presence_threshold=0.55, pixel_threshold=110, min_area=2500)
 RAW = RawPresences(np.array([[0.30, 0.92, 0.62, 0.35]]), np.array([[0.22, 0.71, 0.28, 0.66]]))
 RULES = Rules(
     classes=("Fish", "Flower", "Gravel", "Sugar"),
@@ -45,17 +45,15 @@ def draw_all() -> dict[str, Image]:
     """File name → figure."""
     scene = draw_clouds_scene(scene_rng(*SCENE), SHAPE)
     levels, visible = synthetic_levels(scene), scene.visible
-    thresholded = RULE.model_copy(update={"min_area": 0, "high_threshold": None})
+    thresholded = RULE.model_copy(update={"min_area": 0})
     with_invisible = decide(1.0, levels, np.ones(SHAPE, bool), thresholded)
     pixels = decide(1.0, levels, visible, thresholded)
-    strong = decide(1.0, levels, visible, RULE.model_copy(update={"min_area": 0}))
     mask = decide(1.0, levels, visible, RULE)
     figures = {
         "rule-picture.jpg": scene.image,
         "rule-levels.jpg": draw_levels(levels, visible),
         "rule-pixels.jpg": draw_step(scene.image, with_invisible, pixels),
-        "rule-hysteresis.jpg": draw_step(scene.image, pixels, strong),
-        "rule-area.jpg": draw_step(scene.image, strong, mask),
+        "rule-area.jpg": draw_step(scene.image, pixels, mask),
         "rule-mask.jpg": draw_overlay(scene.image, np.stack([np.zeros_like(mask), mask]), visible),
     }
     small = {name: resize_image(image, gallery_shape(SHAPE)) for name, image in figures.items()}

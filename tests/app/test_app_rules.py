@@ -62,12 +62,9 @@ def test_a_presence_threshold_decides_who_is_present(client: httpx2.Client, pict
     assert [one["confidence"] for one in never] == pytest.approx([1 - one["presence"] for one in never])
 
 
-def test_the_rest_of_a_rule_stays_as_it_was_tuned(opened: AppState) -> None:
-    seeded = opened.rules.rules[0].model_copy(update={"high_threshold": 200})
-    tuned = opened.rules.model_copy(update={"rules": (seeded, *opened.rules.rules[1:])})
-    moved = move_rules(tuned, [Move(**move) for move in every_pixel_from(7)])
+def test_a_moved_rule_replaces_the_tuned_one(opened: AppState) -> None:
+    moved = move_rules(opened.rules, [Move(**move) for move in every_pixel_from(7)])
     assert [rule.pixel_threshold for rule in moved.rules] == [7] * 4
-    assert [rule.high_threshold for rule in moved.rules] == [200, None, None, None]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +74,7 @@ def test_the_rest_of_a_rule_stays_as_it_was_tuned(opened: AppState) -> None:
         (every_pixel_from(256), "less than or equal to 255"),
         (every_pixel_from(9, min_area=-1), "min_area"),
         (every_pixel_from(9)[:3], "3 rules; expected 4, for Fish, Flower, Gravel, Sugar"),
-        ([{**every_pixel_from(9)[0], "high_threshold": 9}] * 4, "high_threshold"),
+        ([{**every_pixel_from(9)[0], "core_area": 9}] * 4, "core_area"),
         ([{"pixel_threshold": 9}] * 4, "presence_threshold"),
     ],
 )

@@ -38,13 +38,6 @@ def plain_dices(labelled: LabelledArrays, class_index: int, presence: np.ndarray
 def rules_of(grid: Grid, presence: np.ndarray) -> Iterator[Rule]:
     """All rules of a grid, one at a time; every distinct presence is a threshold."""
     thresholds = [0.0, *np.unique(presence), NEVER] if grid.gated else [0.0]
-    axes = product(thresholds, grid.pixel_thresholds, grid.min_areas, grid.high_thresholds, grid.cores)
-    for presence_threshold, pixel, area, seed, core in axes:
-        yield Rule(
-            presence_threshold=float(presence_threshold),
-            pixel_threshold=int(pixel),
-            min_area=int(area),
-            high_threshold=int(seed) or None,
-            core_threshold=core.threshold or None,
-            core_area=core.area if core.threshold else 0,
-        )
+    axes = product(thresholds, grid.pixel_thresholds, grid.min_areas)
+    for presence_threshold, pixel, area in axes:
+        yield Rule(presence_threshold=float(presence_threshold), pixel_threshold=int(pixel), min_area=int(area))

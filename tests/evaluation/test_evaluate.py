@@ -76,17 +76,13 @@ def test_every_step_tells_what_it_gains_over_the_one_before(labelled: LabelledSp
 
 def test_steps_are_those_that_the_rules_have(rules: Rules) -> None:
     plain = Rule(presence_threshold=0, pixel_threshold=9, min_area=0)
-    full = Rule(
-        presence_threshold=0.5, pixel_threshold=9, min_area=3, high_threshold=99, core_threshold=88, core_area=7
-    )
-    assert list(steps_of(rules.model_copy(update={"rules": (plain, plain)}))) == [
-        "threshold 0.5",
-        "tuned pixel threshold",
-    ]
+    full = Rule(presence_threshold=0.5, pixel_threshold=9, min_area=3)
+    steps = steps_of(rules.model_copy(update={"rules": (plain, plain)}))
+    assert list(steps) == ["threshold 0.5", "tuned pixel threshold"]
     steps = steps_of(rules.model_copy(update={"rules": (plain, full)}))
-    assert list(steps)[2:] == ["+ minimum area", "+ presence gate", "+ high threshold", "+ core"]
-    assert [step(full).high_threshold for step in steps.values()] == [None] * 4 + [99, 99]
-    assert [step(full).core_threshold for step in steps.values()] == [None] * 5 + [88]
+    assert list(steps)[2:] == ["+ minimum area", "+ presence gate"]
+    assert [step(full).min_area for step in steps.values()] == [0, 0, 3, 3]
+    assert [step(full).presence_threshold for step in steps.values()] == [0, 0, 0, 0.5]
 
 
 def test_references_stand_beside(labelled: LabelledSplit, rules: Rules) -> None:

@@ -7,21 +7,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from nephoscope.masks.components import label_components
-from nephoscope.masks.spans import AREA, FIRST, LAST, OVERLAP, PEAK, Spans, find_spans
+from nephoscope.masks.spans import AREA, FIRST, LAST, OVERLAP, Spans, find_spans
 
-Component = tuple[int, int, int]
-"""Peak, area, overlap."""
+Component = tuple[int, int]
+"""Area, overlap."""
 
 
 def components_at(spans: Spans, threshold: int) -> list[Component]:
     constant = (spans[:, FIRST] <= threshold) & (spans[:, LAST] >= threshold)
-    return sorted(map(tuple, spans[constant][:, [PEAK, AREA, OVERLAP]].tolist()))
+    return sorted(map(tuple, spans[constant][:, [AREA, OVERLAP]].tolist()))
 
 
 def components_by_labelling(levels: np.ndarray, truth: np.ndarray, threshold: int) -> list[Component]:
     labels = label_components(levels >= threshold).labels
     components = (labels == label for label in range(1, labels.max() + 1))
-    return sorted((int(levels[mask].max()), int(mask.sum()), int((mask & truth).sum())) for mask in components)
+    return sorted((int(mask.sum()), int((mask & truth).sum())) for mask in components)
 
 
 def assert_equal_at_all_thresholds(levels: np.ndarray, truth: np.ndarray) -> None:
@@ -68,12 +68,12 @@ def test_spans_of_unusual_shapes_and_patterns(pattern: str, shape: tuple[int, in
 def test_a_constant_component_is_a_single_span() -> None:
     levels = np.array([[200, 200, 0, 90], [0, 0, 0, 0], [50, 0, 0, 0]], np.uint8)
     spans = find_spans(levels, levels > 100)
-    assert sorted(map(tuple, spans.tolist())) == [(1, 50, 50, 1, 0), (1, 90, 90, 1, 0), (1, 200, 200, 2, 2)]
+    assert sorted(map(tuple, spans.tolist())) == [(1, 50, 1, 0), (1, 90, 1, 0), (1, 200, 2, 2)]
 
 
 def test_two_hills_join_at_the_level_of_the_saddle() -> None:
     spans = find_spans(np.array([[90, 30, 60]], np.uint8), np.ones((1, 3), bool))
-    assert sorted(map(tuple, spans.tolist())) == [(1, 30, 90, 3, 3), (31, 60, 60, 1, 1), (31, 90, 90, 1, 1)]
+    assert sorted(map(tuple, spans.tolist())) == [(1, 30, 3, 3), (31, 60, 1, 1), (31, 90, 1, 1)]
 
 
 def test_different_shapes_are_refused() -> None:

@@ -172,20 +172,14 @@ def test_a_dice_cell_has_the_interval_as_detail() -> None:
     assert table.rows[1] == (Cell("human"), Cell("0.580"), Cell(""))
 
 
-def test_columns_of_high_threshold_and_core_appear_only_if_a_rule_has_them(
-    labelled_run: tuple[Params, Artifacts],
-) -> None:
+def test_rules_without_a_presence_threshold_or_never_shown_are_named(labelled_run: tuple[Params, Artifacts]) -> None:
     rules = Rules.model_validate(read_json(labelled_run[1].tune.rules))
-    plain = {"high_threshold": None, "core_threshold": None, "core_area": 0}
-    never, *others = (rule.model_copy(update=plain) for rule in rules.rules)
-    rules = rules.model_copy(update={"rules": (never, *others)})
-    never = never.model_copy(update={"presence_threshold": 2.0, "high_threshold": 200})
-    others[0] = others[0].model_copy(update={"presence_threshold": 0.0})
-    table = show_rules(rules.model_copy(update={"rules": (never, *others)}))
-    assert "high threshold" not in show_rules(rules).columns
-    assert table.columns[-1] == "high threshold"
-    assert (table.rows[0][1], table.rows[0][-1]) == (Cell("never"), Cell("0.784", "level 200"))
-    assert (table.rows[1][1], table.rows[1][-1]) == (Cell("every picture"), Cell("none"))
+    never, always, *others = rules.rules
+    never, always = (
+        rule.model_copy(update={"presence_threshold": threshold}) for rule, threshold in ((never, 2.0), (always, 0.0))
+    )
+    table = show_rules(rules.model_copy(update={"rules": (never, always, *others)}))
+    assert [row[1] for row in table.rows[:2]] == [Cell("never"), Cell("every picture")]
 
 
 def test_best_and_median_images_contain_a_class_and_no_image_repeats() -> None:

@@ -15,7 +15,6 @@ from nephoscope.report.tuning import describe_gap, show_optimum, show_thresholds
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.params import Params
 
-NAN = float("nan")
 THRESHOLD_COLUMNS = ["class_name", "part", "chosen", "low", "high", "best", "plateau_low", "plateau_high"]
 
 
@@ -111,18 +110,6 @@ def test_a_class_that_is_never_shown_is_marked() -> None:
     ]  # fmt: skip
 
 
-def test_high_threshold_and_core_may_be_missing() -> None:
-    rows = [
-        ("Fish", "presence_threshold", 0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
-        ("Fish", "high_threshold", 153, NAN, NAN, NAN, 0, 204),
-        ("Fish", "core_area", 4000, 300, 4000, NAN, 0, 16000),
-    ]
-    _, high, core = show_thresholds(pd.DataFrame(rows, columns=THRESHOLD_COLUMNS)).rows
-    assert high[2:4] == (Cell("0.600", "level 153"), Cell("none"))
-    assert high[4:] == (Cell("none"), Cell("none to 0.800", "none to 204"))
-    assert core[1:] == (Cell("core area"), Cell("4,000"), Cell("300 to 4,000"), Cell("none"), Cell("0 to 16,000"))
-
-
 def test_rules_without_a_presence_threshold_have_no_row_for_it() -> None:
     rows = [
         ("Fish", "presence_threshold", 0, 0, 0, 0, 0, 0),
@@ -145,7 +132,7 @@ def test_a_small_plateau_is_never_shown_as_zero() -> None:
 def test_trials_are_compared_with_the_chosen_structure() -> None:
     rows = [
         ("family", "area", 0.66, 0.6, 0.7, 0.0, 0.0, 0.0, True),
-        ("family", "core", 0.64, 0.58, 0.69, -0.02, -0.05, 0.01, False),
+        ("family", "pixel", 0.64, 0.58, 0.69, -0.02, -0.05, 0.01, False),
         ("force_top_class", "False", 0.66, 0.6, 0.7, 0.0, 0.0, 0.0, True),
     ]
     columns = ["part", "value", "dice", "low", "high", "difference", "difference_low", "difference_high", "chosen"]

@@ -52,15 +52,6 @@ def test_an_invisible_gap_splits_a_component() -> None:
     assert not decide(1, levels, visible, rule(min_area=3)).any()
 
 
-def test_a_component_stays_only_if_it_reaches_the_high_threshold() -> None:
-    assert pixels_of(decide(1, LEVELS, ALL, rule(high_threshold=201))) == [(3, 2)]
-
-
-def test_without_its_core_a_mask_is_empty() -> None:
-    assert decide(1, LEVELS, ALL, rule(core_threshold=200, core_area=4)).sum() == 5
-    assert not decide(1, LEVELS, ALL, rule(core_threshold=200, core_area=5)).any()
-
-
 def test_touching_corners_are_one_component() -> None:
     assert label_components(np.eye(3, dtype=bool)).areas.tolist() == [3]
 
@@ -112,13 +103,10 @@ def test_an_unknown_presence_is_not_present() -> None:
     assert decide_presence(raw, rules(classifier_weight=1)).present.tolist() == [[False, True]]
 
 
-def test_thresholds_adapt_to_the_top_fraction_of_an_image() -> None:
-    full_rule = rule(pixel_threshold=200, high_threshold=240, core_threshold=220, core_area=3)
-    bright, dim = rules_of_picture(rules(rules=(full_rule, rule()), adaptive_power=0.5), np.array([1.0, 0.25]))
-    assert bright == full_rule
-    assert dim == rule(pixel_threshold=rule().pixel_threshold // 2)
-    (dim, _) = rules_of_picture(rules(rules=(full_rule, rule()), adaptive_power=0.5), np.array([0.25, 1.0]))
-    assert (dim.pixel_threshold, dim.high_threshold, dim.core_threshold, dim.core_area) == (100, 120, 110, 3)
+def test_pixel_thresholds_adapt_to_the_top_fraction_of_an_image() -> None:
+    adaptive = rules(rules=(rule(pixel_threshold=200), rule()), adaptive_power=0.5)
+    assert [adapted.pixel_threshold for adapted in rules_of_picture(adaptive, np.array([1.0, 0.25]))] == [200, 50]
+    assert [adapted.pixel_threshold for adapted in rules_of_picture(adaptive, np.array([0.25, 1.0]))] == [100, 100]
 
 
 def test_thresholds_stay_without_adaptive_power() -> None:

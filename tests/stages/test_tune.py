@@ -50,14 +50,12 @@ def test_presence_is_read_from_where_the_settings_say(own_run: Artifacts, presen
     assert all(calibration.slope == 1 for calibration in rules.classifier_calibrations)
 
 
-@pytest.mark.parametrize("family", ["pixel", "area", "presence", "hysteresis", "core"])
+@pytest.mark.parametrize("family", ["pixel", "area", "presence"])
 def test_a_family_can_be_asked_for(own_run: Artifacts, family: str) -> None:
-    stages.tune.main(Tune.model_validate({**QUICK, "family": family, "high_thresholds": [200]}), own_run)
+    stages.tune.main(Tune.model_validate({**QUICK, "family": family}), own_run)
     rules = rules_of(own_run).rules
     assert family != "pixel" or all(rule.min_area == 0 for rule in rules)
     assert family not in ("pixel", "area") or all(rule.presence_threshold == 0 for rule in rules)
-    assert family == "hysteresis" or all(rule.high_threshold is None for rule in rules)
-    assert family == "core" or all(rule.core_threshold is None for rule in rules)
 
 
 def test_a_goal_needs_a_gate(own_run: Artifacts) -> None:

@@ -6,32 +6,29 @@ import pytest
 from nephoscope.evaluation.labelled import LabelledArrays
 from nephoscope.rules.rules import NEVER
 from nephoscope.settings.tuning import Tune
-from nephoscope.tuning.crossfit import ALL_COUNT, CrossFitting, pick_middle, pick_unless_beaten
+from nephoscope.tuning.crossfit import NOTHING, CrossFitting, pick_middle, pick_unless_beaten
 from nephoscope.tuning.evidence import ClassEvidence, gather
-from nephoscope.tuning.families import FAMILIES, NO_HIGH_THRESHOLD, Grid
+from nephoscope.tuning.families import Grid, make_grid
 from nephoscope.tuning.fitting import fit_presence, fit_rules
 from nephoscope.tuning.plateau import choose, standard_errors
 from nephoscope.tuning.search import Problem
 from tests.builders.tuning_pictures import draw_pictures, gather_pictures
 
-SETTINGS = Tune(
-    pixel_thresholds=(51, 102, 153, 204), min_areas=(0, 3, 10), high_thresholds=(204,), core_thresholds=(153,),
-    core_areas=(5,), folds=3, resamples=4, bootstrap=50,
-)  # fmt: skip
-GRID = FAMILIES["presence"](np.array(SETTINGS.pixel_thresholds), np.array(SETTINGS.min_areas), SETTINGS)
+SETTINGS = Tune(pixel_thresholds=(51, 102, 153, 204), min_areas=(0, 3, 10), folds=3, resamples=4, bootstrap=50)
+GRID = make_grid("presence", SETTINGS.pixel_thresholds, SETTINGS.min_areas)
 
 
 def discs(areas: list[int], truth_area: int) -> ClassEvidence:
     """Pictures with one component each, of this area at levels 1 to 100 and half as large up to 200."""
-    rows = [[[1, 100, 200, area, min(area, truth_area)], [101, 200, 200, area // 2, area // 2]] for area in areas]
+    rows = [[[1, 100, area, min(area, truth_area)], [101, 200, area // 2, area // 2]] for area in areas]
     count = len(areas)
     starts, truths = np.arange(0, 2 * count + 1, 2), np.full(count, truth_area)
-    return ClassEvidence(np.array(rows, np.int32).reshape(-1, 5), starts, truths, np.zeros((count, 256), np.int64))
+    return ClassEvidence(np.array(rows, np.int32).reshape(-1, 4), starts, truths)
 
 
 def test_equals_are_averaged_to_the_middle() -> None:
     """All thresholds from 1 to 100 do the same; so do all areas up to 400."""
-    grid = Grid(np.arange(1, 256), np.arange(0, 901, 100), False, np.array([NO_HIGH_THRESHOLD]))
+    grid = Grid(np.arange(1, 256), np.arange(0, 901, 100), gated=False)
     (choice,) = choose(discs([400] * 6, 400), grid, [Problem.open(np.ones(6))])
     assert choice.best.pixel_threshold == 1
     assert choice.middle.pixel_threshold == 50
@@ -42,7 +39,7 @@ def test_equals_are_averaged_to_the_middle() -> None:
 
 
 def test_what_is_clearly_worse_has_no_say() -> None:
-    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), False, np.array([NO_HIGH_THRESHOLD]))
+    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), gated=False)
     (choice,) = choose(discs([300, 410, 420, 380, 390, 400], 400), grid, [Problem.open(np.ones(6))])
     assert choice.highest["pixel_threshold"] == 100
     assert choice.middle.pixel_threshold == pytest.approx(50, abs=1)
@@ -50,10 +47,10 @@ def test_what_is_clearly_worse_has_no_say() -> None:
 
 def test_a_hollow_between_two_plateaus_is_not_chosen() -> None:
     """Levels 1-20 and 181-200 are right, between them the mask is half of it; the mean would be in between."""
-    rows = [[[1, 20, 200, 100, 100], [21, 180, 200, 50, 50], [181, 200, 200, 100, 100]] for _ in range(5)]
-    spans = np.array(rows, np.int32).reshape(-1, 5)
-    evidence = ClassEvidence(spans, np.arange(0, 16, 3), np.full(5, 100), np.zeros((5, 256), np.int64))
-    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), False, np.array([NO_HIGH_THRESHOLD]))
+    rows = [[[1, 20, 100, 100], [21, 180, 50, 50], [181, 200, 100, 100]] for _ in range(5)]
+    spans = np.array(rows, np.int32).reshape(-1, 4)
+    evidence = ClassEvidence(spans, np.arange(0, 16, 3), np.full(5, 100))
+    grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), gated=False)
     (choice,) = choose(evidence, grid, [Problem.open(np.ones(5))])
     assert choice.middle.pixel_threshold in (*range(1, 21), *range(181, 201))
 
@@ -132,7 +129,7 @@ def test_no_picture_is_scored_by_rules_that_saw_it() -> None:
 def test_the_structure_is_decided_without_the_fold_that_is_scored() -> None:
     labelled = draw_pictures(9, count=30, classes=2)
     first = cross_fitting(labelled)
-    structures, trials = first._decide([ALL_COUNT, frozenset({2})], possible=True)
+    structures, trials = first._decide([NOTHING, frozenset({2})], enough=True)
     assert len(structures) == 2
     outside = first.folds == 2
     assert all(np.isnan(trial.dices[:, outside]).all() for trial in trials[1])

@@ -11,39 +11,32 @@ from nephoscope.evaluation.scores import score_images
 from nephoscope.masks.dice import dice
 from nephoscope.rules.decide import decide
 from nephoscope.rules.rules import NEVER, Rule
-from nephoscope.settings.tuning import FamilyName, Tune
+from nephoscope.settings.tuning import FamilyName
 from nephoscope.tuning.evidence import gather
-from nephoscope.tuning.families import FAMILIES, NO_CORE, Grid
+from nephoscope.tuning.families import FAMILIES, Grid, make_grid
 from nephoscope.tuning.fitting import fit_presence
 from nephoscope.tuning.gains import tabulate
 from nephoscope.tuning.plateau import choose, map_surface
 from nephoscope.tuning.search import Problem, find_cuts
 from tests.builders.tuning_pictures import draw_pictures, gather_pictures, plain_dices, rules_of
 
-SMALL = Tune(
-    pixel_thresholds=(40, 51, 103, 255),
-    min_areas=(0, 2, 5, 30),
-    high_thresholds=(154, 255),
-    core_thresholds=(102, 204),
-    core_areas=(3, 20),
-)
-NONE = np.zeros(1, np.int64)
+PIXEL_THRESHOLDS, MIN_AREAS = (40, 51, 103, 255), (0, 2, 5, 30)
 
 
 def grid_of(family: FamilyName) -> Grid:
-    return FAMILIES[family](np.array(SMALL.pixel_thresholds), np.array(SMALL.min_areas), SMALL)
+    return make_grid(family, PIXEL_THRESHOLDS, MIN_AREAS)
 
 
 @given(st.integers(0, 2**16), st.integers(1, 12), st.integers(1, 12))
-def test_every_cell_holds_the_dice_of_the_decided_mask(seed: int, height: int, width: int) -> None:
+def test_every_cell_has_the_dice_of_the_decided_mask(seed: int, height: int, width: int) -> None:
     labelled, evidence = gather_pictures(seed, count=2, shape=(height, width))
-    one, grid = evidence.of_class[0], grid_of("hysteresis")
-    gains = tabulate(one.spans, one.starts, one.truth_area, grid.pixel_thresholds, grid.min_areas, grid.high_thresholds)
-    for cell, (pixel, area, seed_level) in enumerate(grid.cells.T.tolist()):
-        rule = Rule(presence_threshold=0, pixel_threshold=pixel, min_area=area, high_threshold=seed_level or None)
-        shown, empty = plain_dices(labelled, 0, np.ones(2), rule), one.truth_area == 0
+    of_class, grid = evidence.of_class[0], grid_of("area")
+    gains = tabulate(of_class.spans, of_class.starts, of_class.truth_area, grid.pixel_thresholds, grid.min_areas)
+    for cell, (pixel, area) in enumerate(grid.cells.T.tolist()):
+        rule = Rule(presence_threshold=0, pixel_threshold=pixel, min_area=area)
+        shown, empty = plain_dices(labelled, 0, np.ones(2), rule), of_class.truth_area == 0
         assert gains[:, cell] + empty == pytest.approx(shown, abs=1e-12)
-        assert one.shown_gains(rule) + empty == pytest.approx(shown, abs=1e-12)
+        assert of_class.gains_of(rule) + empty == pytest.approx(shown, abs=1e-12)
 
 
 @given(
@@ -54,30 +47,27 @@ def test_every_cell_holds_the_dice_of_the_decided_mask(seed: int, height: int, w
         presence_threshold=st.sampled_from([0.0, 0.5]),
         pixel_threshold=st.integers(1, 255),
         min_area=st.integers(0, 12),
-        high_threshold=st.none() | st.integers(1, 255),
-        core_threshold=st.none() | st.integers(1, 255),
-        core_area=st.integers(0, 20),
     ),
 )
-def test_thresholds_that_follow_a_picture_are_tuned_as_they_are_decided(seed: int, power: float, rule: Rule) -> None:
+def test_adaptive_thresholds_are_tuned_as_they_are_decided(seed: int, power: float, rule: Rule) -> None:
     labelled, evidence = gather_pictures(seed, count=4, classes=2)
     fitted = fit_presence(evidence, np.ones(4, bool), calibrate=False)
     rules = fitted.model_copy(update={"rules": (rule, rule), "adaptive_power": power})
-    assert evidence.following(power).dices(rules) == pytest.approx(score_images(labelled, rules).dices, abs=1e-12)
+    assert evidence.adapted(power).dices(rules) == pytest.approx(score_images(labelled, rules).dices, abs=1e-12)
 
 
 def test_all_thresholds_and_all_areas_of_a_map() -> None:
     labelled, evidence = gather_pictures(3, count=1, shape=(15, 20))
     one, image = evidence.of_class[0], labelled[0]
     thresholds, areas = np.arange(1, 256), np.arange(0, 301)
-    gains = tabulate(one.spans, one.starts, one.truth_area, thresholds, areas, NONE).reshape(255, 301)
+    gains = tabulate(one.spans, one.starts, one.truth_area, thresholds, areas).reshape(255, 301)
     for threshold, area in product(range(1, 256, 17), range(0, 301, 13)):
         rule = Rule(presence_threshold=0, pixel_threshold=threshold, min_area=area)
         expected = dice(image.truth[0], decide(1, image.levels[0], image.visible, rule))
         assert gains[threshold - 1, area] + (one.truth_area[0] == 0) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("family", list(FAMILIES))
+@pytest.mark.parametrize("family", FAMILIES)
 @settings(max_examples=6)
 @given(seed=st.integers(0, 2**16))
 def test_no_rule_of_the_family_beats_the_one_that_is_found(family: FamilyName, seed: int) -> None:
@@ -133,7 +123,7 @@ def test_equal_presences_stay_together() -> None:
 
 def test_the_surface_is_the_best_of_every_cell() -> None:
     labelled, evidence = gather_pictures(5, count=6)
-    one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("core")
+    one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("presence")
     surface = map_surface(one, grid, Problem.gated(presence, np.ones(6), one.present))
     for (t, pixel), (a, area) in product(enumerate(grid.pixel_thresholds), enumerate(grid.min_areas)):
         same = [r for r in rules_of(grid, presence) if (r.pixel_threshold, r.min_area) == (pixel, area)]
@@ -145,18 +135,16 @@ def test_the_surface_is_the_best_of_every_cell() -> None:
 def test_a_large_grid_is_searched_in_blocks_like_a_small_one() -> None:
     _, evidence = gather_pictures(1, count=5, shape=(30, 40))
     thresholds, areas = np.arange(1, 256), np.arange(0, 1000)
-    whole = Grid(thresholds, areas, True, NONE)
+    whole = Grid(thresholds, areas, gated=True)
     assert sum(len(block.min_areas) for block in whole.blocks(2048)) == 1000
     problem = Problem.gated(np.arange(5) / 5, np.ones(5), evidence.of_class[0].present)
     (choice,) = choose(evidence.of_class[0], whole, [problem])
     one = evidence.of_class[0]
-    gains = tabulate(one.spans, one.starts, one.truth_area, thresholds, areas, NONE)
+    gains = tabulate(one.spans, one.starts, one.truth_area, thresholds, areas)
     totals, _ = find_cuts(gains, problem.order, problem.weight, problem.allowed)
     assert choice.best_gain == pytest.approx(totals.max() / 5, abs=1e-12)
 
 
-def test_a_family_without_a_core_has_none() -> None:
-    assert grid_of("presence").cores == (NO_CORE,)
-    _, evidence = gather_pictures(2)
-    (choice,) = choose(evidence.of_class[0], grid_of("presence"), [Problem.open(np.ones(8))])
-    assert (choice.best.core_threshold, choice.best.core_area, choice.middle.high_threshold) == (None, 0, None)
+def test_simpler_families_search_fewer_parts() -> None:
+    assert [grid_of(family).min_areas.tolist() for family in FAMILIES] == [[0], list(MIN_AREAS), list(MIN_AREAS)]
+    assert [grid_of(family).gated for family in FAMILIES] == [False, False, True]

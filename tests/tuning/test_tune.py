@@ -27,7 +27,7 @@ def tuning() -> Tuning:
 def test_what_is_told_is_what_judging_finds(tmp_path: Path) -> None:
     labelled = write_labelled(tmp_path / "validation.zarr.zip", count=24)
     settings = SETTINGS.model_copy(update={"min_areas": (0, 20, 60)})
-    for family, power in product(("area", "presence", "hysteresis", "core"), (0.0, 0.5)):
+    for family, power in product(("area", "presence"), (0.0, 0.5)):
         one = settings.model_copy(update={"family": family, "adaptive_power": power})
         tuning = tune(labelled.store, labelled.truth, settings=one)
         assert tuning.rules.adaptive_power == power

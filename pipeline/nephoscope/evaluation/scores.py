@@ -16,45 +16,25 @@ from nephoscope.rules.presence import Presences, fuse, presences
 from nephoscope.rules.rules import Rule, Rules
 
 Step = Callable[[Rule], Rule]
-NOTHING_MORE = {"high_threshold": None, "core_threshold": None, "core_area": 0}
-
-
-def _at_half(_: Rule) -> Rule:
-    return Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
-
-
-def _with_pixels(rule: Rule) -> Rule:
-    return Rule(presence_threshold=0, pixel_threshold=rule.pixel_threshold, min_area=0)
-
-
-def _with_components(rule: Rule) -> Rule:
-    return rule.model_copy(update=NOTHING_MORE | {"presence_threshold": 0.0})
-
-
-def _with_gate(rule: Rule) -> Rule:
-    return rule.model_copy(update=NOTHING_MORE)
-
-
-def _with_high_threshold(rule: Rule) -> Rule:
-    return rule.model_copy(update={"core_threshold": None, "core_area": 0})
-
-
-def _whole(rule: Rule) -> Rule:
-    return rule
+AT_HALF = Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
 
 
 def steps_of(rules: Rules) -> dict[str, Step]:
-    """What each part of the rules contributes: every step adds one that some class has; the last is the whole rule."""
+    """Name → step. Every step applies one more part of the rules; parts that no class has are left out."""
     each = rules.rules
-    parts: dict[str, tuple[Step, bool]] = {
-        "threshold 0.5": (_at_half, True),
-        "tuned pixel threshold": (_with_pixels, True),
-        "+ minimum area": (_with_components, any(rule.min_area > 1 for rule in each)),
-        "+ presence gate": (_with_gate, any(rule.presence_threshold > 0 for rule in each)),
-        "+ high threshold": (_with_high_threshold, any(rule.high_threshold for rule in each)),
-        "+ core": (_whole, any(rule.core_threshold for rule in each)),
+    steps: dict[str, tuple[Step, bool]] = {
+        "threshold 0.5": (lambda _: AT_HALF, True),
+        "tuned pixel threshold": (
+            lambda rule: AT_HALF.model_copy(update={"pixel_threshold": rule.pixel_threshold}),
+            True,
+        ),
+        "+ minimum area": (
+            lambda rule: rule.model_copy(update={"presence_threshold": 0.0}),
+            any(rule.min_area > 1 for rule in each),
+        ),
+        "+ presence gate": (lambda rule: rule, any(rule.presence_threshold > 0 for rule in each)),
     }
-    return {name: step for name, (step, has) in parts.items() if has}
+    return {name: step for name, (step, used) in steps.items() if used}
 
 
 OVERLAP, TRUTH, PREDICTED = range(3)

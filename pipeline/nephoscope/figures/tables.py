@@ -128,21 +128,20 @@ def show_dice(caption: str, table: pd.DataFrame, key: str, columns: Sequence[str
 
 
 def show_rules(rules: Rules) -> Table:
-    """Per class its thresholds; columns for the high threshold and the core only if some rule has one."""
-    rows: list[dict[str, Cell]] = []
-    for name, rule in zip(rules.classes, rules.rules, strict=True):
-        row = {"class": Cell(name), "presence threshold": Cell(_shown_from(rule.presence_threshold))}
-        row["pixel threshold"] = level_cell(rule.pixel_threshold)
-        row["minimum area"] = Cell(f"{rule.min_area:,}")
-        if any(one.high_threshold is not None for one in rules.rules):
-            row["high threshold"] = level_cell(rule.high_threshold)
-        if any(one.core_threshold is not None for one in rules.rules):
-            row |= {"core threshold": level_cell(rule.core_threshold), "core area": Cell(f"{rule.core_area:,}")}
-        rows.append(row)
+    """A row per class with the parts of its rule."""
+    rows = [
+        [
+            Cell(name),
+            Cell(_shown_from(rule.presence_threshold)),
+            level_cell(rule.pixel_threshold),
+            Cell(f"{rule.min_area:,}"),
+        ]
+        for name, rule in zip(rules.classes, rules.rules, strict=True)
+    ]
     height, width = rules.output_shape
     caption = f"The rule of every class; areas are pixels at {height} × {width}"
-    cells = [list(row.values()) for row in rows]
-    return Table.of_cells(caption, list(rows[0]), cells, note=rule_notes(rules))
+    columns = ["class", "presence threshold", "pixel threshold", "minimum area"]
+    return Table.of_cells(caption, columns, rows, note=rule_notes(rules))
 
 
 def _shown_from(threshold: float) -> str:
@@ -151,6 +150,6 @@ def _shown_from(threshold: float) -> str:
     return f"≥ {threshold:.3f}" if threshold > 0 else "every picture"
 
 
-def level_cell(level: int | None) -> Cell:
-    """A pixel threshold as a probability, over its level of 255."""
-    return Cell("none") if level is None else Cell(f"{level / 255:.3f}", f"level {level}")
+def level_cell(level: int) -> Cell:
+    """A pixel threshold as a probability, above its level of 255."""
+    return Cell(f"{level / 255:.3f}", f"level {level}")

@@ -44,28 +44,25 @@ def keep_components(components: Components, kept: npt.NDArray[np.bool_]) -> Mask
     return np.concatenate(([False], kept))[components.labels]
 
 
-def filter_components(mask: Mask, levels: npt.NDArray[np.uint8], min_area: int, min_peak: int) -> Mask:
-    """Mask and levels (H×W each) → the mask of all components with at least this area and this highest level.
+def filter_components(mask: Mask, min_area: int) -> Mask:
+    """Mask (H×W) → the mask of all components with at least this area, in pixels.
 
     The same as label_components and keep_components, but faster: a component is a set of runs, not a labelled image.
 
-    >>> filter_components(np.array([[1, 0, 1, 1]], bool), np.array([[9, 0, 5, 6]], np.uint8), 2, 1).astype(int)
+    >>> filter_components(np.array([[1, 0, 1, 1]], bool), 2).astype(int)
     array([[0, 0, 1, 1]])
     """
     pixels = np.ascontiguousarray(mask).view(np.uint8).ravel()
-    kept = _filter(pixels, np.ascontiguousarray(levels).ravel(), mask.shape[1], min_area, min_peak)
-    return np.asarray(kept.view(bool).reshape(mask.shape))
+    return np.asarray(_filter(pixels, mask.shape[1], min_area).view(bool).reshape(mask.shape))
 
 
 @njit(cache=True, nogil=True)
-def _filter(pixels, levels, width, min_area, min_peak):  # type: ignore[no-untyped-def]
+def _filter(pixels, width, min_area):  # type: ignore[no-untyped-def]
     starts, ends = _runs_of_rows(find_edges(pixels), width)
-    parent, areas, peaks = np.arange(len(starts)), ends - starts, np.zeros(len(starts), np.uint8)
+    parent, areas = np.arange(len(starts)), ends - starts
     above = 0  # first run of the row above that may touch this run
     for run in range(len(starts)):
         row = starts[run] // width
-        if min_peak > 0:
-            peaks[run] = levels[starts[run] : ends[run]].max()
         # The positions above the run, and one more on each side for corners, but within the row.
         first = max(starts[run] - width - 1, (row - 1) * width)
         last = min(ends[run] - width, row * width - 1)
@@ -73,12 +70,11 @@ def _filter(pixels, levels, width, min_area, min_peak):  # type: ignore[no-untyp
             above += 1
         other = above
         while starts[other] <= last:
-            _join(find_root(parent, other), find_root(parent, run), parent, areas, peaks)
+            _join(find_root(parent, other), find_root(parent, run), parent, areas)
             other += 1
     kept = np.zeros(len(pixels), np.uint8)
     for run in range(len(starts)):
-        root = find_root(parent, run)
-        if areas[root] >= min_area and peaks[root] >= min_peak:
+        if areas[find_root(parent, run)] >= min_area:
             kept[starts[run] : ends[run]] = 1
     return kept
 
@@ -100,11 +96,10 @@ def _runs_of_rows(edges, width):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _join(first, second, parent, areas, peaks):  # type: ignore[no-untyped-def]
+def _join(first, second, parent, areas):  # type: ignore[no-untyped-def]
     if first == second:
         return
     if areas[first] < areas[second]:
         first, second = second, first
     parent[second] = first
     areas[first] += areas[second]
-    peaks[first] = max(peaks[first], peaks[second])

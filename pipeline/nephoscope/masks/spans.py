@@ -1,8 +1,8 @@
 """Spans: all components of a map at all pixel thresholds, from a single pass.
 
-Pixels are added from level 255 down. A union-find keeps the area, the overlap with truth and the highest level of every
-component. When a component changes, the span of thresholds over which it was constant is closed. The spans hold the
-masks' areas and overlaps at every threshold, so that tuning does not need the pixels again.
+Pixels are added from level 255 down. A union-find keeps the area of every component and its overlap with truth. When a
+component changes, the span of thresholds over which it was constant is closed. The spans hold the masks' areas and
+overlaps at every threshold, so that tuning does not need the pixels again.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from nephoscope.masks.components import find_root
 from nephoscope.masks.rle import Mask
 
 Spans = npt.NDArray[np.int32]
-"""One row per span, in no particular order. Columns: lowest and highest pixel threshold of the span; highest level of
-the component, its area and its overlap with truth."""
-FIRST, LAST, PEAK, AREA, OVERLAP = range(5)
+"""One row per span, in no particular order. Columns: lowest and highest pixel threshold of the span; area of the
+component and its overlap with truth."""
+FIRST, LAST, AREA, OVERLAP = range(4)
 NOT_YET = -1
 
 
@@ -23,7 +23,7 @@ def find_spans(levels: npt.NDArray[np.uint8], truth: Mask) -> Spans:
     """Levels and truth (H×W each) → the spans of all components at thresholds 1 to 255.
 
     >>> find_spans(np.array([[9, 0, 5]], np.uint8), np.array([[True, False, False]])).tolist()
-    [[1, 9, 9, 1, 1], [1, 5, 5, 1, 0]]
+    [[1, 9, 1, 1], [1, 5, 1, 0]]
     """
     if levels.shape != truth.shape or levels.ndim != 2:
         raise ValueError(f"levels are {levels.shape}, truth is {truth.shape}; expected the same H×W for both")
@@ -88,8 +88,8 @@ def _trace(padded_levels, padded_truth, ring_starts):  # type: ignore[no-untyped
     ring = np.array([-width - 1, -width, -width + 1, 1, width + 1, width, width - 1, -1])
     order = _by_level(levels)
     parent = np.full(len(levels), NOT_YET, np.int32)
-    open_spans = np.empty((len(levels), 5), np.int32)  # per root: the open span of its component
-    spans, count = np.empty((len(order), 5), np.int32), 0
+    open_spans = np.empty((len(levels), 4), np.int32)  # per root: the open span of its component
+    spans, count = np.empty((len(order), 4), np.int32), 0
     for pixel in order:
         level = levels[pixel]
         occupied = 0
@@ -97,7 +97,7 @@ def _trace(padded_levels, padded_truth, ring_starts):  # type: ignore[no-untyped
             occupied |= (parent[pixel + ring[place]] != NOT_YET) << place
         if occupied == 0:
             parent[pixel] = pixel
-            open_spans[pixel, LAST], open_spans[pixel, PEAK] = level, level
+            open_spans[pixel, LAST] = level
             open_spans[pixel, AREA], open_spans[pixel, OVERLAP] = 1, truth[pixel]
             continue
         root = find_root(parent, pixel + ring[ring_starts[occupied, 0]])
@@ -117,7 +117,6 @@ def _trace(padded_levels, padded_truth, ring_starts):  # type: ignore[no-untyped
                 root, other = other, root
             parent[other] = root
             open_spans[root, LAST] = level
-            open_spans[root, PEAK] = max(open_spans[root, PEAK], open_spans[other, PEAK])
             open_spans[root, AREA] += open_spans[other, AREA]
             open_spans[root, OVERLAP] += open_spans[other, OVERLAP]
         parent[pixel] = root

@@ -17,9 +17,6 @@ PART_NAMES = {
     "presence_threshold": "presence threshold",
     "pixel_threshold": "pixel threshold",
     "min_area": "minimum area",
-    "high_threshold": "high threshold",
-    "core_threshold": "core threshold",
-    "core_area": "core area",
 }
 TRIAL_CAPTIONS = {
     "classifier_weight": "Weight of the classifier in presence",
@@ -134,14 +131,12 @@ def show_thresholds(thresholds: pd.DataFrame) -> Table:
 
 
 def _part_cell(part: str, value: float) -> Cell:
-    if math.isnan(value):
-        return Cell("none")
     if part == "presence_threshold":
         # Presence stays below 1. A resampled threshold may average with NEVER (2), and any value from 1 up means never.
         return Cell("never shown" if value >= 1 else f"{value:.3f}" if value > 0 else "every image")
     if part.endswith("area"):
         return Cell(f"{value:,.0f}")
-    return level_cell(round(value) or None)
+    return level_cell(round(value))
 
 
 def _range_cell(part: str, low: float, high: float) -> Cell:

@@ -18,20 +18,13 @@ FAINTEST = 0.05
 def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> Mask:
     """Presence and levels (H×W uint8) of one class → its mask (H×W).
 
-    Order: invisible pixels to level 0, presence, core, pixel threshold, components.
+    Order: invisible pixels to level 0, presence, pixel threshold, components.
     """
-    nothing = np.zeros(probability.shape, bool)
     if not presence >= rule.presence_threshold:  # written so that NaN is not present
-        return nothing
+        return np.zeros(probability.shape, bool)
     # Every threshold is at least 1, so "& visible" equals setting invisible pixels to level 0.
-    if rule.core_threshold is not None:
-        core = (probability >= rule.core_threshold) & visible
-        if np.count_nonzero(core) < rule.core_area:
-            return nothing
     mask = np.asarray((probability >= rule.pixel_threshold) & visible)
-    if rule.min_area <= 1 and rule.high_threshold is None:
-        return mask
-    return filter_components(mask, probability, rule.min_area, rule.high_threshold or 0)
+    return mask if rule.min_area <= 1 else filter_components(mask, rule.min_area)
 
 
 def decide_masks(
@@ -47,17 +40,14 @@ def decide_masks(
 
 
 def rules_of_picture(rules: Rules, top_mean: npt.NDArray[np.floating]) -> tuple[Rule, ...]:
-    """The rule of every class, with thresholds adapted to the top-fraction means (C) of an image."""
+    """The rule of every class, with pixel thresholds adapted to the top-fraction means (C) of an image."""
     if not rules.adaptive_power:
         return rules.rules
     adapted = adapt_thresholds(top_mean, rules.adaptive_power)
-    return tuple(_with_thresholds(rule, levels) for rule, levels in zip(rules.rules, adapted, strict=True))
-
-
-def _with_thresholds(rule: Rule, adapted: npt.NDArray[np.int64]) -> Rule:
-    """The rule with every threshold t on pixels replaced by adapted[t]."""
-    thresholds = {name: getattr(rule, name) for name in ("pixel_threshold", "high_threshold", "core_threshold")}
-    return rule.model_copy(update={name: int(adapted[t]) for name, t in thresholds.items() if t is not None})
+    return tuple(
+        rule.model_copy(update={"pixel_threshold": int(levels[rule.pixel_threshold])})
+        for rule, levels in zip(rules.rules, adapted, strict=True)
+    )
 
 
 def adapt_thresholds(top_mean: npt.NDArray[np.floating], power: float) -> npt.NDArray[np.int64]:

@@ -28,11 +28,6 @@ class Rule(BaseModel):
     pixel_threshold: Level
     min_area: int = Field(ge=0)
     """A component with fewer pixels is dropped."""
-    high_threshold: Level | None = None
-    """A component without a pixel of this level is dropped (hysteresis)."""
-    core_threshold: Level | None = None
-    """The mask is empty unless at least `core_area` pixels have this level."""
-    core_area: int = Field(0, ge=0)
 
 
 class Calibration(BaseModel):

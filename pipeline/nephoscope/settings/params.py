@@ -20,11 +20,12 @@ RENAMED = {
     "predict.strongest_share": "top_fraction",
     "tune.follow_strongest": "adaptive_power",
     "tune.force_strongest": "force_top_class",
-    "tune.seed_thresholds": "high_thresholds",
     "tune.borrow": "shrinkage",
     "tune.goal": "objective",
 }
 """Keys of earlier versions → the keys of today, in the same section."""
+REMOVED = {"tune.seed_thresholds", "tune.core_thresholds", "tune.core_areas"}
+"""Keys of earlier versions without a successor."""
 
 
 class Params(Section):
@@ -63,6 +64,8 @@ def _explain(path: Path | str, error: ValidationError) -> str:
         message = problem["msg"]
         if place in RENAMED:
             message = f"renamed; write {problem['loc'][0]}.{RENAMED[place]}"
+        elif place in REMOVED:
+            message = "removed; delete this key"
         elif problem["type"] == "extra_forbidden":
             message = f"unknown; known here: {', '.join(_keys_of(problem['loc'][:-1]))}"
         lines.append(f"  {place or 'the file'}: {message}")

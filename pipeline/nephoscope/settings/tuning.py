@@ -1,12 +1,12 @@
 """Settings of `tune` and `evaluate`."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from nephoscope.settings.section import Areas, Levels, Searched, Section, Share
 
-FamilyName = Literal["pixel", "area", "presence", "hysteresis", "core"]
+FamilyName = Literal["pixel", "area", "presence"]
 CONFIDENCE = "confidence level of every interval"
 
 
@@ -21,12 +21,12 @@ class Tune(Section):
     family: FamilyName | Searched = Field(
         "searched",
         description="parts of a rule. pixel: pixel threshold; area: + minimum area; presence: + presence threshold; "
-        "hysteresis: + high threshold; core: presence + a core. searched: cross-fitting chooses",
+        "searched: cross-fitting chooses",
     )
     adaptive_power: Annotated[float, Field(ge=0)] | Searched = Field(
         "searched",
-        description="pixel, high and core thresholds are multiplied by (mean of the image's top fraction) ** power; "
-        "0: the same thresholds for all images",
+        description="the pixel threshold is multiplied by (mean of the image's top fraction) ** power; "
+        "0: the same threshold for all images",
     )
     force_top_class: bool | Searched = Field(
         "searched", description="if no class reaches its presence threshold, the most probable class is present"
@@ -34,13 +34,6 @@ class Tune(Section):
     pixel_thresholds: Levels = Field(tuple(range(1, 256)), description="levels that are tried")
     min_areas: Areas | Literal["every"] = Field(
         tuple(range(0, 30_001, 250)), description="areas that are tried; every: each area that a component has (slow)"
-    )
-    high_thresholds: Levels = Field(
-        tuple(range(100, 251, 15)), description="levels that are tried, and no high threshold"
-    )
-    core_thresholds: Levels = Field(tuple(range(100, 241, 20)), description="levels that are tried")
-    core_areas: Areas = Field(
-        (100, 300, 1000, 2000, 4000, 8000, 16000), description="areas that are tried, and no core"
     )
     shrinkage: Share = Field(
         0.5, description="how far presence thresholds shrink towards the mean of all classes. 0: not at all; 1: equal"
@@ -61,13 +54,6 @@ class Tune(Section):
     confidence: float = Field(0.95, gt=0, lt=1, description=CONFIDENCE)
     seed: int = Field(0, ge=0, description="random seed of folds and resamples")
 
-    @field_validator("family", mode="before")
-    @classmethod
-    def _not_an_earlier_name(cls, name: Any) -> Any:
-        if name == "seed":
-            raise ValueError("`seed` was renamed; write `hysteresis`")
-        return name
-
     @model_validator(mode="after")
     def _forcing_breaks_no_constraint(self) -> Self:
         if self.force_top_class is True and (self.objective != "dice" or self.min_precision or self.min_recall):
@@ -77,7 +63,7 @@ class Tune(Section):
             )
         return self
 
-    @field_validator("pixel_thresholds", "min_areas", "high_thresholds", "core_thresholds", "core_areas")
+    @field_validator("pixel_thresholds", "min_areas")
     @classmethod
     def _ascending(cls, values: tuple[int, ...] | str) -> tuple[int, ...] | str:
         return values if isinstance(values, str) else tuple(sorted(set(values)))

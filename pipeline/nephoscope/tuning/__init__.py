@@ -1,4 +1,1 @@
-"""Exact tuning of rules: `tune.tune` is the door.
-
-pictures → evidence → search (exact, cell by cell) → plateau (which rule is chosen) → crossfit (what it is worth)
-"""
+"""Finds the rules with the best Dice, by an exact search. Start at `tune.tune`."""

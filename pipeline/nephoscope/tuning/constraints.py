@@ -1,6 +1,6 @@
-"""Goals beside the best mean Dice: bounds on the precision or recall of presence, or the best F-beta of presence.
+"""Constraints on the search: bounds on the precision or recall of presence, or the best F-beta of presence.
 
-A goal decides which cuts are allowed; the search for the best Dice among them stays the same.
+A constraint decides which cuts are allowed. The search for the best Dice among them stays the same.
 """
 
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Constraint:
-    """What presence of a class must fulfil. Where nothing fulfils it, the cut that comes nearest is allowed."""
+    """Bounds on the presence of one class. If no cut satisfies them, the nearest cut is allowed."""
 
     class_name: str
     min_precision: float = 0.0
     min_recall: float = 0.0
     beta: float | None = None
-    """F-beta is maximised, and Dice among the cuts of equal F-beta"""
+    """None, or: maximise F-beta first, then Dice among the cuts of equal F-beta"""
 
     def allow(self, cuts: Bools, weight: Floats, present: Bools) -> Bools:
-        """Cuts that stand for a threshold (n + 1), weight and true presence in the order of showing (n each)."""
+        """Possible cuts (n + 1), weight and true presence in the order of the search (n each) → allowed cuts."""
         precision, recall = _precision_recall(weight, present)
-        short = np.maximum(self.min_precision - precision, 0) + np.maximum(self.min_recall - recall, 0)
-        allowed = _largest(-short, cuts)
+        shortfall = np.maximum(self.min_precision - precision, 0) + np.maximum(self.min_recall - recall, 0)
+        allowed = _largest(-shortfall, cuts)
         return allowed if self.beta is None else _largest(_f_beta(precision, recall, self.beta), allowed)
 
     def check(self, cuts: Bools, weight: Floats, present: Bools) -> None:
-        """Say so where no cut fulfils the bounds, and what the best would be."""
+        """Raise `UserError` if no cut satisfies the bounds; the message names what is possible."""
         if not present.any():
             raise UserError(
-                f"{self.class_name}: never annotated in validation, so no bound can hold for it; take it out of "
-                "tune.min_precision and tune.min_recall"
+                f"{self.class_name}: never annotated in validation, so no bound can hold. "
+                "Remove the class from tune.min_precision and tune.min_recall"
             )
         precision, recall = (values[cuts] for values in _precision_recall(weight, present))
         if ((precision >= self.min_precision) & (recall >= self.min_recall)).any():
@@ -46,13 +46,13 @@ class Constraint:
         reached = recall >= self.min_recall
         raise UserError(
             f"{self.class_name}: no presence threshold has precision >= {self.min_precision:g} "
-            f"and recall >= {self.min_recall:g}; with that recall, precision reaches "
-            f"{precision[reached].max(initial=0):.3f}. Ask for less, or improve the classifier"
+            f"and recall >= {self.min_recall:g}. The highest precision at that recall is "
+            f"{precision[reached].max(initial=0):.3f}. Lower the bounds, or improve the classifier"
         )
 
 
 def _precision_recall(weight: Floats, present: Bools) -> tuple[Floats, Floats]:
-    """Of all cuts. Showing nothing is never wrong, but claims nothing either: its precision counts as 0."""
+    """Precision and recall of all cuts (n + 1 each). The cut that shows nothing has precision 0."""
     shown = np.concatenate(([0.0], np.cumsum(weight)))
     hits = np.concatenate(([0.0], np.cumsum(weight * present)))
     precision = np.divide(hits, shown, out=np.zeros_like(hits), where=shown > 0)
@@ -69,18 +69,18 @@ def _largest(values: Floats, cuts: Bools) -> Bools:
     return np.asarray(cuts & (values >= values[cuts].max() - 1e-12))
 
 
-def named_in(settings: Tune) -> set[str]:
-    """Classes with a bound of their own, beside what is asked of `every`."""
-    bounds = (settings.min_precision, settings.min_recall)
-    return {name for of in bounds for name, bound in of.items() if bound > 0}
+def classes_with_bounds(settings: Tune) -> set[str]:
+    """Names in the settings with a bound above 0, `every` among them."""
+    bounds = [*settings.min_precision.items(), *settings.min_recall.items()]
+    return {name for name, bound in bounds if bound > 0}
 
 
 def constraints_of(settings: Tune, classes: tuple[str, ...]) -> list[Constraint | None]:
-    """The goal of every class; None where it is the best mean Dice alone."""
+    """One constraint per class; None if only the mean Dice counts."""
     for setting in ("min_precision", "min_recall"):
         unknown = set(getattr(settings, setting)) - {*classes, EVERY}
         if unknown:
-            raise UserError(f"tune.{setting}: {sorted(unknown)} is no class; known are {[*classes, EVERY]}")
+            raise UserError(f"tune.{setting}: unknown class {sorted(unknown)}; expected some of {[*classes, EVERY]}")
     return [_constraint_of(settings, name) for name in classes]
 
 

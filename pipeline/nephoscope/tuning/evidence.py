@@ -1,4 +1,4 @@
-"""Evidence: all that tuning needs to know of every picture, gathered in one pass; the pixels are not kept."""
+"""Evidence: everything that tuning needs from the images, collected in one pass. Pixels are not kept."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from nephoscope.evaluation.labelled import LabelledImages
+from nephoscope.evaluation.labelled import LabelledImage, LabelledImages
 from nephoscope.masks.rle import Shape
-from nephoscope.masks.spans import FIRST, LAST, PEAK, Spans, find_spans
+from nephoscope.masks.spans import FIRST, LAST, Spans, find_spans
 from nephoscope.rules.decide import adapt_thresholds
 from nephoscope.rules.presence import RawPresences, presences
 from nephoscope.rules.rules import InferenceSettings, Rule, Rules
@@ -23,52 +23,48 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassEvidence:
-    """What is known of one class in N pictures."""
+    """One class in N images."""
 
     spans: Spans
-    """S×5, picture after picture"""
+    """S×4, image after image"""
     starts: Ints
-    """N + 1: where the spans of a picture begin, and end"""
+    """N + 1: the spans of image i are spans[starts[i]:starts[i + 1]]"""
     truth_area: Ints
-    """N"""
-    reach: Ints
-    """N×256: pixels that reach a level"""
+    """N, in pixels"""
 
     @property
     def present(self) -> npt.NDArray[np.bool_]:
         return self.truth_area > 0
 
     def take(self, indices: Ints) -> Self:
-        """The same of some of the pictures."""
+        """The evidence of some of the images."""
         spans = [self.spans[self.starts[index] : self.starts[index + 1]] for index in indices]
-        starts = np.cumsum([0, *(len(one) for one in spans)])
-        return type(self)(np.concatenate(spans), starts, self.truth_area[indices], self.reach[indices])
+        starts = np.cumsum([0, *(len(rows) for rows in spans)])
+        return type(self)(np.concatenate(spans), starts, self.truth_area[indices])
 
-    def held_at(self, levels: Ints) -> Self:
-        """The same, each threshold (0 to 255) holding at the level (N×256, ascending) that a picture has for it."""
+    def at_levels(self, levels: Ints) -> Self:
+        """The evidence if threshold t (0 to 255) of image i is replaced by levels[i, t] (N×256, ascending)."""
         thresholds = np.arange(256)
         lowest = np.stack([np.searchsorted(row, thresholds, "left") for row in levels])
         highest = np.stack([np.searchsorted(row, thresholds, "right") - 1 for row in levels])
-        picture = np.repeat(np.arange(len(levels)), np.diff(self.starts))
+        image = np.repeat(np.arange(len(levels)), np.diff(self.starts))
         spans = self.spans.copy()
-        spans[:, FIRST] = lowest[picture, self.spans[:, FIRST]]
-        spans[:, LAST] = highest[picture, self.spans[:, LAST]]
-        spans[:, PEAK] = highest[picture, self.spans[:, PEAK]]
-        stands = spans[:, FIRST] <= spans[:, LAST]
-        starts = np.append(0, np.cumsum(np.bincount(picture[stands], minlength=len(levels))))
-        return type(self)(spans[stands], starts, self.truth_area, np.take_along_axis(self.reach, levels, axis=1))
+        spans[:, FIRST] = lowest[image, self.spans[:, FIRST]]
+        spans[:, LAST] = highest[image, self.spans[:, LAST]]
+        kept = spans[:, FIRST] <= spans[:, LAST]
+        starts = np.append(0, np.cumsum(np.bincount(image[kept], minlength=len(levels))))
+        return type(self)(spans[kept], starts, self.truth_area)
 
-    def shown_gains(self, rule: Rule) -> Floats:
-        """N: what showing the mask of every picture gains over leaving it empty, in Dice; the gate is not asked."""
-        cell = (rule.pixel_threshold, rule.min_area, rule.high_threshold or 0)
-        gains: Floats = gains_of_cell(self.spans, self.starts, self.truth_area, *cell)
-        if rule.core_threshold is None:
-            return gains
-        return np.where(self.reach[:, rule.core_threshold] >= rule.core_area, gains, 0.0)
+    def gains_of(self, rule: Rule) -> Floats:
+        """N: gain in Dice of the shown mask over an empty one. The presence threshold is ignored."""
+        gains: Floats = gains_of_cell(self.spans, self.starts, self.truth_area, rule.pixel_threshold, rule.min_area)
+        return gains
 
 
 @dataclass(frozen=True)
 class Evidence:
+    """All classes in N images."""
+
     classes: tuple[str, ...]
     output_shape: Shape
     inference_settings: InferenceSettings
@@ -81,54 +77,47 @@ class Evidence:
     @property
     def present(self) -> npt.NDArray[np.bool_]:
         """N×C"""
-        return np.stack([one.present for one in self.of_class], axis=1)
+        return np.stack([evidence.present for evidence in self.of_class], axis=1)
 
     def take(self, indices: Ints) -> Self:
-        """The same of some of the pictures."""
+        """The evidence of some of the images."""
         raw = RawPresences(self.raw.classifier[indices], self.raw.top_mean[indices])
-        return replace(self, raw=raw, of_class=tuple(one.take(indices) for one in self.of_class))
+        return replace(self, raw=raw, of_class=tuple(evidence.take(indices) for evidence in self.of_class))
 
-    def following(self, power: float) -> Self:
-        """The same, thresholds on pixels following every picture's strongest pixels (`Rules.adaptive_power`)."""
+    def adapted(self, power: float) -> Self:
+        """The evidence for rules with this `adaptive_power`."""
         if not power:
             return self
-        each = zip(self.of_class, self.raw.top_mean.T, strict=True)
-        return replace(self, of_class=tuple(one.held_at(adapt_thresholds(top_mean, power)) for one, top_mean in each))
+        classes = zip(self.of_class, self.raw.top_mean.T, strict=True)
+        adapted = tuple(evidence.at_levels(adapt_thresholds(top_mean, power)) for evidence, top_mean in classes)
+        return replace(self, of_class=adapted)
 
     def dices(self, rules: Rules) -> Floats:
-        """N×C: the Dice of every picture and class by these rules, as judging finds it."""
+        """N×C: the Dice of these rules, equal to what `score_images` measures on masks."""
         thresholds = [rule.presence_threshold for rule in rules.rules]
         shown = presences(self.raw, rules) >= thresholds
-        each = zip(self.of_class, rules.rules, strict=True)
-        gains = np.stack([one.shown_gains(rule) for one, rule in each], axis=1)
+        classes = zip(self.of_class, rules.rules, strict=True)
+        gains = np.stack([evidence.gains_of(rule) for evidence, rule in classes], axis=1)
         return np.asarray(~self.present + shown * gains, np.float64)
 
 
-def gather(labelled: LabelledImages) -> Evidence:
-    """One pass over judged pictures; memory grows with their spans, a few kilobytes each, not with their pixels."""
-    of_picture = delayed(lambda index: [_class_of_picture(*one) for one in _planes(labelled, index)])
-    # Threads: compiled code and decompression let go of the interpreter's lock.
-    pictures = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(of_picture(i) for i in range(len(labelled)))
-    progress = tqdm(pictures, total=len(labelled), desc="tune", unit="picture")
-    of_class = tuple(_of_class(each) for each in zip(*progress, strict=True))
+def gather(labelled: LabelledImages, *, progress: bool = False) -> Evidence:
+    """One pass over labelled images. An image needs a few kilobytes for its spans, whatever its size."""
+    # Threads suffice: compiled code and decompression release the interpreter's lock.
+    read = delayed(lambda index: _evidence_of_image(labelled[index]))
+    images = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(read(i) for i in range(len(labelled)))
+    bar = tqdm(images, total=len(labelled), desc="tune", unit="image", disable=not progress)
+    of_class = tuple(_join_images(class_images) for class_images in zip(*bar, strict=True))
     return Evidence(labelled.classes, labelled.output_shape, labelled.inference_settings, labelled.raw, of_class)
 
 
-_Picture = tuple[Spans, int, Ints]
-"""Spans, truth area and reach of one class in one picture."""
+def _evidence_of_image(image: LabelledImage) -> list[tuple[Spans, int]]:
+    """Per class: its spans and the area of its truth."""
+    levels = np.where(image.visible, image.levels, np.uint8(0))
+    return [(find_spans(level, truth), int(truth.sum())) for level, truth in zip(levels, image.truth, strict=True)]
 
 
-def _planes(labelled: LabelledImages, index: int) -> Iterable[tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]]:
-    image = labelled[index]
-    return zip(np.where(image.visible, image.levels, np.uint8(0)), image.truth, strict=True)
-
-
-def _class_of_picture(levels: npt.NDArray[np.uint8], truth: npt.NDArray[np.bool_]) -> _Picture:
-    counts = np.bincount(levels.ravel(), minlength=256)
-    return find_spans(levels, truth), int(truth.sum()), np.cumsum(counts[::-1], dtype=np.int64)[::-1]
-
-
-def _of_class(pictures: Iterable[_Picture]) -> ClassEvidence:
-    spans, truth_areas, reaches = zip(*pictures, strict=True)
-    starts = np.cumsum([0, *(len(one) for one in spans)])
-    return ClassEvidence(np.concatenate(spans), starts, np.array(truth_areas, np.int64), np.stack(reaches))
+def _join_images(images: Iterable[tuple[Spans, int]]) -> ClassEvidence:
+    spans, truth_areas = zip(*images, strict=True)
+    starts = np.cumsum([0, *(len(rows) for rows in spans)])
+    return ClassEvidence(np.concatenate(spans), starts, np.array(truth_areas, np.int64))

@@ -1,4 +1,4 @@
-"""Rules fitted to pictures: presence calibrated, every class searched, presence thresholds brought closer together."""
+"""Rules fitted to images: calibrated presence, a search per class, presence thresholds shrunk towards their mean."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,36 +23,36 @@ Bools = npt.NDArray[np.bool_]
 class Fit(NamedTuple):
     rules: Rules
     choices: tuple[Choice, ...]
-    """per class"""
+    """One per class"""
 
 
-def fit_presence(evidence: Evidence, counting: Bools, *, calibrate: bool) -> Rules:
-    """Rules whose presence is calibrated on the counting pictures (N); every mask is shown at level 128."""
-    raw, present = evidence.raw, evidence.present[counting]
-    plain = tuple(Calibration() for _ in evidence.classes)
+def fit_presence(evidence: Evidence, counted: Bools, *, calibrate: bool) -> Rules:
+    """Rules with presence calibrated on the counted images (N). They show every mask, at level 128."""
+    raw, present = evidence.raw, evidence.present[counted]
+    uncalibrated = tuple(Calibration() for _ in evidence.classes)
     return Rules(
         classes=evidence.classes,
         output_shape=evidence.output_shape,
         inference_settings=evidence.inference_settings,
         classifier_weight=1,
-        classifier_calibrations=fit_calibrations(raw.classifier[counting], present) if calibrate else plain,
-        top_fraction_calibrations=fit_calibrations(raw.top_mean[counting], present) if calibrate else plain,
+        classifier_calibrations=fit_calibrations(raw.classifier[counted], present) if calibrate else uncalibrated,
+        top_fraction_calibrations=fit_calibrations(raw.top_mean[counted], present) if calibrate else uncalibrated,
         rules=tuple(Rule(presence_threshold=0, pixel_threshold=128, min_area=0) for _ in evidence.classes),
     )
 
 
-def pose(
+def pose_problems(
     evidence: Evidence, grid: Grid, fitted: Rules, weight: Floats, constraints: Sequence[Constraint | None]
 ) -> list[Problem]:
-    """One problem per class: pictures weigh `weight` (N) and are shown in the order of their fitted presence.
+    """One problem per class: images have `weight` (N) and are sorted by their fitted presence.
 
-    Forcing couples the classes, so thresholds are searched without it; it is applied when masks are decided.
+    A forced top class couples the classes, so the search ignores it. Only the decision about masks applies it.
     """
     if not grid.gated:
         return [Problem.open(weight) for _ in evidence.classes]
     scores = fuse(evidence.raw, fitted)
-    each = zip(scores.T, evidence.present.T, constraints, strict=True)
-    return [Problem.gated(score, weight, present, objective) for score, present, objective in each]
+    classes = zip(scores.T, evidence.present.T, constraints, strict=True)
+    return [Problem.gated(score, weight, present, constraint) for score, present, constraint in classes]
 
 
 def fit_rules(
@@ -63,16 +63,18 @@ def fit_rules(
     constraints: Sequence[Constraint | None],
     shrinkage: float,
 ) -> list[Fit]:
-    """Fitted presences, each with the weights of the pictures (N) → the rules chosen for each."""
-    pairs = zip(fitted, weights, strict=True)
-    of_class = zip(*(pose(evidence, grid, rules, weight, constraints) for rules, weight in pairs), strict=True)
-    searched = delayed(choose)
-    choices = Parallel(n_jobs=-1, prefer="threads")(
-        searched(one, grid, problems) for one, problems in zip(evidence.of_class, of_class, strict=True)
+    """Fitted presences with the weights of the images (N each) → one fit for each of them."""
+    problems = [
+        pose_problems(evidence, grid, rules, weight, constraints) for rules, weight in zip(fitted, weights, strict=True)
+    ]
+    choices_of_class = Parallel(n_jobs=-1, prefer="threads")(
+        delayed(choose)(class_evidence, grid, class_problems)
+        for class_evidence, class_problems in zip(evidence.of_class, zip(*problems, strict=True), strict=True)
     )
-    each = zip(fitted, weights, zip(*choices, strict=True), strict=True)
+    fits = zip(fitted, weights, zip(*choices_of_class, strict=True), strict=True)
     return [
-        Fit(_finish(evidence, rules, weight, chosen, constraints, shrinkage), chosen) for rules, weight, chosen in each
+        Fit(_finish(evidence, rules, weight, choices, constraints, shrinkage), choices)
+        for rules, weight, choices in fits
     ]
 
 
@@ -85,16 +87,18 @@ def _finish(
     shrinkage: float,
 ) -> Rules:
     thresholds = np.array([choice.middle.presence_threshold for choice in choices])
-    present, counting = evidence.present, weight > 0
-    seen, missed = present[counting].any(axis=0), (~present[counting]).any(axis=0)
+    counted = evidence.present[weight > 0]
+    ever_present, ever_absent = counted.any(axis=0), (~counted).any(axis=0)
     gated = thresholds > 0
-    # A class that is not there to be shown, and one of which the best is to show nothing.
-    worthless = np.array([choice.best.presence_threshold == NEVER for choice in choices])
-    never = ~seen | (gated & worthless)
-    free = missed & gated & ~never & [objective is None for objective in constraints]
-    # Calibrated thresholds mean the same in every class, so each may learn from the others.
+    # Classes whose best rule shows nothing, and classes that are never present.
+    best_empty = np.array([choice.best.presence_threshold == NEVER for choice in choices])
+    never = ~ever_present | (gated & best_empty)
+    free = ever_absent & gated & ~never & [constraint is None for constraint in constraints]
+    # Calibrated thresholds mean the same in every class, so classes can learn from each other.
     thresholds[free] += shrinkage * (thresholds[free].mean() - thresholds[free]) if free.any() else 0
     thresholds[never] = NEVER
-    each = zip(choices, thresholds, strict=True)
-    rules = tuple(one.middle.model_copy(update={"presence_threshold": float(value)}) for one, value in each)
+    rules = tuple(
+        choice.middle.model_copy(update={"presence_threshold": float(threshold)})
+        for choice, threshold in zip(choices, thresholds, strict=True)
+    )
     return fitted.model_copy(update={"rules": rules})

@@ -1,4 +1,4 @@
-"""Tables of a tuning: what the rules are worth, how sure their thresholds are, and what else was tried."""
+"""Tables of a tuning: the Dice of the rules, intervals of their thresholds, and the trials behind their structure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.rules.presence import fuse
-from nephoscope.rules.rules import Rule, Rules
+from nephoscope.rules.rules import Rules
 from nephoscope.tuning.crossfit import CrossFitted, Trial
 from nephoscope.tuning.evidence import Evidence
 from nephoscope.tuning.plateau import PARTS, Choice, Surface
@@ -19,8 +19,10 @@ INTERVAL = ["dice", "low", "high"]
 
 
 def estimate_table(tuned: Floats, cross_fitted: Floats, classes: Sequence[str], bootstrap: Bootstrap) -> pd.DataFrame:
-    """Dice (N×C each) on the pictures of the tuning, and by rules that never saw them: estimate, class_name, dice,
-    low, high. The gap between the two is what the tuned figure flatters itself."""
+    """Tuned and cross-fitted Dice (N×C each) → estimate, class_name ("mean" first), dice, low, high.
+
+    The gap between the two shows how optimistic the tuned Dice is.
+    """
     estimates = {"tuned": tuned, "cross-fitted": cross_fitted, "gap": tuned - cross_fitted}
     rows = [
         (name, class_name, *vars(bootstrap.interval(scores)).values())
@@ -31,7 +33,7 @@ def estimate_table(tuned: Floats, cross_fitted: Floats, classes: Sequence[str], 
 
 
 def optimum_table(evidence: Evidence, rules: Rules, choices: Sequence[Choice]) -> pd.DataFrame:
-    """Per class the tuned Dice of the exact optimum and of the chosen rule, and how flat the optimum is."""
+    """class_name, best_dice of the exact optimum, chosen_dice of the chosen rule, plateau_share."""
     best = rules.model_copy(update={"rules": tuple(choice.best for choice in choices), "force_top_class": False})
     columns = {
         "class_name": rules.classes,
@@ -43,29 +45,21 @@ def optimum_table(evidence: Evidence, rules: Rules, choices: Sequence[Choice]) -
 
 
 def threshold_table(rules: Rules, choices: Sequence[Choice], ends: Mapping[str, Floats]) -> pd.DataFrame:
-    """Every part of every rule: what was chosen, its interval over resampled pictures (`ends`: part → 2×C), the exact
-    optimum, and the plateau from lowest to highest."""
+    """class_name, part, chosen, low, high, best, plateau_low, plateau_high.
+
+    `ends`: part → 2×C, the interval of the part over resampled images.
+    """
     rows = []
     for index, (name, rule, choice) in enumerate(zip(rules.classes, rules.rules, choices, strict=True)):
-        for part, chosen in parts_of(rule).items():
-            if not np.isnan(chosen) or not np.isnan(parts_of(choice.best)[part]):
-                low, high = ends[part][:, index]
-                plateau = choice.lowest[part], choice.highest[part]
-                rows.append((name, part, chosen, low, high, parts_of(choice.best)[part], *plateau))
+        for part in PARTS:
+            chosen, best = float(getattr(rule, part)), float(getattr(choice.best, part))
+            rows.append((name, part, chosen, *ends[part][:, index], best, choice.lowest[part], choice.highest[part]))
     columns = ["class_name", "part", "chosen", "low", "high", "best", "plateau_low", "plateau_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def parts_of(rule: Rule) -> dict[str, float]:
-    """The parts of a rule as numbers; NaN where it has no such part."""
-    values = {part: getattr(rule, part) for part in PARTS}
-    values["core_area"] = values["core_area"] or None
-    return {part: float("nan") if value is None else float(value) for part, value in values.items()}
-
-
 def trial_table(cross_fitted: CrossFitted, bootstrap: Bootstrap) -> pd.DataFrame:
-    """What was tried for the structure of the rules: cross-fitted Dice of each value, and its difference to the chosen
-    one, pictures paired."""
+    """part, value, dice, low, high, difference to the chosen value (paired by image) with its interval, chosen."""
     columns = ["part", "value", *INTERVAL, "difference", "difference_low", "difference_high", "chosen"]
     rows = [row for trial in cross_fitted.trials for row in _trial_rows(trial, bootstrap)]
     return pd.DataFrame(rows, columns=columns)
@@ -81,7 +75,7 @@ def _trial_rows(trial: Trial, bootstrap: Bootstrap) -> list[tuple[object, ...]]:
 
 
 def surface_table(evidence: Evidence, surfaces: Sequence[Surface]) -> pd.DataFrame:
-    """Dice over pixel threshold × minimum area, everything else at its best, and which cells are within noise."""
+    """class_name, pixel_threshold, min_area, dice at the best presence threshold, within_noise."""
     tables = []
     for name, of_class, surface in zip(evidence.classes, evidence.of_class, surfaces, strict=True):
         pixel, area = np.meshgrid(surface.pixel_thresholds, surface.min_areas, indexing="ij")
@@ -92,13 +86,13 @@ def surface_table(evidence: Evidence, surfaces: Sequence[Surface]) -> pd.DataFra
 
 
 def presence_table(evidence: Evidence, rules: Rules, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Dice over presence thresholds, the rest of the rule as it is: class_name, presence_threshold, dice, low, high."""
+    """class_name, presence_threshold, dice, low, high; the rest of every rule stays as it is."""
     thresholds = np.linspace(0, 1, PRESENCE_STEPS)
     scores = fuse(evidence.raw, rules)
     weights = bootstrap.weights(len(evidence))
     tables = []
     for index, (name, of_class) in enumerate(zip(evidence.classes, evidence.of_class, strict=True)):
-        gains = of_class.shown_gains(rules.rules[index])
+        gains = of_class.gains_of(rules.rules[index])
         dices = ~of_class.present[:, None] + gains[:, None] * (scores[:, index, None] >= thresholds)
         low, high = bootstrap.quantiles(weights @ dices)
         columns = {"presence_threshold": thresholds, "dice": dices.mean(axis=0), "low": low, "high": high}
@@ -107,11 +101,6 @@ def presence_table(evidence: Evidence, rules: Rules, bootstrap: Bootstrap) -> pd
 
 
 def threshold_ends(resampled: Sequence[Rules], bootstrap: Bootstrap) -> dict[str, Floats]:
-    """Rules tuned on resampled pictures → the ends of the interval of every part: 2×C; NaN where no rule has it."""
-    rules = [[parts_of(rule) for rule in one.rules] for one in resampled]
-    return {part: _ends(np.array([[rule[part] for rule in one] for one in rules]), bootstrap) for part in PARTS}
-
-
-def _ends(values: Floats, bootstrap: Bootstrap) -> Floats:
-    known = [column[~np.isnan(column)] for column in values.T]
-    return np.stack([bootstrap.quantiles(one) if len(one) else np.full(2, np.nan) for one in known], axis=1)
+    """Rules tuned on resampled images → part → both ends of its interval: 2×C."""
+    values = {part: [[float(getattr(rule, part)) for rule in rules.rules] for rules in resampled] for part in PARTS}
+    return {part: bootstrap.quantiles(np.array(of_part)) for part, of_part in values.items()}

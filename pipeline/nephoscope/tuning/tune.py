@@ -1,4 +1,4 @@
-"""The exact tuner's front door: maps, truths and presences in; rules, honest estimates and intervals out."""
+"""The entry point of tuning: maps, truths and presences in; rules with honest estimates of their Dice out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from nephoscope.rules.presence import fuse
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.constraints import constraints_of
-from nephoscope.tuning.crossfit import CrossFitted, CrossFitting, shrunk
+from nephoscope.tuning.crossfit import CrossFitted, CrossFitting, effective_shrinkage
 from nephoscope.tuning.evidence import Evidence, gather
 from nephoscope.tuning.families import Grid
-from nephoscope.tuning.fitting import fit_rules, pose
-from nephoscope.tuning.plateau import map_surface
+from nephoscope.tuning.fitting import fit_rules, pose_problems
+from nephoscope.tuning.plateau import Surface, map_surface
 from nephoscope.tuning.tables import (
     estimate_table,
     optimum_table,
@@ -40,13 +40,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Tuning:
+    """Tuned rules and how good they are."""
+
     rules: Rules
+    tuned: Floats
+    """N×C: Dice of the rules on the images they were tuned on; optimistic"""
+    cross_fitted: Floats
+    """N×C: Dice by rules that were tuned without the image; NaN if there are too few images"""
     tables: dict[str, pd.DataFrame]
     """estimates, optimum, thresholds, trials, surface, presence: see `nephoscope.tuning.tables`"""
-    tuned: Floats
-    """N×C: Dice of the rules on the pictures they were tuned on"""
-    cross_fitted: Floats
-    """N×C: Dice of rules that were tuned and decided on other pictures; NaN where there are too few"""
 
     def metrics(self) -> dict[str, float]:
         """What `dvc metrics` shows: cross-fitted mean Dice, its interval and the tuned Dice, to three decimals."""
@@ -66,18 +68,23 @@ def tune(
     classes: Sequence[str] | None = None,
     visible: Any = None,
     settings: Tune | None = None,
+    progress: bool = False,
 ) -> Tuning:
-    """The rules with the best mean Dice: one pixel threshold, minimum area and presence threshold per class, and more.
+    """Find the rules with the best mean Dice: presence threshold, pixel threshold and minimum area per class.
 
-    `maps` are N×C×H×W, levels (uint8) or probabilities (floats in [0, 1]); `truths` the masks, N×C×H×W; `presences`
-    the classifier's scores, N×C in [0, 1] (None: the strongest pixels speak alone); `visible` N×H×W says which pixels
-    were seen at all (None: all). Arrays and memory maps serve alike, and are read picture by picture. Or `maps` is a
-    `ProbabilityStore` and `truths` the `Truth` that goes with it, which bring the rest.
+    The search is exact: it tries every combination. Of all rules that are as good as the best within noise, it chooses
+    the middle. Cross-fitting decides the rest, e.g. the share of the classifier in presence.
 
-    Every pixel threshold × minimum area × presence threshold is tried; which family of rules serves is decided by
-    cross-fitting, and the middle of the plateau is chosen rather than its luckiest point. A class that is never true is
-    never shown; one that is always true is tuned like the others. Wrong shapes, NaN and numbers outside [0, 1] are
-    refused with the picture that holds them.
+    maps: N×C×H×W, levels (uint8, 0 to 255) or probabilities (floats, 0 to 1)
+    truths: N×C×H×W, masks (bool, or 0 and 1)
+    presences: N×C, scores of a classifier (0 to 1); default: the mean of the most probable pixels
+    classes: C names; default: "class 0", "class 1", …
+    visible: N×H×W, pixels with data (bool); default: all
+    settings: section `tune` of params.yaml; default: `Tune()`
+    progress: show a progress bar
+
+    Arrays may be memory maps; they are read one image at a time. A finished run can be tuned as well: then `maps` is
+    its `ProbabilityStore` and `truths` its `Truth`, and the store brings presences, classes and visible pixels.
 
     >>> rng = np.random.default_rng(0)
     >>> truths = np.zeros((12, 1, 20, 20), bool)
@@ -85,64 +92,73 @@ def tune(
     >>> tuning = tune(0.6 * truths + 0.4 * rng.random(truths.shape), truths)
     >>> float(tuning.cross_fitted.mean())
     1.0
+    >>> [rule.pixel_threshold for rule in tuning.rules.rules]
+    [127]
     """
+    if isinstance(maps, ProbabilityStore):
+        if not isinstance(truths, Truth) or any(given is not None for given in (presences, classes, visible)):
+            raise UserError(
+                "maps is a ProbabilityStore: expected a Truth as truths, and no presences, classes or visible; "
+                "the store has its own"
+            )
+        return tune_images(LabelledSplit(maps, truths), settings, progress=progress)
+    labelled = label_arrays(maps, truths, presences, classes=classes, visible=visible)
+    return tune_images(labelled, settings, progress=progress)
+
+
+def tune_images(labelled: LabelledImages, settings: Tune | None = None, *, progress: bool = False) -> Tuning:
+    """`tune` on labelled images, whether they come from arrays or from the files of a run."""
     settings = settings or Tune()
-    labelled = _judged(maps, truths, presences, classes, visible)
     constraints = constraints_of(settings, labelled.classes)
-    evidence = gather(labelled)
-    crossfitting = CrossFitting(evidence, settings, constraints, _areas(evidence, settings))
-    return _tell(crossfitting, crossfitting.run())
+    evidence = gather(labelled, progress=progress)
+    crossfitting = CrossFitting(evidence, settings, constraints, _min_areas(evidence, settings))
+    return _summarise(crossfitting, crossfitting.run())
 
 
-def _with_chances(rules: Rules, evidence: Evidence) -> Rules:
-    """The fused presence of two calibrated numbers is not calibrated itself: it keeps too much to the middle."""
-    found = fit_calibrations(fuse(evidence.raw, rules), evidence.present)
-    return rules.model_copy(update={"chance_calibrations": found})
-
-
-def _judged(
-    maps: Any, truths: Any, presences: npt.ArrayLike | None, classes: Sequence[str] | None, visible: Any
-) -> LabelledImages:
-    if not isinstance(maps, ProbabilityStore):
-        return label_arrays(maps, truths, presences, classes=classes, visible=visible)
-    if not isinstance(truths, Truth) or any(one is not None for one in (presences, classes, visible)):
-        raise UserError("a ProbabilityStore goes with a Truth, and brings presences, classes and visible pixels itself")
-    return LabelledSplit(maps, truths)
-
-
-def _areas(evidence: Evidence, settings: Tune) -> npt.NDArray[np.int64]:
+def _min_areas(evidence: Evidence, settings: Tune) -> npt.NDArray[np.int64]:
     if settings.min_areas != "every":
         return np.array(settings.min_areas, np.int64)
-    return np.unique(np.concatenate([[0], *(one.spans[:, AREA] for one in evidence.of_class)])).astype(np.int64)
+    areas = [class_evidence.spans[:, AREA] for class_evidence in evidence.of_class]
+    return np.unique(np.concatenate([[0], *areas])).astype(np.int64)
 
 
-def _tell(crossfitting: CrossFitting, found: CrossFitted) -> Tuning:
-    settings, grid = crossfitting.settings, crossfitting.grid(found.structure.family)
-    evidence = crossfitting.following(found.structure.adaptive_power)
+def _summarise(crossfitting: CrossFitting, cross_fitted: CrossFitted) -> Tuning:
+    settings, grid = crossfitting.settings, crossfitting.grid(cross_fitted.structure.family)
+    evidence = crossfitting.adapted(cross_fitted.structure.adaptive_power)
     bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
-    rules, choices = found.fit
-    problems = pose(evidence, grid, rules, np.ones(len(evidence)), crossfitting.constraints)
-    surfaces = Parallel(n_jobs=-1, prefer="threads")(
-        delayed(map_surface)(of_class, grid.thinned(), problem)
-        for of_class, problem in zip(evidence.of_class, problems, strict=True)
-    )
-    ends = threshold_ends(_resampled(crossfitting, evidence, rules, grid.thinned()), bootstrap)
+    rules, choices = cross_fitted.fit
+    ends = threshold_ends(_resample(crossfitting, evidence, rules, grid.thinned()), bootstrap)
     tuned = evidence.dices(rules)
     tables = {
-        "estimates": estimate_table(tuned, found.dices, rules.classes, bootstrap),
+        "estimates": estimate_table(tuned, cross_fitted.dices, rules.classes, bootstrap),
         "optimum": optimum_table(evidence, rules, choices),
         "thresholds": threshold_table(rules, choices, ends),
-        "trials": trial_table(found, bootstrap),
-        "surface": surface_table(evidence, surfaces),
+        "trials": trial_table(cross_fitted, bootstrap),
+        "surface": surface_table(evidence, _map_surfaces(crossfitting, evidence, rules, grid.thinned())),
         "presence": presence_table(evidence, rules, bootstrap),
     }
-    return Tuning(_with_chances(rules, evidence), tables, tuned, found.dices)
+    return Tuning(_calibrate_chances(rules, evidence), tuned, cross_fitted.dices, tables)
 
 
-def _resampled(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid: Grid) -> list[Rules]:
-    """The rules that resampled pictures would have led to; their structure and calibrations stay."""
-    settings = crossfitting.settings
-    resamples = Bootstrap(settings.resamples, settings.confidence, settings.seed).weights(len(evidence))
-    fitted, weights = [rules] * settings.resamples, list(resamples * len(evidence))
-    fits = fit_rules(evidence, grid, fitted, weights, crossfitting.constraints, shrunk(settings))
+def _map_surfaces(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid: Grid) -> list[Surface]:
+    """One surface per class."""
+    problems = pose_problems(evidence, grid, rules, np.ones(len(evidence)), crossfitting.constraints)
+    surfaces: list[Surface] = Parallel(n_jobs=-1, prefer="threads")(
+        delayed(map_surface)(class_evidence, grid, problem)
+        for class_evidence, problem in zip(evidence.of_class, problems, strict=True)
+    )
+    return surfaces
+
+
+def _resample(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid: Grid) -> list[Rules]:
+    """The rules tuned on resampled images, with the same structure and calibrations."""
+    settings, constraints = crossfitting.settings, crossfitting.constraints
+    weights = Bootstrap(settings.resamples, settings.confidence, settings.seed).weights(len(evidence)) * len(evidence)
+    fits = fit_rules(evidence, grid, [rules] * len(weights), list(weights), constraints, effective_shrinkage(settings))
     return [fit.rules for fit in fits]
+
+
+def _calibrate_chances(rules: Rules, evidence: Evidence) -> Rules:
+    """Add the calibration of the fused presence: a mean of two calibrated numbers is too close to the base rate."""
+    chances = fit_calibrations(fuse(evidence.raw, rules), evidence.present)
+    return rules.model_copy(update={"chance_calibrations": chances})
