@@ -7,14 +7,14 @@ from nephoscope.evaluation.tables import write_tables
 from nephoscope.files import write_json
 from nephoscope.settings.params import Params
 from nephoscope.settings.tuning import Tune
-from nephoscope.tuning.tune import tune
+from nephoscope.tuning.tune import tune_images
 
 
 def main(params: Tune, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest)
     labelled = LabelledSplit.open(artifacts, manifest, "validation")
 
-    tuning = tune(labelled.store, labelled.truth, settings=params)
+    tuning = tune_images(labelled, params, progress=True)
 
     write_json(artifacts.tune.rules, tuning.rules.model_dump())
     write_tables(artifacts.tune.tables, tuning.tables, plotted=True)

@@ -93,7 +93,6 @@ def test_a_setting_that_cannot_be_used_is_named_with_the_way_out(tmp_path: Path,
         ("tune: {seed_thresholds: [200]}", "tune.seed_thresholds: removed; delete this key"),
         ("tune: {borrow: 0.5}", "tune.borrow: renamed; write tune.shrinkage"),
         ("tune: {goal: f_beta}", "tune.goal: renamed; write tune.objective"),
-        ("tune: {family: seed}", "tune.family: .*'pixel', 'area' or 'presence'"),
     ],
 )
 def test_a_setting_of_an_earlier_version_names_its_new_key(tmp_path: Path, text: str, message: str) -> None:

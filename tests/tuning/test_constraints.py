@@ -62,7 +62,7 @@ def test_settings_name_classes() -> None:
     constraints = constraints_of(Tune(min_precision={"a": 0.9, "every": 0.5}, min_recall={"b": 0.7}), ("a", "b"))
     assert constraints == [Constraint("a", 0.9, 0.0), Constraint("b", 0.5, 0.7)]
     assert constraints_of(Tune(), ("a", "b")) == [None, None]
-    with pytest.raises(UserError, match=r"min_recall: \['c'\] is no class"):
+    with pytest.raises(UserError, match=r"min_recall: unknown class \['c'\]"):
         constraints_of(Tune(min_recall={"c": 0.5}), ("a", "b"))
 
 

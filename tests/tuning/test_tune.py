@@ -165,5 +165,5 @@ def test_what_cannot_be_tuned_is_refused(arguments: dict[str, object], message: 
 
 def test_a_store_goes_with_its_truth(tmp_path: Path) -> None:
     labelled = write_labelled(tmp_path / "validation.zarr.zip", count=3)
-    with pytest.raises(UserError, match="a ProbabilityStore goes with a Truth"):
+    with pytest.raises(UserError, match="maps is a ProbabilityStore: expected a Truth"):
         tune(labelled.store, TRUTHS)
