@@ -14,7 +14,7 @@ from nephoscope.data.manifest import Manifest
 from nephoscope.errors import UserError
 from nephoscope.evaluation.tables import read_tables
 from nephoscope.files import atomic_write, write_json
-from nephoscope.inference.trained import members_read
+from nephoscope.inference.trained import select_members
 from nephoscope.models.metadata import load_metadata
 from nephoscope.rules.rules import Rules, read_rules
 from nephoscope.settings.inference import Export
@@ -25,7 +25,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest)
     rules = read_rules(artifacts.tune.rules)
     folders = artifacts.train_classifier.members, artifacts.train_segmenter.members
-    members = members_read(*folders, manifest.metadata, rules.inference_settings)
+    members = select_members(*folders, manifest.metadata, rules.inference_settings)
     rows = manifest.rows("holdout")[: params.checked_pictures]
     images = np.asarray(Cache.open(artifacts.prepare.cache).images[rows])
 

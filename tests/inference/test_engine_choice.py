@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from nephoscope.errors import UserError
-from nephoscope.inference import engine_choice as choosing
+from nephoscope.inference import engine_choice
 from nephoscope.inference import engines as engines_module
-from nephoscope.inference.engine_choice import ENGINES, EVERY, answer, draw_probe, find_fastest
+from nephoscope.inference.engine_choice import ENGINES, EVERY, draw_probe, find_fastest, run_probe
 from nephoscope.inference.engines import EngineMissingError, EngineName
 from nephoscope.settings.section import Machine
 
@@ -14,15 +14,15 @@ SHAPE = (16, 24)
 
 
 class Constant:
-    """An engine that answers one number, and counts how often it is asked."""
+    """An engine that returns one number, and counts its calls."""
 
     input_shape = SHAPE
 
     def __init__(self, value: float) -> None:
-        self.value, self.asked = value, 0
+        self.value, self.calls = value, 0
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        self.asked += 1
+        self.calls += 1
         return np.full((len(images), 2, *SHAPE), self.value, np.float32)
 
 
@@ -35,30 +35,30 @@ def engines(monkeypatch: pytest.MonkeyPatch, values: dict[str, float], seconds: 
         opened = missing if value is None else lambda *_, value=value: Constant(value)
         monkeypatch.setitem(ENGINES, name, opened)
     by_value = {values[name]: duration for name, duration in seconds.items()}
-    monkeypatch.setattr(choosing, "_time", lambda engine: by_value[engine.value])
+    monkeypatch.setattr(engine_choice, "_time", lambda engine: by_value[engine.value])
 
 
 def choose(expected: float = 0.5, machine: Machine = Machine()) -> str:  # noqa: B008 - frozen
-    return find_fastest(Path("one"), machine, answer(Constant(expected)))
+    return find_fastest(Path("network"), machine, run_probe(Constant(expected)))
 
 
-def test_the_fastest_that_agrees_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fastest_matching_engine_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"openvino": 0.51, "onnx": 0.5, "torch": 0.5001}, {"openvino": 1, "onnx": 3, "torch": 5})
     assert choose() == "openvino"
 
 
-def test_one_that_does_not_agree_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_does_not_match_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"openvino": 0.6, "onnx": 0.5, "torch": 0.5001}, {"openvino": 1, "onnx": 3, "torch": 5})
     assert choose() == "onnx"
 
 
-def test_one_that_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"torch": 0.5}, {"torch": 5})
     assert choose() == "torch"
 
 
-def test_one_that_breaks_is_told_and_passed_over(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_failing_engine_is_logged_and_skipped(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaking(*_: object) -> Constant:
         raise RuntimeError("no such instruction")
@@ -66,10 +66,10 @@ def test_one_that_breaks_is_told_and_passed_over(
     engines(monkeypatch, {"onnx": 0.5, "torch": 0.5001}, {"onnx": 3, "torch": 5})
     monkeypatch.setitem(ENGINES, "openvino", breaking)
     assert choose() == "onnx"
-    assert "one: the engine openvino is passed over: no such instruction" in capsys.readouterr().err
+    assert "network: the engine openvino fails and is skipped: no such instruction" in caplog.text
 
 
-def test_torch_the_last_resort_breaks_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_pytorch_fails_the_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     def breaking(*_: object) -> Constant:
         raise RuntimeError("out of memory")
 
@@ -80,7 +80,7 @@ def test_torch_the_last_resort_breaks_aloud(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(("module", "name"), [("onnxruntime", "onnx"), ("openvino", "openvino")])
-def test_an_engine_that_was_asked_for_says_why_it_cannot_be_had(
+def test_an_engine_that_cannot_be_loaded_says_why(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, name: EngineName
 ) -> None:
     def broken(_: str) -> object:
@@ -88,25 +88,25 @@ def test_an_engine_that_was_asked_for_says_why_it_cannot_be_had(
 
     monkeypatch.setattr(engines_module.importlib, "import_module", broken)
     with pytest.raises(UserError, match=f"the engine {module} cannot be loaded: libtbb.* choose another engine"):
-        ENGINES[name](tmp_path / "one", Machine(), 1)
+        ENGINES[name](tmp_path / "network", Machine(), 1)
 
 
-def test_torch_is_asked_first_only_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytorch_competes_only_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"onnx": 0.5, "torch": 0.5001}, {"onnx": 3, "torch": 1})
-    monkeypatch.setattr(choosing, "list_gpus", lambda: [])
+    monkeypatch.setattr(engine_choice, "list_gpus", lambda: [])
     assert choose() == "onnx"
-    monkeypatch.setattr(choosing, "list_gpus", lambda: ["nvidia0"])
+    monkeypatch.setattr(engine_choice, "list_gpus", lambda: ["nvidia0"])
     assert choose() == "torch"
     assert choose(machine=Machine(accelerator="cpu")) == "onnx"
 
 
-def test_where_none_agrees_nothing_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_no_engine_matches_nothing_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"torch": 0.5, "onnx": 0.9}, {"torch": 5, "onnx": 1})
-    with pytest.raises(UserError, match=r"onnx by 0.800, torch by 0.400; export anew"):
+    with pytest.raises(UserError, match=r"onnx by 0.800, torch by 0.400; export the model again"):
         choose(expected=0.1)
 
 
-def test_the_probe_is_always_the_same_and_maps_are_thinned() -> None:
+def test_the_probe_is_always_the_same_and_its_maps_are_thinned() -> None:
     assert draw_probe(SHAPE).shape == (2, 16, 24, 3)
     np.testing.assert_array_equal(draw_probe(SHAPE), draw_probe(SHAPE))
-    assert answer(Constant(0.5)).shape == (2, 2, 16 // EVERY, 24 // EVERY)
+    assert run_probe(Constant(0.5)).shape == (2, 2, 16 // EVERY, 24 // EVERY)

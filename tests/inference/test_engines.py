@@ -1,4 +1,4 @@
-"""Engines in processes of their own: the libraries behind them do not all get on with each other."""
+"""Every engine runs in its own process, because their libraries can conflict."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 from nephoscope.artifacts import Artifacts
 
-ANSWERS = """
+BATCHES = """
 import sys
 from pathlib import Path
 import numpy as np
@@ -17,23 +17,23 @@ from nephoscope.settings.section import Machine
 
 for network in ("classifier-seed0", "segmenter-seed0"):
     engine = ENGINES[sys.argv[1]](Path(sys.argv[2]) / network, Machine(precision="fp32"), 2)
-    pictures = np.concatenate([draw_probe(engine.input_shape)] * 2)
-    together = engine(pictures)
+    images = np.concatenate([draw_probe(engine.input_shape)] * 2)
+    together = engine(images)
     for count in (3, 1, 4, 6):
-        fewer = engine(np.resize(pictures, (count, *pictures.shape[1:])))
+        fewer = engine(np.resize(images, (count, *images.shape[1:])))
         assert fewer.shape == (count, *together.shape[1:])
         np.testing.assert_allclose(fewer, np.resize(together, fewer.shape), atol=1e-4, err_msg=network)
 """
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
-def test_a_picture_has_one_answer_however_many_go_with_it(finished: Artifacts, engine: str) -> None:
-    command = [sys.executable, "-c", ANSWERS, engine, str(finished.export.model)]
+def test_the_size_of_a_batch_does_not_change_the_probabilities(finished: Artifacts, engine: str) -> None:
+    command = [sys.executable, "-c", BATCHES, engine, str(finished.export.model)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
 
-SIDE_BY_SIDE = """
+TWO_THREADS = """
 import builtins
 import sys
 from pathlib import Path
@@ -42,18 +42,18 @@ from nephoscope.inference.engine_choice import ENGINES, draw_probe
 from nephoscope.settings.section import Machine
 
 engine = ENGINES["openvino"](Path(sys.argv[1]) / "classifier-seed0", Machine(), 2)
-picture = draw_probe(engine.input_shape)[:1]
+image = draw_probe(engine.input_shape)[:1]
 engine._size_for(1)
-quick = builtins.__import__
+original_import = builtins.__import__
 
 def import_slowly(name, *rest, **more):
     if name.startswith("numpy"):
-        Event().wait(0.2)  # OpenVINO asks for numpy with its first array: here the other thread gets its turn
-    return quick(name, *rest, **more)
+        Event().wait(0.2)  # OpenVINO imports numpy with its first tensor: now the other thread runs
+    return original_import(name, *rest, **more)
 
 builtins.__import__ = import_slowly
 begin = Barrier(2)
-threads = [Thread(target=lambda: (begin.wait(), engine(picture))) for _ in range(2)]
+threads = [Thread(target=lambda: (begin.wait(), engine(image))) for _ in range(2)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -61,14 +61,14 @@ for thread in threads:
 """
 
 
-def test_the_first_pictures_of_a_process_may_come_from_two_threads(finished: Artifacts) -> None:
-    """Without care such a process hangs where threads change at a bad moment."""
-    command = [sys.executable, "-c", SIDE_BY_SIDE, str(finished.export.model)]
+def test_the_first_images_of_a_process_may_come_from_two_threads(finished: Artifacts) -> None:
+    """The first tensor of a process deadlocks if two threads create it."""
+    command = [sys.executable, "-c", TWO_THREADS, str(finished.export.model)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
 
 
-OPENING = """
+OPEN_ENGINE = """
 import sys
 from pathlib import Path
 from nephoscope.inference.engine_choice import ENGINES
@@ -83,10 +83,12 @@ except UserError as error:
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
-def test_a_network_that_an_engine_cannot_open_is_told(tmp_path: Path, engine: str) -> None:
-    (tmp_path / "one.onnx").write_bytes(b"no network")
+def test_a_network_that_an_engine_cannot_open_is_reported(tmp_path: Path, engine: str) -> None:
+    (tmp_path / "network.onnx").write_bytes(b"no network")
     result = subprocess.run(
-        [sys.executable, "-c", OPENING, engine, str(tmp_path / "one")], capture_output=True, text=True
+        [sys.executable, "-c", OPEN_ENGINE, engine, str(tmp_path / "network")], capture_output=True, text=True
     )
-    assert result.stdout.startswith(f"{tmp_path / 'one.onnx'}: the engine fails over it: "), result.stderr
+    assert result.stdout.startswith(f"{tmp_path / 'network.onnx'}: the engine cannot open this network: "), (
+        result.stderr
+    )
     assert result.stdout.endswith("; choose another engine\n")

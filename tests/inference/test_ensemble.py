@@ -16,7 +16,7 @@ METADATA = Metadata("clouds", ("a", "b"), (8, 12), (8, 12), (4, 6))
 
 
 class Reddest:
-    """Takes the red of a pixel for its probability: what comes out can be told from what went in."""
+    """Returns the red of a pixel as its probability, so that the output can be compared with the input."""
 
     def __init__(self, input_shape: Shape, *, maps: bool, weight: float = 1.0) -> None:
         self.input_shape, self.maps, self.weight = input_shape, maps, weight
@@ -30,7 +30,7 @@ class Reddest:
         return maps if self.maps else maps[:, :, 0, 0]
 
 
-def picture() -> np.ndarray:
+def draw_image() -> np.ndarray:
     image = np.zeros((4, 6, 3), np.uint8)
     image[0, 0, 0] = 255
     return image
@@ -41,29 +41,31 @@ def model(inference_settings: InferenceSettings, segmenter: Reddest) -> Ensemble
 
 
 @pytest.mark.parametrize("flip", list(FLIPS))
-def test_every_view_is_turned_back(flip: str) -> None:
+def test_every_view_is_flipped_back(flip: str) -> None:
     inference_settings = InferenceSettings.model_validate({"flips": [flip]})
     segmenter = Reddest((4, 6), maps=True)
-    (prediction,) = model(inference_settings, segmenter).predict(picture()[None], np.ones((1, 4, 6), bool))
+    (prediction,) = model(inference_settings, segmenter).predict(draw_image()[None], np.ones((1, 4, 6), bool))
     assert prediction.levels.shape == (2, 8, 12)
     assert prediction.levels[0, 0, 0] == 255
     assert prediction.levels[0, 4:, 6:].max() == 0
 
 
 @pytest.mark.parametrize(("count", "calls"), [(1, 1), (8, 2), (40, 4)])
-def test_views_differ_and_go_together_where_pictures_are_few(count: int, calls: int) -> None:
+def test_views_of_few_images_share_a_call(count: int, calls: int) -> None:
     segmenter = Reddest((4, 6), maps=True)
     inference_settings = InferenceSettings(flips=("none", "horizontal", "vertical", "both"))
     predictions = model(inference_settings, segmenter).predict(
-        np.stack([picture()] * count), np.ones((count, 4, 6), bool)
+        np.stack([draw_image()] * count), np.ones((count, 4, 6), bool)
     )
     assert len(segmenter.seen) == calls
     first_of_each_view = np.concatenate(segmenter.seen)[::count]
     assert [np.argwhere(seen[..., 0])[0].tolist() for seen in first_of_each_view] == [[0, 0], [0, 5], [3, 0], [3, 5]]
-    assert all(one.levels[0, 0, 0] == 255 and one.levels[0, 4:, 6:].max() == 0 for one in predictions)
+    assert all(
+        prediction.levels[0, 0, 0] == 255 and prediction.levels[0, 4:, 6:].max() == 0 for prediction in predictions
+    )
 
 
-def test_members_are_averaged_and_see_their_own_shape() -> None:
+def test_members_are_averaged_at_their_own_input_shapes() -> None:
     segmenters = [Reddest((4, 6), maps=True), Reddest((4, 6), maps=True, weight=0.5)]
     both = Ensemble(METADATA, [Reddest((2, 3), maps=False)], segmenters, InferenceSettings())
     (prediction,) = both.predict(np.full((1, 4, 6, 3), 255, np.uint8), np.ones((1, 4, 6), bool))
@@ -72,19 +74,19 @@ def test_members_are_averaged_and_see_their_own_shape() -> None:
 
 
 @pytest.mark.parametrize(("kind", "number"), [("classifier", 0), ("segmenter", 1)])
-def test_a_network_that_does_not_answer_with_numbers_is_named(kind: str, number: int) -> None:
+def test_a_network_that_returns_nan_is_named(kind: str, number: int) -> None:
     classifiers, segmenters = ([Reddest((4, 6), maps=maps) for _ in range(2)] for maps in (False, True))
     {"classifier": classifiers, "segmenter": segmenters}[kind][number].weight = np.nan
     both = Ensemble(METADATA, classifiers, segmenters, InferenceSettings())
-    with pytest.raises(UserError, match=rf"{kind} {number + 1} of 2 answers NaN"):
-        both.predict(picture()[None], np.ones((1, 4, 6), bool))
+    with pytest.raises(UserError, match=rf"{kind} {number + 1} of 2 returns NaN"):
+        both.predict(draw_image()[None], np.ones((1, 4, 6), bool))
 
 
 def test_invisible_pixels_stay_empty_in_the_decided_mask() -> None:
     visible = np.ones((1, 4, 6), bool)
     visible[0, :, :2] = False
-    one = model(InferenceSettings(), Reddest((4, 6), maps=True))
-    predictions = one.predict(np.full((1, 4, 6, 3), 255, np.uint8), visible)
+    ensemble = model(InferenceSettings(), Reddest((4, 6), maps=True))
+    predictions = ensemble.predict(np.full((1, 4, 6, 3), 255, np.uint8), visible)
     rule = Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
     plain = (Calibration(), Calibration())
     rules = Rules(
@@ -106,7 +108,7 @@ def test_batches_cover_all_rows_in_order() -> None:
     assert list(batches(np.arange(0), 2)) == []
 
 
-def test_a_picture_is_judged_by_the_members_that_never_saw_it() -> None:
+def test_images_are_grouped_by_the_fold_that_held_them_out() -> None:
     images = pd.DataFrame({"image_id": list("wxyz"), "fold": [1, 0, 1, -1], "split": ["train"] * 3 + ["holdout"]})
     manifest = Manifest(METADATA, images)
     groups = unseen_groups(manifest, np.array([0, 1, 2, 3]))

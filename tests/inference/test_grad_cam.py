@@ -1,4 +1,4 @@
-"""Heat maps of classifiers whose weights are written out, so that where the heat must lie is known."""
+"""Heat maps of classifiers with known weights, so that the right map is known."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def explainer(*networks: nn.Module, shape: Shape = SHAPE) -> Explainer:
     return Explainer([(network, shape) for network in networks], METADATA, torch.device("cpu"))
 
 
-def picture() -> np.ndarray:
+def draw_image() -> np.ndarray:
     """Red in the upper left corner, half as red in the upper right one, blue in the lower right one."""
     image = np.zeros((*SHAPE, 3), np.uint8)
     image[:2, :3, 0] = 200
@@ -43,44 +43,44 @@ def picture() -> np.ndarray:
     return image
 
 
-def test_the_heat_lies_where_the_class_is() -> None:
-    red, blue = explainer(RedAndBlue()).explain(picture(), EVERYTHING, [0, 1]).heat_maps
+def test_heat_lies_where_the_class_is() -> None:
+    red, blue = explainer(RedAndBlue()).explain(draw_image(), EVERYTHING, [0, 1]).heat_maps
     assert red.shape == SHAPE
     assert red.dtype == np.float32
-    np.testing.assert_allclose(red, picture()[..., 0] / 200, atol=1e-6)
-    np.testing.assert_allclose(blue, picture()[..., 2] / 200, atol=1e-6)
+    np.testing.assert_allclose(red, draw_image()[..., 0] / 200, atol=1e-6)
+    np.testing.assert_allclose(blue, draw_image()[..., 2] / 200, atol=1e-6)
 
 
-def test_what_speaks_against_a_class_has_no_heat() -> None:
-    (red,) = explainer(RedAndBlue(red=-1)).explain(picture(), EVERYTHING, [0]).heat_maps
+def test_evidence_against_a_class_has_no_heat() -> None:
+    (red,) = explainer(RedAndBlue(red=-1)).explain(draw_image(), EVERYTHING, [0]).heat_maps
     assert red.tolist() == np.zeros(SHAPE).tolist()
 
 
-def test_only_what_is_asked_for_is_told() -> None:
-    explained = explainer(RedAndBlue(blue=2)).explain(picture(), EVERYTHING, [1])
+def test_only_the_requested_classes_are_explained() -> None:
+    explained = explainer(RedAndBlue(blue=2)).explain(draw_image(), EVERYTHING, [1])
     assert len(explained.heat_maps) == 1
     assert explained.presences == pytest.approx([1 / (1 + np.exp(-2 * 200 / 255 / 16))])
 
 
-def test_invisible_pixels_are_cold_and_do_not_dim_the_rest() -> None:
+def test_invisible_pixels_have_no_heat_and_do_not_change_the_rest() -> None:
     visible = EVERYTHING.copy()
     visible[:, :6] = False
-    (red,) = explainer(RedAndBlue()).explain(picture(), visible, [0]).heat_maps
+    (red,) = explainer(RedAndBlue()).explain(draw_image(), visible, [0]).heat_maps
     assert red[:, :6].max() == 0
     assert red[0, -1] == 1
-    (nothing,) = explainer(RedAndBlue()).explain(picture(), ~EVERYTHING, [0]).heat_maps
+    (nothing,) = explainer(RedAndBlue()).explain(draw_image(), ~EVERYTHING, [0]).heat_maps
     assert nothing.max() == 0
 
 
-def test_members_are_averaged_each_by_its_own_scale() -> None:
-    both = explainer(RedAndBlue(red=100), RedAndBlue(red=-1)).explain(picture(), EVERYTHING, [0])
+def test_heat_maps_are_scaled_before_they_are_averaged() -> None:
+    both = explainer(RedAndBlue(red=100), RedAndBlue(red=-1)).explain(draw_image(), EVERYTHING, [0])
     assert both.heat_maps[0][0, 0] == 0.5
-    alone = [explainer(RedAndBlue(red=red)).explain(picture(), EVERYTHING, [0]) for red in (100, -1)]
+    alone = [explainer(RedAndBlue(red=red)).explain(draw_image(), EVERYTHING, [0]) for red in (100, -1)]
     assert both.presences[0] == pytest.approx(np.mean([one.presences[0] for one in alone]))
 
 
-def test_a_member_sees_its_own_shape_and_answers_at_the_pictures() -> None:
-    (red,) = explainer(RedAndBlue(), shape=(4, 6)).explain(picture(), EVERYTHING, [0]).heat_maps
+def test_a_classifier_of_another_input_shape_gives_heat_at_the_shape_of_the_image() -> None:
+    (red,) = explainer(RedAndBlue(), shape=(4, 6)).explain(draw_image(), EVERYTHING, [0]).heat_maps
     assert red.shape == SHAPE
     assert red[0, 0] == 1
     assert red[4:].max() < 0.05
@@ -89,11 +89,11 @@ def test_a_member_sees_its_own_shape_and_answers_at_the_pictures() -> None:
 @pytest.mark.parametrize(
     "encoder", ["mobilenetv3_small_050", "tf_efficientnet_lite0", "resnet10t", "convnext_atto", "regnetx_002"]
 )
-def test_convolutional_networks_of_every_kind_have_heat(encoder: str) -> None:
+def test_convolutional_networks_have_heat(encoder: str) -> None:
     torch.manual_seed(0)
     network = build_classifier(encoder, 2, (64, 96))
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    # Weights by lot may speak for nothing at all: one class is told to like whatever features there are.
+    # Random weights may give no evidence for any class, so one class gets positive weights.
     network.body.get_classifier().weight.data[0] = 1
     one, other = explainer(network, shape=(64, 96)).explain(image, np.ones((64, 96), bool), [0, 1]).heat_maps
     assert one.shape == other.shape == (64, 96)
@@ -101,6 +101,6 @@ def test_convolutional_networks_of_every_kind_have_heat(encoder: str) -> None:
 
 
 @pytest.mark.parametrize("encoder", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
-def test_networks_without_a_map_are_refused(encoder: str) -> None:
-    with pytest.raises(UserError, match=r"Transformer.* has none\. Train one with another"):
+def test_networks_without_a_feature_map_are_rejected(encoder: str) -> None:
+    with pytest.raises(UserError, match=r"Transformer.* has none\. Choose another"):
         find_pooling(build_classifier(encoder, 2, (224, 224)))

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from nephoscope.bundle.folder import ANSWERS, DESCRIPTION, RULES, list_stems
 from nephoscope.bundle.onnx_graph import write_onnx
 from nephoscope.files import write_json
-from nephoscope.inference.engine_choice import answer
+from nephoscope.inference.engine_choice import run_probe
 from nephoscope.inference.engines import Engine
 from nephoscope.inference.ensemble import Ensemble, fit_images
 from nephoscope.inference.torch_engine import TorchEngine
@@ -43,7 +43,7 @@ def export_model(
     write_json(folder / DESCRIPTION, {"data": metadata.data.to_dict(), **names})
     write_json(folder / RULES, rules.model_dump())
     answers = {
-        stem.name: answer(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in list_stems(folder)
+        stem.name: run_probe(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in list_stems(folder)
     }
     save_file(answers, folder / ANSWERS)
 

@@ -1,1 +1,1 @@
-"""From a picture to probabilities, presence and masks."""
+"""Engines and the ensemble: from an image to a prediction, and from a prediction to a result."""

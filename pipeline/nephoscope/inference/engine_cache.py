@@ -1,13 +1,12 @@
-"""The fastest engine of every network of a model, chosen once a machine and kept in the user's cache.
+"""The engine cache: the fastest engine of every network of a model, found once per machine.
 
-Trying them all takes longer than most predictions do.
+Trying all engines takes longer than most predictions, so the result is kept in the user's cache folder.
 """
 
 import hashlib
 import json
 import os
 import platform
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -15,50 +14,49 @@ from pathlib import Path
 from typing import Any, get_args
 
 import platformdirs
-from tqdm import tqdm
 
 from nephoscope.files import read_json, write_json
 from nephoscope.hardware import count_cores, list_gpus
-from nephoscope.inference.engine_choice import TOLERANCE, Answer, find_fastest
+from nephoscope.inference.engine_choice import LOGGER, TOLERANCE, ProbeOutput, find_fastest
 from nephoscope.inference.engines import EngineName
 from nephoscope.settings.section import Machine
 
 PACKAGES: dict[EngineName, str] = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
-"""Engine → the package that computes."""
+"""Engine → its package."""
 
 
 def cache_path() -> Path:
-    """The folder of such choices: in $NEPHOSCOPE_CACHE, or the usual place for such things."""
-    named = os.environ.get("NEPHOSCOPE_CACHE")
-    return (Path(named) if named else platformdirs.user_cache_path("nephoscope")) / "engines"
+    """The folder of the engine cache: in $NEPHOSCOPE_CACHE, or in the platform's cache folder."""
+    root = os.environ.get("NEPHOSCOPE_CACHE")
+    return (Path(root) if root else platformdirs.user_cache_path("nephoscope")) / "engines"
 
 
 def choose_engines(
-    kept: Path, mark: str, stems: Sequence[Path], machine: Machine, answers: Mapping[str, Answer]
+    cache: Path, fingerprint: str, stems: Sequence[Path], machine: Machine, expected: Mapping[str, ProbeOutput]
 ) -> dict[str, EngineName]:
-    """Name of a network → its engine. `kept` is such a folder, and `mark` tells the model from others."""
-    if known := cached_engines(kept, mark, stems, machine):
-        return known
-    tqdm.write("nephoscope: trying which engines are the fastest here, which is done once", file=sys.stderr)
-    chosen = {stem.name: find_fastest(stem, machine, answers[stem.name]) for stem in stems}
-    with suppress(OSError):  # where nothing can be kept, it is chosen anew every time
-        kept.mkdir(parents=True, exist_ok=True)
-        write_json(_note(kept, mark, machine), chosen)
+    """Networks of a model (paths without ending, PyTorch's probe outputs by name) → engine by name of the network."""
+    if cached := cached_engines(cache, fingerprint, stems, machine):
+        return cached
+    LOGGER.info("testing which engine is the fastest on this machine; the result is kept in %s", cache)
+    chosen = {stem.name: find_fastest(stem, machine, expected[stem.name]) for stem in stems}
+    with suppress(OSError):  # without a writable cache, engines are tested in every run
+        cache.mkdir(parents=True, exist_ok=True)
+        write_json(_entry(cache, fingerprint, machine), chosen)
     return chosen
 
 
-def cached_engines(kept: Path, mark: str, stems: Sequence[Path], machine: Machine) -> dict[str, EngineName]:
-    """What was chosen; nothing where that was not yet done."""
-    known = _read(_note(kept, mark, machine))
-    return known if known.keys() == {stem.name for stem in stems} else {}
+def cached_engines(cache: Path, fingerprint: str, stems: Sequence[Path], machine: Machine) -> dict[str, EngineName]:
+    """The cached choice; empty if there is none."""
+    engines = _read(_entry(cache, fingerprint, machine))
+    return engines if engines.keys() == {stem.name for stem in stems} else {}
 
 
-def _note(kept: Path, mark: str, machine: Machine) -> Path:
-    return kept / f"{_key(mark, machine)}.json"
+def _entry(cache: Path, fingerprint: str, machine: Machine) -> Path:
+    return cache / f"{_key(fingerprint, machine)}.json"
 
 
 def _read(path: Path) -> dict[str, EngineName]:
-    """Nothing where there is no such file, or not one of ours."""
+    """Engines by name of the network; empty if the file is missing or invalid."""
     try:
         content = read_json(path)
         return content if set(content.values()) <= set(get_args(EngineName)) else {}
@@ -66,17 +64,17 @@ def _read(path: Path) -> dict[str, EngineName]:
         return {}
 
 
-def _key(mark: str, machine: Machine) -> str:
-    """Of all that another engine may be the fastest for."""
-    metadata: list[Any] = [mark, machine.model_dump(mode="json"), count_cores(), _processor()]
-    metadata += [list_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
-    metadata += [TOLERANCE, installed("nephoscope")]
-    metadata += [installed(package) for package in PACKAGES.values()]
-    return hashlib.sha256(json.dumps(metadata).encode()).hexdigest()[:16]
+def _key(fingerprint: str, machine: Machine) -> str:
+    """Hash of everything that may change which engine is the fastest."""
+    parts: list[Any] = [fingerprint, machine.model_dump(mode="json"), count_cores(), _processor()]
+    parts += [list_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
+    parts += [TOLERANCE, installed("nephoscope")]
+    parts += [installed(package) for package in PACKAGES.values()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _processor() -> list[str]:
-    """A cache may be shared by machines of several kinds."""
+    """What identifies the processor, because machines of several kinds may share a cache."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
     except OSError:
@@ -85,7 +83,7 @@ def _processor() -> list[str]:
 
 
 def installed(package: str) -> str:
-    """Its version, where it has one here."""
+    """The installed version of a package, or "not installed"."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Two stages: images → raw predictions of both networks → presences and masks by the rules."""
+"""The ensemble: images → predictions, averaged over networks and flipped views."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from nephoscope.masks.rle import Shape
 from nephoscope.rules.presence import top_fraction_mean
 from nephoscope.rules.rules import Flip, InferenceSettings
 
-# Each is its own inverse; the last two axes of a map are those of a picture without its colours.
 FLIPS: dict[Flip, tuple[slice, slice]] = {
     "none": (slice(None), slice(None)),
     "horizontal": (slice(None), slice(None, None, -1)),
     "vertical": (slice(None, None, -1), slice(None)),
     "both": (slice(None, None, -1), slice(None, None, -1)),
 }
-TOGETHER = 16
-"""Pictures times views that go through a network at once, at most: for one picture that is faster than one by one."""
+"""(rows, columns) that flip an image or a map. Every flip is its own inverse."""
+MAX_VIEWS_PER_CALL = 16
+"""Largest number of images × views in one call of a network. For few images, one call is faster than several."""
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Members are averaged, and so are the flipped views of a picture."""
+    """Classifiers and segmenters whose probabilities are averaged."""
 
     metadata: Metadata
     classifiers: Sequence[Engine]
@@ -37,22 +37,27 @@ class Ensemble:
     inference_settings: InferenceSettings
 
     def predict(self, images: Images, visible: npt.NDArray[np.bool_]) -> list[Prediction]:
-        """Images (N×H×W×3) and visible pixels (N×H×W) at the cache shape → what the networks say of each."""
+        """Images (N×H×W×3) and visible pixels (N×H×W) at the cache shape → one prediction per image."""
         presence = self._average("classifier", self.classifiers, images)
         maps = self._average("segmenter", self.segmenters, images)
-        return [self._prediction(*one) for one in zip(presence, maps, visible, strict=True)]
+        return [self._to_prediction(*row) for row in zip(presence, maps, visible, strict=True)]
 
-    def _prediction(self, presence: Probabilities, maps: Probabilities, visible: npt.NDArray[np.bool_]) -> Prediction:
-        seen = resize_mask(visible, self.metadata.output_shape)
+    def _to_prediction(
+        self, presence: Probabilities, maps: Probabilities, visible: npt.NDArray[np.bool_]
+    ) -> Prediction:
+        visible = resize_mask(visible, self.metadata.output_shape)
         levels = to_levels(maps, self.metadata.output_shape)
-        return Prediction(levels, seen, presence, top_fraction_mean(levels, seen, self.inference_settings.top_fraction))
+        top_mean = top_fraction_mean(levels, visible, self.inference_settings.top_fraction)
+        return Prediction(levels, visible, presence, top_mean)
 
     def _average(self, kind: str, engines: Sequence[Engine], images: Images) -> Probabilities:
-        """Over members and views; views go through a network together where the pictures are few."""
-        flips, at_once = self.inference_settings.flips, max(1, TOGETHER // len(images))
-        groups = [flips[begin : begin + at_once] for begin in range(0, len(flips), at_once)]
+        """Mean probabilities over engines and views."""
+        flips, size = self.inference_settings.flips, max(1, MAX_VIEWS_PER_CALL // len(images))
+        groups = [flips[begin : begin + size] for begin in range(0, len(flips), size)]
         named = [(f"{kind} {number} of {len(engines)}", engine) for number, engine in enumerate(engines, start=1)]
-        views = (view for one in named for group in groups for view in _predict_views(*one, images, group))
+        views = (
+            view for name, engine in named for group in groups for view in _predict_views(name, engine, images, group)
+        )
         total = next(views).copy()
         for view in views:
             total += view
@@ -60,19 +65,18 @@ class Ensemble:
 
 
 def _predict_views(name: str, engine: Engine, images: Images, flips: Sequence[Flip]) -> Iterator[Probabilities]:
-    """What the network says of each view, turned back."""
-    fitted = fit_images(images, engine.input_shape)
-    probabilities = engine(
-        np.concatenate([fitted[:, rows, columns] for rows, columns in map(FLIPS.__getitem__, flips)])
-    )
-    # As levels they would be 0, which looks like an answer.
+    """Probabilities of each flipped view, flipped back."""
+    resized = fit_images(images, engine.input_shape)
+    probabilities = engine(np.concatenate([resized[:, rows, columns] for rows, columns in (FLIPS[f] for f in flips)]))
+    # NaN would become level 0, which looks like a valid probability.
     if not np.isfinite(probabilities).all():
-        raise UserError(f"{name} answers NaN, where probabilities are expected; train it anew, or take another model")
+        raise UserError(f"{name} returns NaN instead of probabilities; train it again, or use another model")
     for flip, view in zip(flips, np.split(probabilities, len(flips)), strict=True):
         yield view if view.ndim == 2 else view[(..., *FLIPS[flip])]
 
 
 def fit_images(images: Images, shape: Shape) -> Images:
+    """Images (N×H×W×3) → images of this shape, as a network sees them."""
     if images.shape[1:3] == tuple(shape):
         return images
     return np.stack([fit_image(image, shape) for image in images])

@@ -1,4 +1,4 @@
-"""The engine that a network was trained in."""
+"""The PyTorch engine: the one that every other engine must match."""
 
 from pathlib import Path
 from threading import Lock
@@ -15,14 +15,14 @@ from nephoscope.settings.section import Machine
 
 
 class TorchEngine:
-    """A network as it was trained. Calls take turns: every one uses all cores, or the GPU."""
+    """A trained network in PyTorch. Calls run one after another, because each uses all cores or the GPU."""
 
     def __init__(self, network: nn.Module, input_shape: Shape, machine: Machine) -> None:
         self.input_shape = input_shape
         self._device = resolve_device(machine.accelerator)
         self._half = resolve_precision(machine) == "bf16"
         self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._turn = Lock()
+        self._lock = Lock()
 
     @classmethod
     def open(cls, checkpoint: Path, machine: Machine) -> "TorchEngine":
@@ -31,8 +31,8 @@ class TorchEngine:
 
     @torch.inference_mode()
     def __call__(self, images: Images) -> Probabilities:
-        # The view N×3×H×W of N×H×W×3 is what torch calls channels last: no copy.
+        # The N×3×H×W view of N×H×W×3 memory is the channels-last layout, so nothing is copied.
         batch = torch.from_numpy(np.ascontiguousarray(images)).to(self._device).permute(0, 3, 1, 2)
-        with self._turn, torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+        with self._lock, torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
             logits = self._network(batch)
         return np.asarray(logits.float().sigmoid().cpu().numpy(), np.float32)

@@ -1,4 +1,4 @@
-"""Trained members on disk → a Ensemble, for a whole data set or for the pictures that a fold held out."""
+"""Trained members on disk → an ensemble, for new images or for the images that a fold held out."""
 
 import re
 from collections.abc import Iterator
@@ -29,25 +29,27 @@ def open_ensemble(
     machine: Machine,
     fold: int = ALL_FOLDS,
 ) -> Ensemble:
-    """The members that see new pictures; with a fold, those that never saw its pictures."""
-    paths = members_read(classifiers, segmenters, data, inference_settings)
+    """Folders of checkpoints → the members that predict new images; with a fold, those that never saw its images."""
+    paths = select_members(classifiers, segmenters, data, inference_settings)
     if fold != ALL_FOLDS:
         paths = members_of_fold(classifiers, fold), members_of_fold(segmenters, fold)
     classifier_engines, segmenter_engines = ([TorchEngine.open(path, machine) for path in members] for members in paths)
     return Ensemble(data, classifier_engines, segmenter_engines, inference_settings)
 
 
-def members_read(
+def select_members(
     classifiers: Path, segmenters: Path, data: Metadata, inference_settings: InferenceSettings
 ) -> tuple[list[Path], list[Path]]:
-    """Classifiers and segmenters that see new pictures; all that were trained learned from these data."""
+    """Checkpoints of the classifiers and segmenters that predict new images. Checkpoints of other data are rejected."""
     refuse_other_data([*member_paths(classifiers), *member_paths(segmenters)], data)
-    return first_members(classifiers, inference_settings.classifiers), first_members(
-        segmenters, inference_settings.segmenters
+    return (
+        first_members(classifiers, inference_settings.classifiers),
+        first_members(segmenters, inference_settings.segmenters),
     )
 
 
 def members_of_fold(folder: Path, fold: int) -> list[Path]:
+    """Checkpoints of the members that never saw this fold."""
     members = [path for path in member_paths(folder) if load_metadata(path).fold == fold]
     if not members:
         raise UserError(f"{folder}: no trained member of fold {fold}; run the training stages first")
@@ -55,42 +57,46 @@ def members_of_fold(folder: Path, fold: int) -> list[Path]:
 
 
 def member_paths(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, by seed and fold."""
-    members = sorted(folder.glob("*.safetensors"), key=_numbers)
+    """All checkpoints of a folder, sorted by seed and fold."""
+    members = sorted(folder.glob("*.safetensors"), key=_numbers_in_name)
     if not members:
         raise UserError(f"{folder}: no trained member; run the training stages first")
     return members
 
 
-def _numbers(path: Path) -> tuple[list[int], str]:
-    """Seed 2 stands before seed 10."""
+def _numbers_in_name(path: Path) -> tuple[list[int], str]:
+    """Sort key that puts seed 2 before seed 10."""
     return [int(digits) for digits in re.findall(r"\d+", path.stem)], path.name
 
 
-def first_members(folder: Path, wanted: int | None) -> list[Path]:
-    """So many, the first of those trained; None: all."""
+def first_members(folder: Path, count: int | None) -> list[Path]:
+    """The first checkpoints of a folder; None: all of them."""
     members = member_paths(folder)
-    if wanted is not None and wanted > len(members):
-        raise UserError(f"{folder}: {len(members)} trained, and predict asks for {wanted}; ask for fewer or train more")
-    return members[:wanted]
+    if count is not None and count > len(members):
+        raise UserError(
+            f"{folder}: {len(members)} trained, but the settings of predict ask for {count}; "
+            "lower that number, or train more seeds or folds"
+        )
+    return members[:count]
 
 
 def predict_rows(
     model: Ensemble, cache: Cache, rows: npt.NDArray[np.int64], batch_size: int
 ) -> Iterator[tuple[int, Prediction]]:
-    """Cache rows → (row, prediction) in that order, a batch at a time."""
+    """Rows of the cache → (row, prediction) in the same order, computed in batches."""
     for batch in batches(rows, batch_size):
         images, visible = np.asarray(cache.images[batch]), np.asarray(cache.visible[batch])
         yield from zip(batch.tolist(), model.predict(images, visible), strict=True)
 
 
 def batches(rows: npt.NDArray[np.int64], size: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows in groups of this size; the last may be smaller."""
     remaining = iter(rows.tolist())
     while batch := list(islice(remaining, size)):
         yield np.array(batch)
 
 
 def unseen_groups(manifest: Manifest, rows: npt.NDArray[np.int64]) -> dict[int, npt.NDArray[np.int64]]:
-    """Rows by the fold that held them out: who may judge which pictures. Without folds all go to all members."""
+    """Rows grouped by the fold that held them out. Without folds, all rows are in one group."""
     folds = manifest.images["fold"].to_numpy()[rows]
     return {int(fold): rows[folds == fold] for fold in np.unique(folds)}
