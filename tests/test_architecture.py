@@ -1,5 +1,6 @@
 """The structure holds: order of rooms, the torch line, one name per stage, deps in dvc.yaml that match the imports."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,14 @@ def test_a_changed_setting_reruns_its_stage_and_what_follows(stage: str) -> None
         if any(covers(dep, out) for dep in reads(name) for other in changed for out in outs(other)):
             changed.add(name)
     assert changed == FOLLOWS[stage] | {stage}
+
+
+def test_contributing_lists_the_rooms_in_their_order() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    places = [re.search(rf"`{name}/?`", guide.split("rooms below it:")[1]) for name in ROOMS]
+    starts = [place.start() for place in places if place]
+    assert len(starts) == len(ROOMS)
+    assert starts == sorted(starts)
 
 
 def test_file_names_say_what_is_inside() -> None:

@@ -16,7 +16,7 @@ from tests.builders.source_tree import ROOT
 FORMATS = (ROOT / "docs/formats.md").read_text("utf-8")
 WITHOUT_ENCODER = FORMATS.replace("encoder_rate, ", "")
 """The tables of the tiny run, whose segmenter has no encoder."""
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_page_of_settings_is_current() -> None:

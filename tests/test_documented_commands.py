@@ -13,7 +13,11 @@ from docs.run_commands import Block, read_blocks
 from nephoscope.cli.commands import app
 from tests.builders.source_tree import ROOT
 
-PAGES = ["README.md", *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md"))),
+]
 BLOCKS = [block for page in PAGES for block in read_blocks(page, (ROOT / page).read_text("utf-8"))]
 
 

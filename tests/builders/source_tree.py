@@ -1,4 +1,4 @@
-"""What the tests of architecture look at: which modules there are, and who imports whom."""
+"""The source tree for tests of the architecture: modules, rooms and imports."""
 
 import ast
 from functools import cache
@@ -9,9 +9,9 @@ SOURCE = ROOT / "pipeline"
 PACKAGE = SOURCE / "nephoscope"
 ROOMS = (
     "settings", "masks", "rules", "data", "evaluation", "tuning", "figures", "models", "training", "inference",
-    "bundle", "batch", "api", "report", "app", "cli", "__main__",
+    "bundle", "batch", "api", "report", "app", "cli",
 )  # fmt: skip
-"""Ground to roof; `models` is the first above the torch line."""
+"""From the lowest to the highest; `models` is the first that may import torch."""
 STAGES = (
     "synthesize", "prepare", "train_segmenter", "train_classifier", "predict",
     "tune", "evaluate", "explain", "submit", "export", "report",
@@ -20,7 +20,7 @@ STAGES = (
 
 @cache
 def module_files() -> dict[str, Path]:
-    """Dotted name → file, of the package and of `stages`."""
+    """Dotted name → file, for the package and `stages`."""
     package = {_dotted(path, SOURCE): path for path in sorted(PACKAGE.rglob("*.py"))}
     return package | {_dotted(path, ROOT): path for path in sorted((ROOT / "stages").glob("*.py"))}
 
@@ -32,13 +32,13 @@ def _dotted(path: Path, root: Path) -> str:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """All that a module imports, as dotted names."""
+    """Dotted names of all that a module imports."""
     return imports_of(module_files()[module])
 
 
 @cache
 def imports_of(path: Path) -> frozenset[str]:
-    """All that a file imports, as dotted names; of our own modules the most precise that exist."""
+    """Dotted names of all that a file imports; for our own modules the most precise name."""
     own = module_files()
     imported = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -54,7 +54,7 @@ def imports_of(path: Path) -> frozenset[str]:
 
 
 def closure(module: str) -> set[str]:
-    """Our own modules that are loaded with this one, itself included; packages around them are not followed."""
+    """The module and every module of ours that it imports, directly or through others."""
     own, seen, todo = module_files(), set(), [module]
     while todo:
         name = todo.pop()
@@ -65,13 +65,13 @@ def closure(module: str) -> set[str]:
 
 
 def room(module: str) -> str:
-    """The room of a module; "" for the ground."""
+    """The room of a module; "" for the ground and for stages."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and parts[1] in ROOMS else ""
 
 
 def height(module: str) -> int:
-    """0 for the ground, then the rooms in their order; stages stand on the roof."""
-    if module == "nephoscope" or module.split(".")[0] == "stages":  # the face of the package, and the stages
+    """0 for the ground, then the rooms in their order, then what may import every room."""
+    if module in ("nephoscope", "nephoscope.__main__") or module.split(".")[0] == "stages":
         return len(ROOMS) + 1
     return ROOMS.index(room(module)) + 1 if room(module) else 0
