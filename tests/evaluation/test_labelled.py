@@ -50,7 +50,7 @@ def test_with_folds_validation_is_what_they_held_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", ["validation", "holdout"])
 def test_a_split_without_pictures_names_its_setting(tmp_path: Path, split: str) -> None:
     artifacts, manifest = run_of(tmp_path, {"x.jpg": "train"})
-    with pytest.raises(UserError, match=f"no picture is kept for {split}; give prepare.{split}_share more"):
+    with pytest.raises(UserError, match=f"{split} has no images; set prepare.{split}_share above 0"):
         LabelledSplit.open(artifacts, manifest, split)
 
 
@@ -72,7 +72,7 @@ def test_probabilities_of_other_pictures_are_refused(
     tmp_path: Path, split: str, stage: Callable[[Artifacts], None], names: tuple[str, ...]
 ) -> None:
     artifacts, _ = run_of(tmp_path, dict.fromkeys(names, split))
-    told = rf"{split}\.zarr\.zip: its 3 pictures are not the {len(names)} that .* `python -m stages\.predict`"
+    told = rf"{split}\.zarr\.zip: its 3 images differ from the {len(names)} images .* `python -m stages\.predict`"
     with pytest.raises(UserError, match=told):
         stage(artifacts)
     assert not artifacts.tune.folder.exists()

@@ -4,15 +4,44 @@ Evaluation, submission, prediction and the app call the same functions, so what 
 Tuning computes the Dice of these masks without drawing them; a test compares the two.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.errors import UserError
 from nephoscope.masks.components import filter_components
 from nephoscope.masks.rle import Mask
+from nephoscope.rules.arrays import MAPS, check_arrays, levels_of, raw_presences_of, visible_of
+from nephoscope.rules.presence import presences as decided_presences
 from nephoscope.rules.rules import Levels, Rule, Rules
 
 FAINTEST = 0.05
 """Lower bound of the top-fraction mean by which thresholds are scaled."""
+
+
+def apply_rules(
+    rules: Rules, maps: Any, presences: npt.ArrayLike | None = None, *, visible: Any = None
+) -> npt.NDArray[np.bool_]:
+    """Maps of N images → their masks (N×C×H×W). The arrays are the same as for `tune`.
+
+    maps: N×C×H×W at the output shape, levels (uint8) or probabilities (floats, 0 to 1)
+    presences: N×C, scores of the classifier (0 to 1); needed if the rules were tuned with them
+    visible: N×H×W, pixels with data (bool); default: all
+    """
+    check_arrays(maps, visible)
+    expected = (len(rules.classes), *rules.output_shape)
+    if tuple(maps.shape[1:]) != expected:
+        raise UserError(f"{MAPS} have shape {tuple(maps.shape)}; the rules expect {('N', *expected)}")
+    needs_classifier = rules.classifier_weight > 0 and rules.classifier_calibrations != rules.top_fraction_calibrations
+    if presences is None and needs_classifier:
+        raise UserError("these rules were tuned with presences of a classifier; pass its scores as presences (N×C)")
+    raw = raw_presences_of(maps, presences, visible, rules.inference_settings.top_fraction)
+    masks = np.empty(maps.shape, bool)
+    for index, (presence, top_mean) in enumerate(zip(decided_presences(raw, rules), raw.top_mean, strict=True)):
+        pixels = visible_of(maps, visible, index)
+        masks[index] = decide_masks(presence, top_mean, levels_of(maps, index), pixels, rules)
+    return masks
 
 
 def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> Mask:

@@ -65,7 +65,7 @@ class Rules(BaseModel):
     force_top_class: bool = False
     """If no class of an image is present, make the most probable class present."""
     adaptive_power: float = Field(0, ge=0)
-    """Pixel, high and core thresholds are multiplied by (top-fraction mean of the image) ** power; 0: unchanged."""
+    """The pixel threshold is multiplied by (top-fraction mean of the image) ** power; 0: unchanged."""
     chance_calibrations: tuple[Calibration, ...] | None = None
     """Fused presence → probability that the class is present. Decisions do not depend on it."""
     rules: tuple[Rule, ...]
