@@ -1,18 +1,18 @@
 import pytest
 
 from nephoscope.models import devices as machine
-from nephoscope.models.devices import MOST_WORKERS, resolve_precision, resolve_workers
+from nephoscope.models.devices import MAX_WORKERS, resolve_precision, resolve_workers
 from nephoscope.settings.section import Machine
 from nephoscope.settings.training import TrainingMachine
 
 
-def test_loaders_leave_a_cpu_to_its_network_unless_told_otherwise() -> None:
+def test_on_a_cpu_there_are_no_loader_processes_by_default() -> None:
     assert resolve_workers(TrainingMachine(accelerator="cpu")) == 0
     assert resolve_workers(TrainingMachine(accelerator="cpu", workers=3)) == 3
 
 
-@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (4, 3), (64, MOST_WORKERS)])
-def test_a_gpu_is_fed_by_the_other_cores(monkeypatch: pytest.MonkeyPatch, cores: int, workers: int) -> None:
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (4, 3), (64, MAX_WORKERS)])
+def test_on_a_gpu_the_other_cores_load_data(monkeypatch: pytest.MonkeyPatch, cores: int, workers: int) -> None:
     monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(machine, "count_cores", lambda: cores)
     assert resolve_workers(TrainingMachine()) == workers
@@ -21,7 +21,7 @@ def test_a_gpu_is_fed_by_the_other_cores(monkeypatch: pytest.MonkeyPatch, cores:
 @pytest.mark.parametrize(
     ("has_bf16", "training", "precision"), [(True, True, "bf16"), (True, False, "fp32"), (False, True, "fp32")]
 )
-def test_a_cpu_learns_in_16_bits_where_it_has_them_and_predicts_in_32(
+def test_a_cpu_with_avx512_bf16_trains_in_16_bits_and_predicts_in_32(
     monkeypatch: pytest.MonkeyPatch, has_bf16: bool, training: bool, precision: str
 ) -> None:
     monkeypatch.setattr(machine.torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)

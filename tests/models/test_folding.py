@@ -6,7 +6,7 @@ from nephoscope.models.segmenter import build_segmenter
 
 
 def trained_a_little(architecture: str) -> torch.nn.Module:
-    """Weights and batch statistics that are not those of a new network."""
+    """A network with weights and batch statistics unlike those of a new one."""
     torch.manual_seed(0)
     network = build_segmenter(architecture, "tu-tf_efficientnet_lite0", 4)
     with torch.no_grad():
@@ -27,11 +27,11 @@ def test_a_folded_decoder_computes_the_same(shape: tuple[int, int]) -> None:
     folded = fold_decoder(network)
     torch.testing.assert_close(folded(images), before, atol=1e-4, rtol=1e-4)
     assert sum(isinstance(part, torch.nn.ConvTranspose2d) for part in folded.modules()) == 5
-    assert torch.equal(network(images), before)  # untouched itself
+    assert torch.equal(network(images), before)  # the original is unchanged
 
 
 @pytest.mark.parametrize("architecture", ["FPN", "VanillaUnet"])
-def test_what_is_no_unet_stays_as_it_is(architecture: str) -> None:
+def test_other_architectures_stay_unchanged(architecture: str) -> None:
     weights = {"encoder": "tu-tf_efficientnet_lite0", "class_count": 4}
     network = build_segmenter(architecture, **weights)
     assert fold_decoder(network) is network

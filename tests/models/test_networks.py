@@ -31,14 +31,14 @@ def images(height: int, width: int) -> torch.Tensor:
         ("VanillaUnet", ""),
     ],
 )
-def test_a_segmenter_answers_at_the_shape_it_was_asked(architecture: str, encoder: str) -> None:
+def test_logits_of_a_segmenter_have_the_shape_of_its_input(architecture: str, encoder: str) -> None:
     network = build_segmenter(architecture, encoder, 3).eval()
     with torch.inference_mode():
         assert network(images(50, 75)).shape == (2, 3, 50, 75)
 
 
 @pytest.mark.parametrize("architecture", ["Unet", "FPN", "PSPNet", "UPerNet", "DeepLabV3Plus"])
-def test_a_narrow_decoder_is_smaller_and_is_built_again_from_its_checkpoint(architecture: str, tmp_path: Path) -> None:
+def test_a_narrow_decoder_is_smaller_and_is_restored_from_its_checkpoint(architecture: str, tmp_path: Path) -> None:
     full, half = (build_segmenter(architecture, "resnet18", 2, decoder_width=width) for width in (1.0, 0.5))
     sizes = [sum(weight.numel() for weight in network.decoder_parameters()) for network in (full, half)]
     assert sizes[1] < 0.8 * sizes[0]
@@ -75,15 +75,15 @@ def test_bundled_weights_fill_the_whole_encoder(name: str) -> None:
         ("resnet18", "bundled", "no package bundles 'resnet18'. Bundled are tf_efficientnet_lite0"),
         ("resnet18", "some/file.pth", "neither bundled, hub, none nor a .safetensors file"),
         ("resnet18", "some/file.safetensors", "cannot be read"),
-        ("resnet0815", "none", "timm knows no model 'resnet0815'"),
+        ("resnet0815", "none", "timm has no model 'resnet0815'"),
     ],
 )
-def test_weights_that_cannot_be_had_name_the_choice(encoder: str, weights: str, message: str) -> None:
+def test_missing_weights_name_the_alternatives(encoder: str, weights: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build_classifier(encoder, 2, (64, 64), weights=weights)
 
 
-def test_encoder_and_decoder_share_no_parameter_and_miss_none() -> None:
+def test_every_parameter_belongs_to_the_encoder_or_the_decoder() -> None:
     for network in (build_classifier("resnet18", 2, (64, 64)), build_segmenter("Unet", "resnet18", 2)):
         encoder, decoder = (
             {id(p) for p in some} for some in (network.encoder_parameters(), network.decoder_parameters())
@@ -92,38 +92,38 @@ def test_encoder_and_decoder_share_no_parameter_and_miss_none() -> None:
         assert encoder | decoder == {id(parameter) for parameter in network.parameters()}
 
 
-def test_a_checkpoint_holds_all_that_rebuilds_the_network(tmp_path: Path) -> None:
+def test_a_checkpoint_restores_the_network(tmp_path: Path) -> None:
     network = build_segmenter("Unet", "resnet18", 2).eval()
-    save_checkpoint(tmp_path / "one.safetensors", network, metadata())
-    loaded, found = load_checkpoint(tmp_path / "one.safetensors")
-    assert found == metadata()
+    save_checkpoint(tmp_path / "network.safetensors", network, metadata())
+    loaded, loaded_metadata = load_checkpoint(tmp_path / "network.safetensors")
+    assert loaded_metadata == metadata()
     with torch.inference_mode():
         assert torch.equal(loaded(images(32, 48)), network(images(32, 48)))
 
 
-def test_a_file_of_others_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_another_program_is_rejected(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(CheckpointError, match="no checkpoint of nephoscope"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint of nephoscope"):
         load_checkpoint(tmp_path / "other.safetensors")
 
 
-def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_an_earlier_version_is_rejected(tmp_path: Path) -> None:
     header = {key: text.replace("output_shape", "judged_shape") for key, text in metadata().to_header().items()}
     save_file({"weight": torch.zeros(1)}, tmp_path / "old.safetensors", metadata=header)
     with pytest.raises(UserError, match="written by an earlier version of nephoscope; train the network again"):
         load_checkpoint(tmp_path / "old.safetensors")
 
 
-def test_a_trained_encoder_begins_another_task(tmp_path: Path) -> None:
+def test_a_trained_encoder_initialises_another_network(tmp_path: Path) -> None:
     trained = build_segmenter("Unet", "resnet18", 2)
-    save_checkpoint(tmp_path / "one.safetensors", trained, metadata())
-    begun = build_segmenter("Unet", "resnet18", 3, weights=str(tmp_path / "one.safetensors"))
-    for ours, theirs in zip(begun.encoder_parameters(), trained.encoder_parameters(), strict=True):
+    save_checkpoint(tmp_path / "network.safetensors", trained, metadata())
+    initialised = build_segmenter("Unet", "resnet18", 3, weights=str(tmp_path / "network.safetensors"))
+    for ours, theirs in zip(initialised.encoder_parameters(), trained.encoder_parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
 
-def test_segmenter_and_classifier_see_the_same_with_the_same_weights(tmp_path: Path) -> None:
-    """Padding, norms and normalisation are those that the weights were trained with."""
+def test_segmenter_and_classifier_with_the_same_weights_have_the_same_features(tmp_path: Path) -> None:
+    """Padding, norms and normalisation match the training of the weights."""
     segmenter = build_segmenter("FPN", "tu-tf_efficientnet_lite0", 3, weights="bundled").eval()
     classifier = build_classifier("tf_efficientnet_lite0", 2, (64, 96), weights="bundled").eval()
     pictures = images(64, 96)
@@ -143,7 +143,7 @@ def _stem(classifier: Classifier, pictures: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("encoder", ["tu-tf_efficientnet_lite0", "timm-tf_efficientnet_lite0"])
-def test_one_kind_begins_with_the_encoder_of_the_other(encoder: str, tmp_path: Path) -> None:
+def test_a_network_can_start_from_the_encoder_of_the_other_kind(encoder: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     segmenter = build_segmenter("Unet", encoder, 3)
     save_file(segmenter.state_dict(), tmp_path / "segmenter.safetensors")
@@ -174,6 +174,6 @@ def test_an_encoder_of_another_size_does_not_fit(tmp_path: Path) -> None:
         ("resnet", "resnet18"),
     ],
 )
-def test_an_encoder_that_nobody_knows_is_refused_before_anybody_is_asked(encoder: str, close: str) -> None:
-    with pytest.raises(UserError, match=f"smp knows no encoder '{encoder}'; it knows .*{close}"):
+def test_an_unknown_encoder_is_rejected_without_asking_the_hub(encoder: str, close: str) -> None:
+    with pytest.raises(UserError, match=f"smp has no encoder '{encoder}'; similar names: .*{close}"):
         build_segmenter("FPN", encoder, 2)

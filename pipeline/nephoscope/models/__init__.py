@@ -1,1 +1,1 @@
-"""Architecture and weights of the two networks."""
+"""Architectures, losses and weights of the two networks; start at classifier.py and segmenter.py."""

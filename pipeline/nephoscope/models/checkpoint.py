@@ -1,4 +1,4 @@
-"""A checkpoint: one safetensors file that holds the weights and, in its header, everything needed to rebuild them."""
+"""A checkpoint: one safetensors file with the weights and, in its header, the metadata that rebuilds the network."""
 
 from pathlib import Path
 from typing import cast
@@ -15,7 +15,7 @@ from nephoscope.settings.training import Architecture
 
 
 def build_network(metadata: NetworkMetadata) -> Network:
-    """The network these facts speak of, with random weights."""
+    """The network that the metadata describes, with random weights."""
     count = len(metadata.data.classes)
     if metadata.kind == "classifier":
         return build_classifier(
@@ -26,7 +26,7 @@ def build_network(metadata: NetworkMetadata) -> Network:
 
 
 def save_checkpoint(path: Path, network: nn.Module, metadata: NetworkMetadata, *, half: bool = False) -> None:
-    """With `half`, what is large (convolutions and matrices) is kept in 16 bits; networks always compute in more."""
+    """Write weights and metadata. `half` stores convolutions and matrices in 16 bits; they are loaded as 32 bits."""
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     if half:
         state = {key: value.half() if value.ndim > 1 else value for key, value in state.items()}
@@ -35,7 +35,7 @@ def save_checkpoint(path: Path, network: nn.Module, metadata: NetworkMetadata, *
 
 
 def load_checkpoint(path: Path) -> tuple[nn.Module, NetworkMetadata]:
-    """The network in eval mode on the CPU, and what is true of it."""
+    """The network in eval mode on the CPU, and its metadata."""
     metadata = load_metadata(path)
     network = build_network(metadata)
     network.load_state_dict(load_file(path), strict=True)

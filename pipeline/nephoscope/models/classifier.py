@@ -1,4 +1,4 @@
-"""The classifier: which classes a picture shows. Any timm model with a new head."""
+"""The classifier: which classes an image shows. Any timm model with a new head."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,13 +33,13 @@ class Classifier(Network):
 def build_classifier(
     encoder: str, class_count: int, input_shape: Shape, *, dropout: float = 0.0, weights: str = "none"
 ) -> Classifier:
-    """A timm model by its name, with these initial weights (see `load_weights`)."""
+    """A timm model with a new head and initial weights (see `load_weights`)."""
     if not timm.is_model(encoder):
         close = timm.list_models(f"*{encoder.removeprefix('timm-')}*")[:5]
-        hint = f"; close to it: {', '.join(close)}" if close else ""
-        raise UserError(f"encoder: timm knows no model {encoder!r}{hint}")
+        hint = f"; similar names: {', '.join(close)}" if close else ""
+        raise UserError(f"encoder: timm has no model {encoder!r}{hint}")
     config = timm.get_pretrained_cfg(encoder)
-    # Transformers are built for one shape; convolutions take any.
+    # Transformers are built for one input shape; convolutional networks accept any.
     fixed: dict[str, Any] = {"img_size": tuple(input_shape)} if config is not None and config.fixed_input_size else {}
     with from_hub(encoder, wanted=weights == "hub"):
         body = timm.create_model(
@@ -51,7 +51,7 @@ def build_classifier(
 
 
 def _statistics(encoder: str, config: dict[str, Any]) -> Statistics:
-    """timm's figures are for pixels of 0 to 1; a model without any is trained on centred pixels."""
+    """timm's mean and deviation, scaled from pixels of 0 to 1 to pixels of 0 to 255."""
     if "efficientnet_lite" in encoder:
         return LITE_STATISTICS
     red, green, blue = (255 * value for value in config.get("mean", CENTRE))

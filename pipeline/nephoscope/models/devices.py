@@ -1,4 +1,4 @@
-"""What torch finds on the machine: a device, a precision that is faster there, processes that feed it."""
+"""The hardware as PyTorch uses it: device, precision, and loader processes."""
 
 from typing import Literal
 
@@ -9,19 +9,21 @@ from nephoscope.hardware import count_cores
 from nephoscope.settings.section import Machine
 from nephoscope.settings.training import TrainingMachine
 
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 
 
 def resolve_device(accelerator: Literal["auto", "cpu", "gpu"]) -> torch.device:
+    """The GPU if it is asked for or available, else the CPU."""
     if accelerator == "gpu" and not torch.cuda.is_available():
-        built = f", or none with a driver for CUDA {torch.version.cuda}" if torch.version.cuda else ""
-        raise UserError(f"machine.accelerator: gpu, but torch finds no GPU here{built}; say auto or cpu")
+        needs = f" with a driver for CUDA {torch.version.cuda}" if torch.version.cuda else ""
+        raise UserError(f"machine.accelerator: gpu, but PyTorch finds no GPU{needs}; use auto or cpu")
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def resolve_precision(machine: Machine, *, training: bool = False) -> Literal["fp32", "bf16"]:
-    """ "auto" is bf16 where that is faster: a GPU that computes in it, a CPU with AMX tiles, and in training (with
-    `QuickDepthwise`) a CPU with AVX512-BF16.
+    """ "auto" is bf16 where that is faster: on a GPU that supports it and on a CPU with AMX.
+
+    In training, `QuickDepthwise` also makes it faster on a CPU with AVX512-BF16.
     """
     if machine.precision != "auto":
         return machine.precision
@@ -31,13 +33,13 @@ def resolve_precision(machine: Machine, *, training: bool = False) -> Literal["f
 
 
 def resolve_workers(machine: TrainingMachine) -> int:
-    """Loader processes: on a CPU they would take the network's cores, beside a GPU they keep it from waiting."""
+    """Number of loader processes: none on a CPU, whose cores the network needs; on a GPU enough to keep it busy."""
     if machine.workers != "auto":
         return machine.workers
     on_gpu = resolve_device(machine.accelerator).type == "cuda"
-    return min(MOST_WORKERS, max(1, count_cores() - 1)) if on_gpu else 0
+    return min(MAX_WORKERS, max(1, count_cores() - 1)) if on_gpu else 0
 
 
 def _has_amx() -> bool:
-    asks = ("_is_amx_tile_supported", "_init_amx")
-    return all(hasattr(torch.cpu, name) for name in asks) and bool(torch.cpu._is_amx_tile_supported())
+    functions = ("_is_amx_tile_supported", "_init_amx")
+    return all(hasattr(torch.cpu, name) for name in functions) and bool(torch.cpu._is_amx_tile_supported())

@@ -1,10 +1,10 @@
-"""Losses: pointwise ones average over what counts, region ones compare areas; weighted sums of both.
+"""Losses: pointwise losses average over pixels, region losses compare areas, and a loss is a weighted sum of both.
 
-What does not count (invisible pixels; with `pictures: positives` also whole classes of a picture) is filled in as
-"surely absent, and rightly so": there the gradient is exactly zero.
+Some pixels do not count: invisible ones and, with `pictures: positives`, classes that an image does not show. They get
+logits of "surely absent" and a truth of 0, so their gradient is exactly zero.
 
-The region losses are zero for a class that a batch does not show. Nothing then pushes its probabilities down, so keep
-a pointwise term beside them.
+Dice, Jaccard and Tversky are zero for a class that is absent from the batch, so nothing lowers its probabilities.
+Keep a pointwise term beside them.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,8 +20,10 @@ from nephoscope.errors import UserError
 from nephoscope.settings.training import LossName
 
 SURELY_ABSENT = -1e4
+"""logit"""
 LARGEST_WEIGHT = 20.0
 FOCUS = 2.0
+"""exponent of the focal loss"""
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """logits, truth (0 to 1), counted (bool): N×C×H×W each, or N×C; counted may be N×1×H×W or N×C×1×1 → scalar."""
 
@@ -29,23 +31,23 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 @dataclass(frozen=True)
 class LossSettings:
     positive_shares: Tensor | None = None
-    """C: how often each class is true, for the weights of weighted_bce"""
+    """C: share of positives of each class, for weighted_bce"""
     label_smoothing: float = 0.0
-    """Pointwise losses only: a region loss has to know whether a class is there at all."""
+    """For pointwise losses only: region losses need to know whether a class is present."""
 
 
 def _bce(settings: LossSettings, positive_weights: Tensor | None = None) -> Loss:
     def loss(logits: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
         truth = _smooth(truth, settings.label_smoothing)
         weights = None if positive_weights is None else positive_weights.to(logits.device)
-        each = functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=weights, reduction="none")
-        return _mean(each, counted)
+        losses = functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=weights, reduction="none")
+        return _mean(losses, counted)
 
     return loss
 
 
 def _weighted_bce(settings: LossSettings) -> Loss:
-    """Each class weighs its positives as much as its negatives."""
+    """Binary cross-entropy in which the positives of a class weigh as much as its negatives."""
     if settings.positive_shares is None:
         raise ValueError("weighted_bce needs the share of positives of every class")
     shares = settings.positive_shares
@@ -56,12 +58,12 @@ def _weighted_bce(settings: LossSettings) -> Loss:
 
 
 def _cce(_: LossSettings) -> Loss:
-    """Cross-entropy of the softmax over classes; overlapping classes share a pixel, a pixel of no class adds 0."""
+    """Softmax cross-entropy over classes. Overlapping classes share a pixel; a pixel without a class adds 0."""
 
     def loss(logits: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
         shares = truth / truth.sum(1, keepdim=True).clamp(min=1)
-        each = -(shares * functional.log_softmax(logits, dim=1)).sum(1, keepdim=True)
-        return _mean(each, counted.any(1, keepdim=True))
+        losses = -(shares * functional.log_softmax(logits, dim=1)).sum(1, keepdim=True)
+        return _mean(losses, counted.any(1, keepdim=True))
 
     return loss
 
@@ -69,8 +71,8 @@ def _cce(_: LossSettings) -> Loss:
 def _focal(settings: LossSettings) -> Loss:
     def loss(logits: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
         truth = _smooth(truth, settings.label_smoothing)
-        each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-        return _mean((1 - torch.exp(-each)) ** FOCUS * each, counted)
+        losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        return _mean((1 - torch.exp(-losses)) ** FOCUS * losses, counted)
 
     return loss
 
@@ -95,14 +97,14 @@ LOSSES: dict[LossName, BuildLoss] = {
     "cce": _cce,
     "dice": _region(smp.losses.DiceLoss),
     "jaccard": _region(smp.losses.JaccardLoss),
-    # A missed pixel costs more than a false one.
+    # A missed pixel costs more than a false alarm.
     "tversky": _region(smp.losses.TverskyLoss, alpha=0.3, beta=0.7),
     "lovasz": _region(smp.losses.LovaszLoss),
 }
 
 
 def build_loss(weights: Mapping[LossName, float], settings: LossSettings | None = None) -> Loss:
-    """{name: weight} → their weighted sum, in float32 whatever the precision of the network.
+    """{name: weight} → the weighted sum of these losses, always in float32.
 
     >>> loss = build_loss({"bce": 0.75, "dice": 0.25})
     """
@@ -118,15 +120,15 @@ def build_loss(weights: Mapping[LossName, float], settings: LossSettings | None 
 
 
 def refuse_region_losses(weights: Mapping[LossName, float]) -> None:
-    """A classifier has no pixels to compare."""
+    """Raise an error if a classifier's loss contains region losses: it has no pixels."""
     wrong = [name for name in weights if name not in POINTWISE]
     if wrong:
-        raise UserError(f"loss: {', '.join(wrong)} compare(s) pixels; a classifier can use {', '.join(POINTWISE)}")
+        raise UserError(f"loss: {', '.join(wrong)} compare(s) areas; a classifier can use {', '.join(POINTWISE)}")
 
 
 def _smooth(truth: Tensor, smoothing: float) -> Tensor:
     return truth * (1 - smoothing) + 0.5 * smoothing
 
 
-def _mean(each: Tensor, counted: Tensor) -> Tensor:
-    return (each * counted).sum() / counted.sum().clamp(min=1)
+def _mean(losses: Tensor, counted: Tensor) -> Tensor:
+    return (losses * counted).sum() / counted.sum().clamp(min=1)

