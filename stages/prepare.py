@@ -3,11 +3,18 @@
 import shutil
 
 from nephoscope.artifacts import Artifacts
-from nephoscope.data.assemble import add_splits, describe_images, make_metadata, name_split, sound_rows, truth_rows
+from nephoscope.data.assemble import (
+    add_split_digest,
+    add_splits,
+    describe_images,
+    make_metadata,
+    truth_rows,
+    usable_rows,
+)
 from nephoscope.data.cache import Cache, fill_cache
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
-from nephoscope.data.problems import recording
+from nephoscope.data.problems import record_problems
 from nephoscope.data.profile import summarise
 from nephoscope.data.source import read_source
 from nephoscope.data.splits import group_duplicates, split_images
@@ -24,15 +31,15 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
     # Removed first and completed last: a manifest on disk always belongs to the files beside it.
     shutil.rmtree(folder.manifest, ignore_errors=True)
 
-    with recording(folder.problems) as problems, atomic_write(folder.cache) as unfinished:
+    with record_problems(folder.problems) as problems, atomic_write(folder.cache) as unfinished:
         source = read_source(params.root, data_format, problems)
-        filled = fill_cache(unfinished, source, data_format, params.cache_shape, problems)
-        rows = sound_rows(source, problems, params.problems)
+        records = fill_cache(unfinished, source, data_format, params.cache_shape, problems)
+        rows = usable_rows(source, problems, params.problems)
         Cache.keep(unfinished, rows)
     cache = Cache.open(folder.cache)
-    kept = [filled[row] for row in rows]
+    kept = [records[row] for row in rows]
 
-    images = describe_images(source.pictures.iloc[rows], kept, metadata.classes)
+    images = describe_images(source.images.iloc[rows], kept, metadata.classes)
     labelled = images[images["labelled"]]
     groups = group_duplicates(cache.images[: len(labelled)], params.duplicate_distance)
     splits = split_images(
@@ -46,12 +53,12 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
         seed=params.seed,
     )
     images = add_splits(images, splits)
-    manifest = Manifest(name_split(metadata, images), images)
+    manifest = Manifest(add_split_digest(metadata, images), images)
 
     write_truth(truth_rows(kept), folder.truth)
     write_profile(folder.profile, manifest, Truth.load(folder.truth, metadata), cache, groups, params.root)
     manifest.save(folder.manifest)
-    print(summarise(manifest, groups, problems, source.found))
+    print(summarise(manifest, groups, problems, source.file_count))
 
 
 if __name__ == "__main__":

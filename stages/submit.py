@@ -13,7 +13,7 @@ from nephoscope.batch.submission import write_submission
 from nephoscope.data.cache import Cache
 from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
-from nephoscope.data.problems import read_unlabelled
+from nephoscope.data.problems import read_unlabelled_set_aside
 from nephoscope.hardware import keep_freed_memory
 from nephoscope.inference.result import decide_results
 from nephoscope.inference.trained import open_ensemble, predict_rows
@@ -26,7 +26,7 @@ def main(params: Submit, artifacts: Artifacts) -> None:
     keep_freed_memory()
     manifest = Manifest.load(artifacts.prepare.manifest)
     # The competition wants rows of every picture, also of those that could not be read.
-    set_aside = read_unlabelled(require_artifact(artifacts.prepare.problems, "prepare"))
+    set_aside = read_unlabelled_set_aside(require_artifact(artifacts.prepare.problems, "prepare"))
     empty = np.zeros((len(manifest.metadata.classes), *manifest.metadata.output_shape), bool)
     count = write_submission(
         artifacts.submit.submission,

@@ -298,7 +298,7 @@ def test_a_picture_that_breaks_off_is_told(visit: Opener, picture: Path, tmp_pat
     page = visit(expected="422")
     (tmp_path / "half.jpg").write_bytes(picture.read_bytes()[:20_000])
     page.set_input_files("#files", tmp_path / "half.jpg")
-    expect(page.get_by_role("alert")).to_contain_text("the JPEG breaks off after 20000 bytes")
+    expect(page.get_by_role("alert")).to_contain_text("the JPEG ends after 20000 bytes")
 
 
 def test_markup_in_a_name_stays_text(visit: Opener, picture: Path, tmp_path: Path) -> None:

@@ -55,11 +55,11 @@ ODD: dict[str, Callable[[Image.Image], bytes]] = {
 BROKEN: dict[str, tuple[Callable[[Image.Image], bytes], str]] = {
     "black.png": (lambda image: encode(Image.new("RGB", image.size), "PNG"), "all of it is black"),
     "empty.jpg": (lambda _: b"", "the file is empty"),
-    "huge.png": (lambda _: with_header_shape(20_000, 20_000), "20000×20000 are more than 100000000 pixels"),
+    "huge.png": (lambda _: with_header_shape(20_000, 20_000), "20000×20000 pixels; at most 100000000 are allowed"),
     "text.jpg": (lambda _: b"no picture at all", "neither a JPEG nor a PNG"),
-    "tiny.png": (lambda _: encode(Image.new("RGB", (1, 1)), "PNG"), "1×1 pixels; a side has at least 8"),
-    "grey-end.png": (lambda image: encode(grey_below(image), "PNG"), "the lowest rows are one flat grey"),
-    "truncated.jpg": (lambda image: encode(image, "JPEG")[:-900], "before its end marker"),
+    "tiny.png": (lambda _: encode(Image.new("RGB", (1, 1)), "PNG"), "1×1 pixels; a side must have at least 8"),
+    "grey-end.png": (lambda image: encode(grey_below(image), "PNG"), "the lowest rows are uniform grey"),
+    "truncated.jpg": (lambda image: encode(image, "JPEG")[:-900], "without an end marker"),
     "truncated.png": (lambda image: encode(image, "PNG")[:-900], "damaged"),
 }
 

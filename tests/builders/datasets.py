@@ -1,4 +1,4 @@
-"""Tiny data sets as a person would have them on disk: a few small noisy pictures and a CSV of literal rows."""
+"""Tiny data sets on disk: a few small noisy images and a CSV of given rows."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,14 +17,14 @@ CLOUD_SHAPE, STEEL_SHAPE = (28, 42), (16, 100)
 
 
 def write_picture(path: Path, shape: Shape = CLOUD_SHAPE) -> None:
-    """Noise that differs from name to name, so that no two pictures are near duplicates."""
+    """Write noise that depends on the name, so that no two images are near duplicates."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(list(path.name.encode()))
     cv2.imwrite(str(path), rng.integers(40, 250, (*shape, 3), dtype=np.uint8))
 
 
 def write_clouds(root: Path, rows: Sequence[str], images: Sequence[str] = (), shape: Shape = CLOUD_SHAPE) -> Path:
-    """train.csv of these lines below its header, and these pictures in train_images."""
+    """Write train.csv with these rows, and these images to train_images."""
     for image_id in images:
         write_picture(root / "train_images" / image_id, shape)
     (root / "train.csv").write_text("\n".join(["Image_Label,EncodedPixels", *rows]) + "\n", "utf-8")
@@ -32,12 +32,12 @@ def write_clouds(root: Path, rows: Sequence[str], images: Sequence[str] = (), sh
 
 
 def cloud_rows(image_id: str, **rles: str) -> list[str]:
-    """The four rows of a picture; a class that is not given is empty."""
+    """The four rows of an image. A class without an RLE is empty."""
     return [f"{image_id}_{name},{rles.get(name, '')}" for name in FORMATS["clouds"].classes]
 
 
 def find_problems(root: Path, tmp_path: Path, name: str = "clouds") -> list[str]:
-    """Every problem of a data set, as a person reads it."""
+    """The messages of all problems of a data set."""
     problems: list[Problem] = []
     with suppress(DataProblemsError):
         fill_cache(tmp_path / "cache", read_source(root, FORMATS[name], problems), FORMATS[name], (8, 12), problems)

@@ -1,4 +1,4 @@
-"""Near duplicates are grouped, and nothing else."""
+"""Near duplicates share a group; other images do not."""
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def test_size_quality_and_brightness_hardly_change_the_hash(change):
     assert max(distance(draw_cloud(seed), change(draw_cloud(seed))) for seed in range(10)) <= 3
 
 
-def test_different_pictures_are_far_apart_even_under_the_same_strip():
+def test_different_images_are_far_apart_even_with_the_same_strip():
     images = [draw_cloud(seed) for seed in range(12)]
     for image in images:
         image[:, 60:80] = 0
@@ -54,7 +54,7 @@ def test_groups_are_chains_of_close_hashes():
     assert group_hashes(hashes, 1).tolist() == [0, 1, 2, 3]
 
 
-def test_blocks_do_not_hide_pairs():
+def test_duplicates_in_different_blocks_share_a_group():
     hashes = np.random.default_rng(0).integers(0, 2**63, 1200, dtype=np.uint64)
     hashes[1100] = hashes[3]
     groups = group_hashes(hashes, 0)

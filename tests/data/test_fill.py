@@ -1,4 +1,4 @@
-"""What lies in the cache after filling it, and what is learnt on the way."""
+"""The cache after filling it, and the records of its images."""
 
 import numpy as np
 import pytest
@@ -25,42 +25,42 @@ def filled(tmp_path):
     write_picture(root / "test_images" / "u.png", (56, 84))
     problems = []
     source = read_source(root, FORMATS["clouds"], problems)
-    learnt = fill_cache(tmp_path / "cache", source, FORMATS["clouds"], SHAPE, problems)
+    records = fill_cache(tmp_path / "cache", source, FORMATS["clouds"], SHAPE, problems)
     assert problems == []
-    return root, source, learnt, Cache.open(tmp_path / "cache")
+    return root, source, records, Cache.open(tmp_path / "cache")
 
 
-def test_labelled_pictures_come_first_by_name_then_the_unlabelled(filled):
-    _, source, learnt, _ = filled
-    assert source.pictures["file"].tolist() == ["train_images/a.png", "train_images/b.png", "test_images/u.png"]
-    assert source.pictures["labelled"].tolist() == [True, True, False]
-    assert [one.image_id for one in learnt] == ["a.png", "b.png", "u.png"]
+def test_labelled_images_come_first_and_both_parts_are_sorted_by_name(filled):
+    _, source, records, _ = filled
+    assert source.images["file"].tolist() == ["train_images/a.png", "train_images/b.png", "test_images/u.png"]
+    assert source.images["labelled"].tolist() == [True, True, False]
+    assert [record.image_id for record in records] == ["a.png", "b.png", "u.png"]
 
 
-def test_the_cache_holds_what_serving_would_see(filled):
+def test_the_cache_has_the_images_of_prediction(filled):
     root, source, _, cache = filled
-    for row, file in enumerate(source.pictures["file"]):
+    for row, file in enumerate(source.images["file"]):
         np.testing.assert_array_equal(cache.images[row], read_resized(root / file, SHAPE))
     assert cache.visible.all()
 
 
-def test_masks_of_the_formats_shape_are_brought_to_the_cached_and_the_judged_shape(filled):
-    _, _, learnt, cache = filled
+def test_masks_are_resized_to_the_cache_shape_and_the_output_shape(filled):
+    _, _, records, cache = filled
     masks = from_planes(cache.truth, 4)
     half = np.arange(SHAPE[1]) < SHAPE[1] // 2
     assert (masks[0, [0, 3]] == half).all()
     assert not masks[0, [1, 2]].any()
     assert not masks[1:].any()
-    assert set(learnt[0].rles) == {"Fish", "Sugar"}
-    labelled = decode_rle(learnt[0].rles["Fish"], (350, 525))
-    assert labelled.mean() == learnt[0].areas["Fish"] == pytest.approx(0.5, abs=0.001)
-    assert learnt[1].rles == learnt[1].areas == {}
+    assert set(records[0].rles) == {"Fish", "Sugar"}
+    labelled = decode_rle(records[0].rles["Fish"], (350, 525))
+    assert labelled.mean() == records[0].areas["Fish"] == pytest.approx(0.5, abs=0.001)
+    assert records[1].rles == records[1].areas == {}
 
 
-def test_a_mask_too_small_for_the_judged_shape_is_empty_everywhere(tmp_path):
+def test_a_mask_too_small_for_the_output_shape_is_empty(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.png", Fish="5 1"), ["a.png"])
-    learnt = fill_cache(tmp_path / "cache", read_source(root, FORMATS["clouds"], []), FORMATS["clouds"], SHAPE, [])
-    assert learnt[0].areas == learnt[0].rles == {}
+    records = fill_cache(tmp_path / "cache", read_source(root, FORMATS["clouds"], []), FORMATS["clouds"], SHAPE, [])
+    assert records[0].areas == records[0].rles == {}
 
 
 def test_steel_has_no_invisible_region_and_keeps_its_masks(tmp_path):
@@ -69,9 +69,9 @@ def test_steel_has_no_invisible_region_and_keeps_its_masks(tmp_path):
     mask[10:90, 100:900] = True
     (tmp_path / "train.csv").write_text(f"ImageId,ClassId,EncodedPixels\na.jpg,3,{encode_rle(mask)}\n")
     steel = FORMATS["severstal"]
-    learnt = fill_cache(tmp_path / "cache", read_source(tmp_path, steel, []), steel, (16, 100), [])
-    assert learnt[0].rles == {"3": encode_rle(mask)}
-    assert learnt[0].visible_share == 1
+    records = fill_cache(tmp_path / "cache", read_source(tmp_path, steel, []), steel, (16, 100), [])
+    assert records[0].rles == {"3": encode_rle(mask)}
+    assert records[0].visible_share == 1
 
 
 def test_keeping_rows_shortens_every_array(filled, tmp_path):

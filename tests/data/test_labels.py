@@ -1,4 +1,4 @@
-"""The CSV in every layout and compression."""
+"""The CSV of labels in every layout and compression."""
 
 import gzip
 import lzma
@@ -14,7 +14,7 @@ SPLIT = "ImageId,ClassId,EncodedPixels\na.jpg,1,1 2\na.jpg,4,9 1\n"
 
 
 @pytest.mark.parametrize(("text", "every_class"), [(JOINED, True), (SPLIT, False)])
-def test_both_layouts_of_steel_say_the_same(tmp_path, text, every_class):
+def test_both_layouts_of_steel_give_the_same_labels(tmp_path, text, every_class):
     (tmp_path / "train.csv").write_text(text)
     problems = []
     labels = read_labels(tmp_path, FORMATS["severstal"], problems)
@@ -27,24 +27,24 @@ def test_both_layouts_of_steel_say_the_same(tmp_path, text, every_class):
     ]
 
 
-def test_rows_are_lines_as_an_editor_counts_them(tmp_path):
+def test_rows_have_the_line_numbers_of_an_editor(tmp_path):
     (tmp_path / "train.csv").write_text("\ufeff ImageId ,ClassId,EncodedPixels\r\n\r\na.jpg,1,1 2\r\nb.jpg,2,3 4\r\n")
     labels = read_labels(tmp_path, FORMATS["severstal"], [])
     assert labels.table["row"].tolist() == [3, 4]
 
 
-def test_further_columns_and_underscores_in_names_are_welcome(tmp_path):
+def test_additional_columns_and_underscores_in_names_are_accepted(tmp_path):
     (tmp_path / "train.csv").write_text(
-        "index,Image_Label,EncodedPixels\n" + "".join(f"{i},a_b.jpg_{name},\n" for i, name in enumerate(FISHES))
+        "index,Image_Label,EncodedPixels\n" + "".join(f"{i},a_b.jpg_{name},\n" for i, name in enumerate(CLOUD_CLASSES))
     )
     problems = []
     labels = read_labels(tmp_path, FORMATS["clouds"], problems)
     assert problems == []
     assert set(labels.table["image_id"]) == {"a_b.jpg"}
-    assert tuple(labels.table["class_name"]) == FISHES
+    assert tuple(labels.table["class_name"]) == CLOUD_CLASSES
 
 
-FISHES = FORMATS["clouds"].classes
+CLOUD_CLASSES = FORMATS["clouds"].classes
 
 
 def write_zip(path, content):
@@ -88,14 +88,14 @@ def test_damaged_compression_is_a_clear_error(tmp_path, ending, damage):
         (b'Image_Label\n"never closed\n', "cannot be read: unexpected end of data"),
     ],
 )
-def test_other_files_are_a_clear_error(tmp_path, content, message):
+def test_a_file_that_is_no_csv_is_a_clear_error(tmp_path, content, message):
     path = tmp_path / "train.csv"
     path.write_bytes(content)
     with pytest.raises(CsvError, match=message):
         read_csv_file(path)
 
 
-def test_an_archive_of_several_csvs_is_refused(tmp_path):
+def test_an_archive_with_several_csvs_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "train.csv.zip", "w") as archive:
         archive.writestr("a.csv", "")
         archive.writestr("b.csv", "")
@@ -103,7 +103,7 @@ def test_an_archive_of_several_csvs_is_refused(tmp_path):
         read_csv_file(tmp_path / "train.csv.zip")
 
 
-def test_submission_rows_are_the_competitions_own():
+def test_submission_rows_have_the_layout_of_the_competition():
     assert FORMATS["clouds"].submission_columns == ("Image_Label", "EncodedPixels")
     assert FORMATS["clouds"].submission_row("0031ae9.jpg", "Fish", "") == ("0031ae9.jpg_Fish", "")
     assert FORMATS["severstal"].submission_columns == ("ImageId_ClassId", "EncodedPixels")

@@ -1,10 +1,10 @@
-"""The findings of five pictures, counted by hand."""
+"""The data profile of five images, counted by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from nephoscope.data import profile as profile
+from nephoscope.data import profile
 from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.data.profile import summarise
 from nephoscope.data.truth import Truth, write_truth
@@ -72,7 +72,7 @@ def test_images_per_split(manifest):
     assert table.loc["unlabelled", ["Fish", "Sugar"]].isna().all()
 
 
-def test_samples_are_of_train_each_once_from_small_to_large(manifest):
+def test_samples_come_from_train_without_repeats_in_order_of_area(manifest):
     assert choose_rows(manifest, "Fish", (0.02, 0.4, 0.98)) == [1, 0]
     assert choose_rows(manifest, "Sugar", (0.02, 0.98)) == [0]
 
@@ -80,20 +80,20 @@ def test_samples_are_of_train_each_once_from_small_to_large(manifest):
 def test_near_duplicates_are_listed_and_counted(manifest):
     groups = np.array([0, 1, 0, 2])
     assert rows_of(list_duplicates(manifest, groups)) == [(0, "a.jpg", "train"), (0, "c.jpg", "validation")]
-    assert summarise(manifest, groups, [], found=5).splitlines() == [
-        "5 pictures: 2 train, 1 validation, 1 holdout, 1 unlabelled",
-        "near duplicates: 2 pictures in 1 groups",
+    assert summarise(manifest, groups, [], file_count=5).splitlines() == [
+        "5 images: 2 train, 1 validation, 1 holdout, 1 unlabelled",
+        "near duplicates: 2 images in 1 groups",
         "visible: 78.0% of the pixels",
     ]
 
 
-def test_a_missing_holdout_is_told_before_anybody_trains(manifest):
+def test_a_missing_holdout_is_reported_before_training(manifest):
     images = manifest.images[manifest.images["split"] != "holdout"]
-    told = summarise(Manifest(manifest.metadata, images), np.arange(len(images)), [], found=4)
-    assert told.splitlines()[-1].startswith("no holdout: ")
+    summary = summarise(Manifest(manifest.metadata, images), np.arange(len(images)), [], file_count=4)
+    assert summary.splitlines()[-1].startswith("no holdout: ")
 
 
-def test_truth_comes_back_as_masks_even_for_odd_names(manifest, tmp_path):
+def test_truth_is_read_as_masks_even_for_unusual_names(manifest, tmp_path):
     write_truth([("nan", "Sugar", "1 10"), ("0012", "Fish", "11 10")], tmp_path / "truth.csv")
     truth = Truth.load(tmp_path / "truth.csv", manifest.metadata)
     column = np.zeros((10, 20), bool)
@@ -103,7 +103,7 @@ def test_truth_comes_back_as_masks_even_for_odd_names(manifest, tmp_path):
     assert not truth.masks("u.jpg").any()
 
 
-def test_an_overlay_outlines_masks_in_their_colours_and_stripes_what_nobody_saw():
+def test_an_overlay_has_outlines_in_the_class_colours_and_stripes_where_invisible():
     image, visible = np.full((40, 60, 3), 90, np.uint8), np.ones((40, 60), bool)
     visible[:, :10] = False
     masks = np.zeros((2, 40, 60), bool)
@@ -115,7 +115,7 @@ def test_an_overlay_outlines_masks_in_their_colours_and_stripes_what_nobody_saw(
     assert len(np.unique(overlay[:, :8].reshape(-1, 3), axis=0)) == 2
 
 
-def test_a_name_stands_inside_its_class_and_inside_the_picture():
+def test_a_class_name_is_written_inside_its_mask_and_the_image():
     masks = np.zeros((2, 60, 120), bool)
     masks[1, 40:, 90:] = True
     named = write_names(np.zeros((60, 120, 3), np.uint8), masks, ["Fish", "Flower"])

@@ -1,4 +1,4 @@
-"""The filter of images: the same bytes as PyTorch's."""
+"""Resizing gives the same bytes as PyTorch."""
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ def test_extreme_values_are_kept() -> None:
     np.testing.assert_array_equal(resized, resize_with_torch(image, (16, 24)))
 
 
-def test_a_view_in_any_order_of_memory_is_resized() -> None:
+def test_images_may_have_any_memory_layout() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     flipped = image[::-1, ::-1]
     np.testing.assert_array_equal(resize_antialiased(flipped, (20, 17)), resize_antialiased(flipped.copy(), (20, 17)))

@@ -38,7 +38,7 @@ shares = st.floats(0.05, 0.4)
 
 @settings(max_examples=200)
 @given(data_sets(fewest=3), st.floats(0.01, 0.98), st.floats(0.01, 0.98), st.integers(0, 5))
-def test_every_picture_is_in_one_split_and_every_split_has_some(data, validation, rest, seed):
+def test_no_split_is_empty(data, validation, rest, seed):
     ids, presence, _ = data
     splits = split(ids, presence, validation=validation, holdout=rest * (1 - validation), seed=seed)
     assert set(splits.split.tolist()) == {"train", "validation", "holdout"}
@@ -47,7 +47,7 @@ def test_every_picture_is_in_one_split_and_every_split_has_some(data, validation
 
 @settings(max_examples=60)
 @given(data_sets(), shares, shares, st.integers(0, 5))
-def test_the_shares_are_kept_to_within_a_picture(data, validation, holdout, seed):
+def test_the_shares_are_kept_to_within_an_image(data, validation, holdout, seed):
     ids, presence, _ = data
     counts = Counter(split(ids, presence, validation=validation, holdout=holdout, seed=seed).split.tolist())
     assert abs(counts["holdout"] - holdout * len(ids)) <= 1
@@ -76,11 +76,13 @@ def test_groups_stay_together(data, folds):
 
 @settings(max_examples=60)
 @given(data_sets(), st.integers(2, 5), st.integers(1, 4))
-def test_folds_are_the_same_however_many_are_held_out(data, folds, held_out):
+def test_folds_do_not_depend_on_the_number_held_out(data, folds, held_out):
     ids, presence, groups = data
-    every, some = (split(ids, presence, groups, folds=folds, held_out=count) for count in (folds, min(held_out, folds)))
-    np.testing.assert_array_equal(some.split, every.split)
-    np.testing.assert_array_equal(some.fold, np.where(every.fold < held_out, every.fold, -1))
+    complete, partial = (
+        split(ids, presence, groups, folds=folds, held_out=count) for count in (folds, min(held_out, folds))
+    )
+    np.testing.assert_array_equal(partial.split, complete.split)
+    np.testing.assert_array_equal(partial.fold, np.where(complete.fold < held_out, complete.fold, -1))
 
 
 @settings(max_examples=60)
@@ -97,7 +99,7 @@ def test_the_holdout_does_not_depend_on_folds(data, folds):
 
 @settings(max_examples=60)
 @given(data_sets(), shares)
-def test_every_presence_pattern_is_divided_by_the_shares(data, holdout):
+def test_every_presence_pattern_is_divided_in_the_same_shares(data, holdout):
     ids, presence, _ = data
     held_out = split(ids, presence, holdout=holdout).split == "holdout"
     patterns = presence @ [1, 2, 4]
@@ -106,7 +108,7 @@ def test_every_presence_pattern_is_divided_by_the_shares(data, holdout):
         assert abs(held_out[same].sum() - holdout * same.sum()) <= 1.5
 
 
-def test_as_many_groups_as_parts_are_enough():
+def test_one_group_per_split_is_enough():
     splits = split([f"{row}.jpg" for row in range(12)], np.zeros((12, 1), bool), [0] * 10 + [1, 2])
     assert set(splits.split.tolist()) == {"train", "validation", "holdout"}
 
@@ -117,27 +119,27 @@ def test_the_seed_changes_the_splits():
 
 
 @pytest.mark.parametrize("share", [0.02, 0.125, 0.4])
-def test_eight_pictures_give_every_split_some(share):
+def test_no_split_of_eight_images_is_empty(share):
     splits = split([f"{row}.jpg" for row in range(8)], np.eye(8, 4, dtype=bool), validation=share, holdout=share)
     assert set(splits.split.tolist()) == {"train", "validation", "holdout"}
 
 
-def test_where_the_holdout_is_rounded_up_some_are_left_to_train():
+def test_train_is_not_empty_if_the_holdout_is_rounded_up():
     splits = split([f"{row}.jpg" for row in range(4)], np.zeros((4, 1), bool), validation=0.5, holdout=0.4)
     assert sorted(splits.split.tolist()) == ["holdout", "holdout", "train", "validation"]
 
 
-def test_a_share_of_nothing_gives_nothing():
+def test_a_share_of_zero_gives_an_empty_split():
     splits = split([f"{row}.jpg" for row in range(8)], np.zeros((8, 1), bool), validation=0, holdout=0)
     assert set(splits.split.tolist()) == {"train"}
 
 
-def test_too_few_pictures_say_what_is_short():
+def test_too_few_images_are_refused_with_the_missing_splits():
     with pytest.raises(
-        SplitError, match=r"1 labelled picture\(s\) in 1 group\(s\) .* holdout, train and validation: 3"
+        SplitError, match=r"1 labelled image\(s\) in 1 group\(s\) .* holdout, train and validation, which need 3"
     ):
         split(["a.jpg"], [[True]])
-    with pytest.raises(SplitError, match=r"9 labelled picture\(s\) in 1 group"):
+    with pytest.raises(SplitError, match=r"9 labelled image\(s\) in 1 group"):
         split([f"{row}.jpg" for row in range(9)], np.ones((9, 1), bool), np.zeros(9, int))
-    with pytest.raises(SplitError, match=r"too few for fold 0, fold 1, fold 2: 3 groups"):
+    with pytest.raises(SplitError, match=r"too few for fold 0, fold 1, fold 2, which need 3 groups"):
         split([f"{row}.jpg" for row in range(3)], np.ones((3, 1), bool), folds=3)

@@ -1,4 +1,4 @@
-"""The embedded data set on disk: deterministic, whole, and laid out as the competitions do."""
+"""The synthetic data set on disk: deterministic, complete, in the layout of the competitions."""
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ def clouds(tmp_path_factory):
     return folder
 
 
-def test_clouds_are_laid_out_as_the_competition_does(clouds):
+def test_clouds_have_the_layout_of_the_competition(clouds):
     labels = read_labels(clouds)
     names = sorted(path.name for path in (clouds / "train_images").iterdir())
     assert list(labels.columns) == ["Image_Label", "EncodedPixels"]
@@ -37,12 +37,12 @@ def test_clouds_are_laid_out_as_the_competition_does(clouds):
     assert len(list((clouds / "test_images").iterdir())) == 2
 
 
-def test_pictures_have_the_shape_asked_for(clouds):
+def test_images_have_the_given_shape(clouds):
     for path in clouds.rglob("*.jpg"):
         assert cv2.imread(str(path)).shape == (*SHAPE, 3)
 
 
-def test_every_rle_fits_its_shape_and_every_picture_has_a_label(clouds):
+def test_every_rle_fits_its_shape_and_every_image_has_a_label(clouds):
     labels = read_labels(clouds)
     areas = labels.EncodedPixels.map(lambda rle: decode_rle(rle, (1400, 2100)).sum())
     assert (areas.groupby(labels.Image_Label.str.split("_").str[0]).sum() > 0).all()
@@ -53,16 +53,16 @@ def test_the_same_seed_gives_the_same_bytes(clouds, tmp_path):
     assert contents(tmp_path / "again") == contents(clouds)
 
 
-def test_another_seed_gives_other_pictures(clouds, tmp_path):
+def test_another_seed_gives_other_images(clouds, tmp_path):
     write_dataset(tmp_path / "other", labelled=1, shape=SHAPE, seed=1)
     assert not set(contents(tmp_path / "other").values()) & set(contents(clouds).values())
 
 
-def test_a_scene_does_not_depend_on_how_many_there_are(clouds, tmp_path):
+def test_a_scene_does_not_depend_on_the_number_of_scenes(clouds, tmp_path):
     write_dataset(tmp_path / "fewer", labelled=3, unlabelled=1, shape=SHAPE)
     fewer, many = contents(tmp_path / "fewer"), contents(clouds)
-    pictures = {name for name in fewer if name.endswith(".jpg")}
-    assert {name: fewer[name] for name in pictures} == {name: many[name] for name in pictures}
+    images = {name for name in fewer if name.endswith(".jpg")}
+    assert {name: fewer[name] for name in images} == {name: many[name] for name in images}
     assert set(read_labels(tmp_path / "fewer").itertuples(index=False)) <= set(
         read_labels(clouds).itertuples(index=False)
     )
@@ -89,17 +89,17 @@ def test_clouds_have_no_split_layout(tmp_path):
         write_dataset(tmp_path / "dataset", csv_layout="split", labelled=1)
 
 
-def test_a_failing_run_leaves_no_half_data_set(tmp_path, monkeypatch):
+def test_a_failed_run_leaves_no_partial_data_set(tmp_path, monkeypatch):
     def fail(*_):
-        raise RuntimeError("the pen broke")
+        raise RuntimeError("drawing failed")
 
     monkeypatch.setitem(dataset.SCENES, "clouds", fail)
-    with pytest.raises(RuntimeError, match="the pen broke"):
+    with pytest.raises(RuntimeError, match="drawing failed"):
         write_dataset(tmp_path / "dataset", labelled=2, shape=SHAPE)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_image_ids_are_seven_hexadecimal_digits_and_never_repeat():
+def test_image_ids_are_seven_hexadecimal_digits_without_repeats():
     ids = [image_id_of(3, number) for number in range(20_000)]
     assert len(set(ids)) == len(ids)
     assert all(len(image_id) == 11 and int(image_id[:7], 16) >= 0 for image_id in ids)

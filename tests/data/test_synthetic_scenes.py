@@ -1,4 +1,4 @@
-"""What a scene shows, and how far its labels agree with it."""
+"""The content of synthetic scenes, and the agreement of their labels with it."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ SEEN = np.ones((70, 105), bool)
 
 @pytest.fixture(scope="module")
 def labels():
-    """Presence drawn and presence labelled (N×C each), and human against human, without a picture being drawn."""
+    """Presence as drawn and as labelled (N×C each), and Dice between annotators; no image is drawn."""
     drawn, labelled, agreement = [], [], []
     for number in range(600):
         rng = scene_rng(0, number)
@@ -25,7 +25,7 @@ def labels():
         truth, other = (union_of(annotate(rng, regions), SEEN) for _ in range(2))
         drawn.append(union_of(regions, SEEN).any(axis=(1, 2)))
         labelled.append(truth.any(axis=(1, 2)))
-        agreement.append([dice(*pair) for pair in zip(truth, other, strict=True)])
+        agreement.append([dice(*masks) for masks in zip(truth, other, strict=True)])
     return np.array(drawn), np.array(labelled), np.array(agreement)
 
 
@@ -35,13 +35,13 @@ def test_classes_are_as_frequent_as_in_the_competition(labels):
     assert 1 - labelled.mean(axis=0) == pytest.approx(EMPTY_SHARES, abs=0.08)
 
 
-def test_no_scene_is_without_pattern_and_none_shows_all_too_often():
+def test_every_scene_has_a_pattern_and_few_have_all():
     presence = np.array([draw_presence(scene_rng(0, number)) for number in range(600)])
     assert presence.any(axis=1).all()
     assert presence.all(axis=1).mean() == pytest.approx(0.048, abs=0.03)
 
 
-def test_labels_are_noisy_and_still_mostly_right(labels):
+def test_labels_are_noisy_but_mostly_right(labels):
     drawn, labelled, agreement = labels
     assert 0.85 < (drawn == labelled).mean() < 0.96
     assert (drawn & ~labelled).any(axis=0).all()
@@ -50,7 +50,7 @@ def test_labels_are_noisy_and_still_mostly_right(labels):
 
 
 @pytest.mark.parametrize("shape", [(350, 525), (70, 105), (32, 48), (64, 64)])
-def test_the_strip_is_black_in_the_picture_and_empty_in_the_masks(shape):
+def test_the_strip_is_black_in_the_image_and_empty_in_the_masks(shape):
     for number in range(3):
         scene = SCENES["clouds"](scene_rng(0, number), shape, shape)
         assert scene.image.shape == (*shape, 3)
@@ -62,7 +62,7 @@ def test_the_strip_is_black_in_the_picture_and_empty_in_the_masks(shape):
         assert not scene.regions[:, ~scene.visible].any()
 
 
-def test_masks_are_drawn_in_their_own_shape_and_mean_the_same():
+def test_masks_have_their_own_shape_and_the_same_content():
     small = SCENES["clouds"](scene_rng(0, 4), (70, 105), (70, 105))
     large = SCENES["clouds"](scene_rng(0, 4), (70, 105), (1400, 2100))
     assert large.masks.shape == (4, 1400, 2100)
@@ -88,7 +88,7 @@ def test_flower_is_bright_and_sugar_is_fine():
     assert max(grain, key=grain.__getitem__) == "Sugar"
 
 
-def test_half_of_the_plates_are_sound_and_scratches_are_the_most_frequent():
+def test_half_of_the_plates_have_no_defects_and_scratches_are_the_most_frequent():
     plates = [draw_defects(scene_rng(0, number)) for number in range(600)]
     counts = np.bincount([defect for plate in plates for defect in plate], minlength=4)
     assert np.mean([not plate for plate in plates]) == pytest.approx(0.47, abs=0.06)
@@ -97,7 +97,7 @@ def test_half_of_the_plates_are_sound_and_scratches_are_the_most_frequent():
     assert counts.argmin() == 1
 
 
-def test_a_plate_shows_the_defects_that_its_masks_outline():
+def test_a_plate_has_the_defects_of_its_masks():
     for number in range(20):
         scene = SCENES["severstal"](scene_rng(0, number), (64, 400), (256, 1600))
         assert scene.masks.shape == (4, 256, 1600)
@@ -106,7 +106,7 @@ def test_a_plate_shows_the_defects_that_its_masks_outline():
 
 
 @pytest.mark.parametrize("draw", DEFECTS)
-def test_every_kind_of_defect_leaves_most_of_the_plate_sound(draw):
+def test_every_defect_covers_a_small_part_of_the_plate(draw):
     changed = np.mean([np.abs(draw(scene_rng(0, number), (128, 800))) > 0.05 for number in range(5)])
     assert 0.0002 < changed < 0.15
 
@@ -118,8 +118,8 @@ def test_noise_has_mean_0_and_deviation_1():
         assert field.std() == pytest.approx(1, abs=0.05)
 
 
-def test_warp_shows_what_lies_there():
+def test_warp_moves_the_field():
     field = np.arange(20, dtype=np.float32).reshape(4, 5)
-    one = np.ones_like(field)
-    np.testing.assert_allclose(warp(field, one, 2 * one)[:3, :3], field[1:, 2:], atol=0.01)
-    np.testing.assert_allclose(warp(field, 0 * one, one / 2)[:, :4], field[:, :4] + 0.5, atol=0.01)
+    ones = np.ones_like(field)
+    np.testing.assert_allclose(warp(field, ones, 2 * ones)[:3, :3], field[1:, 2:], atol=0.01)
+    np.testing.assert_allclose(warp(field, 0 * ones, ones / 2)[:, :4], field[:, :4] + 0.5, atol=0.01)

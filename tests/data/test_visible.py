@@ -1,4 +1,4 @@
-"""The black strip is found, dark water is not."""
+"""The black strip is invisible, dark water is visible."""
 
 import cv2
 import numpy as np
@@ -25,8 +25,8 @@ def test_a_strip_is_found_through_jpeg(quality):
     image = draw_ocean((70, 80, 100), 30)
     image[strip_of()] = 0
     image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
-    wrong = find_visible(image) == strip_of()
-    assert wrong.mean() < 0.03
+    errors = find_visible(image) == strip_of()
+    assert errors.mean() < 0.03
 
 
 def test_dark_water_stays_visible():
@@ -34,7 +34,7 @@ def test_dark_water_stays_visible():
     assert find_visible(draw_ocean((10, 22, 40))).all()
 
 
-def test_specks_belong_to_what_surrounds_them():
+def test_small_regions_belong_to_their_surroundings():
     image = draw_ocean((70, 80, 100), 5)
     image[5:7, 5:7] = 0
     image[strip_of(40)] = 0
@@ -42,9 +42,9 @@ def test_specks_belong_to_what_surrounds_them():
     np.testing.assert_array_equal(find_visible(image), ~strip_of(40))
 
 
-def test_a_black_picture_is_invisible():
+def test_a_black_image_is_invisible():
     assert not find_visible(np.zeros((*SHAPE, 3), np.uint8)).any()
 
 
-def test_black_is_part_of_the_picture_where_there_is_no_nodata():
+def test_without_nodata_black_is_visible():
     assert find_visible(np.zeros((*SHAPE, 3), np.uint8), nodata=False).all()

@@ -57,7 +57,7 @@ def test_it_leaves_manifest_cache_truth_and_findings_behind(root, artifacts, cap
     names = {path.name for path in artifacts.prepare.profile.iterdir()}
     assert {"samples.png", "co_occurrence.png", "masks_per_image.csv", "area_per_class.csv"} <= names
     assert len(pd.read_csv(artifacts.prepare.problems)) == 0
-    assert capsys.readouterr().out.startswith("13 pictures: 8 train, 2 validation, 2 holdout, 1 unlabelled")
+    assert capsys.readouterr().out.startswith("13 images: 8 train, 2 validation, 2 holdout, 1 unlabelled")
 
 
 def prepare_until_killed(settings: Prepare, artifacts: Artifacts) -> None:
@@ -133,7 +133,7 @@ def test_problem_pictures_are_set_aside_and_listed(root, artifacts, capsys):
     assert (cache.images.max(axis=(1, 2, 3)) > 0).all()
     assert set(pd.read_csv(artifacts.prepare.truth)["image_id"]) == {"1.jpg", "7.jpg", "9.jpg", "11.jpg"}
     assert pd.read_csv(artifacts.prepare.problems)["image_id"].tolist() == ["5.jpg", "3.jpg"]
-    assert "set aside: 2 pictures with 2 problems" in capsys.readouterr().out
+    assert "set aside: 2 images with 2 problems" in capsys.readouterr().out
 
 
 def test_a_picture_moved_to_the_unlabelled_ones_stays_one_of_them(root, artifacts):
@@ -153,7 +153,7 @@ def test_pictures_that_are_set_aside_are_counted_as_they_lie_there(root, artifac
     (root / "train_images" / "3.jpg").write_bytes(b"")
     (root / "test_images" / "u.jpg").rename(root / "test_images" / os.fsdecode(b"caf\xe9.jpg"))
     prepare.main(Prepare(root=root, cache_shape=(20, 30), problems="set_aside"), artifacts)
-    assert "set aside: 2 pictures with 4 problems" in capsys.readouterr().out
+    assert "set aside: 2 images with 4 problems" in capsys.readouterr().out
     assert set(pd.read_csv(artifacts.prepare.problems)["image_id"]) == {
         "lost.jpg",
         "gone.jpg",
@@ -165,7 +165,7 @@ def test_pictures_that_are_set_aside_are_counted_as_they_lie_there(root, artifac
 
 def test_where_every_picture_is_problem_even_setting_aside_refuses(artifacts, tmp_path):
     root = write_clouds(tmp_path / "root", cloud_rows("a.jpg"), ["a.jpg"], shape=(30, 30))
-    with pytest.raises(DataProblemsError, match="no_pictures: every picture in it has a problem"):
+    with pytest.raises(DataProblemsError, match="no_pictures: every image in the folder has a problem"):
         prepare.main(Prepare(root=root, problems="set_aside"), artifacts)
 
 

@@ -1,1 +1,1 @@
-"""Files and tables: from a folder of pictures to a manifest, splits and a cache."""
+"""From a folder of images and labels to a manifest, splits and a cache. Start with `source.py`."""

@@ -1,4 +1,4 @@
-"""Assembling a manifest: from pictures as they lie in the source to those that are kept, described and split."""
+"""The steps between a data set and its manifest: choose the usable images, describe them, add their splits."""
 
 import dataclasses
 import hashlib
@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nephoscope.data.cache import Filled
+from nephoscope.data.cache import CacheRecord
 from nephoscope.data.formats import LABELLED_FOLDER, Format
 from nephoscope.data.manifest import Metadata
-from nephoscope.data.problems import DataProblemsError, Problem, problem_images, unlabelled_problems
+from nephoscope.data.problems import DataProblemsError, Problem, images_to_set_aside, unlabelled_with_problems
 from nephoscope.data.source import Source
 from nephoscope.data.splits import Splits
 from nephoscope.masks.rle import Shape
@@ -30,28 +30,29 @@ def make_metadata(data_format: Format, cache_shape: Shape, held_out: int) -> Met
     )
 
 
-def sound_rows(
+def usable_rows(
     source: Source, problems: list[Problem], choice: Literal["refuse", "set_aside"]
 ) -> npt.NDArray[np.int64]:
-    """Rows of the source's pictures that are kept; raises DataFaults where the problems are to be refused."""
-    problem = source.pictures["image_id"].isin(problem_images(problems, choice))
-    # A row of the CSV asks for a labelled picture: the unlabelled one of that name is as sound as before.
-    sound = ~problem | ~source.pictures["labelled"] & ~source.pictures["image_id"].isin(unlabelled_problems(problems))
-    if not (sound & source.pictures["labelled"]).any():
-        problems.append(Problem("no_pictures", LABELLED_FOLDER, None, "every picture in it has a problem"))
+    """Rows of the source's images without problems; raises DataProblemsError if problems are to be refused."""
+    image_ids, labelled = source.images["image_id"], source.images["labelled"]
+    has_problem = image_ids.isin(images_to_set_aside(problems, choice))
+    # Rows of the CSV concern labelled images, so an unlabelled image of the same name stays usable.
+    usable = ~has_problem | ~labelled & ~image_ids.isin(unlabelled_with_problems(problems))
+    if not (usable & labelled).any():
+        problems.append(Problem("no_pictures", LABELLED_FOLDER, None, "every image in the folder has a problem"))
         raise DataProblemsError(problems)
-    return np.flatnonzero(sound)
+    return np.flatnonzero(usable)
 
 
-def describe_images(pictures: pd.DataFrame, filled: list[Filled], classes: tuple[str, ...]) -> pd.DataFrame:
-    """The pictures (N), beside them visible_share and one `area_<class_name>` per class."""
-    learnt = {"visible_share": [one.visible_share for one in filled]}
-    learnt |= {f"area_{name}": [one.areas.get(name, 0.0) for one in filled] for name in classes}
-    return pictures.reset_index(drop=True).assign(**learnt)
+def describe_images(images: pd.DataFrame, records: list[CacheRecord], classes: tuple[str, ...]) -> pd.DataFrame:
+    """The images (N rows) with the columns visible_share and `area_<class_name>` for every class."""
+    columns = {"visible_share": [record.visible_share for record in records]}
+    columns |= {f"area_{name}": [record.areas.get(name, 0.0) for record in records] for name in classes}
+    return images.reset_index(drop=True).assign(**columns)
 
 
 def add_splits(images: pd.DataFrame, splits: Splits) -> pd.DataFrame:
-    """The images of a manifest: the labelled ones, who stand first, with their split and fold; then "unlabelled"."""
+    """The images with the columns split and fold. Labelled images come first; the others are "unlabelled", fold -1."""
     unlabelled = len(images) - len(splits.split)
     images = images.drop(columns="labelled")
     images.insert(2, "split", [*splits.split.tolist(), *["unlabelled"] * unlabelled])
@@ -59,15 +60,15 @@ def add_splits(images: pd.DataFrame, splits: Splits) -> pd.DataFrame:
     return images
 
 
-def name_split(metadata: Metadata, images: pd.DataFrame) -> Metadata:
-    """The facts with a name for the split, so that networks are not judged on what they learned from."""
+def add_split_digest(metadata: Metadata, images: pd.DataFrame) -> Metadata:
+    """The metadata with a digest of the split, so that a network is never evaluated on its own training images."""
     labelled = images.loc[images["split"] != "unlabelled", ["image_id", "split", "fold"]].sort_values("image_id")
     digest = hashlib.sha256(labelled.to_csv(index=False).encode("utf-8", "surrogateescape")).hexdigest()
     return dataclasses.replace(metadata, split=digest[:16])
 
 
-def truth_rows(filled: Iterable[Filled]) -> Iterator[tuple[str, str, str]]:
-    """(image_id, class_name, RLE at the output shape), one per mask that is not empty."""
-    for one in filled:
-        for class_name, rle in one.rles.items():
-            yield one.image_id, class_name, rle
+def truth_rows(records: Iterable[CacheRecord]) -> Iterator[tuple[str, str, str]]:
+    """(image_id, class_name, RLE at the output shape) of every mask that is not empty."""
+    for record in records:
+        for class_name, rle in record.rles.items():
+            yield record.image_id, class_name, rle

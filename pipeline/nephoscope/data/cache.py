@@ -1,6 +1,5 @@
-"""The cache: decoded pictures and truth as memory-mapped arrays, so that training never decodes a JPEG twice."""
+"""The cache: decoded images, truth and visibility as memory-mapped arrays, so that training decodes no JPEG."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -12,9 +11,10 @@ from tqdm import tqdm
 
 from nephoscope.data.formats import Format
 from nephoscope.data.images import ImageError, fit_image, read_image
-from nephoscope.data.problems import Problem, ProblemKind, check_picture
+from nephoscope.data.problems import Problem, ProblemKind, check_aspect
 from nephoscope.data.source import Source
 from nephoscope.data.visible import find_visible
+from nephoscope.files import atomic_write
 from nephoscope.hardware import count_cores
 from nephoscope.masks.geometry import Image, resize_mask, to_planes
 from nephoscope.masks.rle import Shape, decode_rle, encode_rle
@@ -24,12 +24,12 @@ ARRAYS = ("images", "truth", "visible")
 
 @dataclass(frozen=True)
 class Cache:
-    """Row r of every array belongs to row r of the manifest's images."""
+    """Row r of every array is row r of the manifest's images."""
 
     images: npt.NDArray[np.uint8]
     """N×H×W×3, RGB"""
     truth: npt.NDArray[np.uint8]
-    """N×H×W; bit c is class c (`from_planes` gives masks back)"""
+    """N×H×W; bit c is class c (see `from_planes`)"""
     visible: npt.NDArray[np.bool_]
     """N×H×W"""
 
@@ -45,20 +45,20 @@ class Cache:
 
     @staticmethod
     def keep(folder: Path, rows: npt.NDArray[np.int64]) -> None:
-        """Leave only these rows (ascending), one at a time: the arrays may be larger than the memory."""
+        """Drop all other rows. Copies row by row, because the arrays may be larger than the memory."""
         for name in ARRAYS:
-            path, shorter_path = folder / f"{name}.npy", folder / f"shorter-{name}.npy"
-            whole = np.load(path, mmap_mode="r", allow_pickle=False)
-            if len(rows) == len(whole):
+            path = folder / f"{name}.npy"
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            if len(rows) == len(array):
                 continue
-            shorter = np.lib.format.open_memmap(shorter_path, "w+", whole.dtype, (len(rows), *whole.shape[1:]))
-            for row, kept in enumerate(rows):
-                shorter[row] = whole[kept]
-            shorter_path.replace(path)
+            with atomic_write(path) as unfinished:
+                shorter = np.lib.format.open_memmap(unfinished, "w+", array.dtype, (len(rows), *array.shape[1:]))
+                for target, row in enumerate(rows):
+                    shorter[target] = array[row]
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """The arrays of a finished cache, read only as far as they are looked at."""
+        """The arrays of a finished cache, memory-mapped and read-only."""
         return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS))
 
 
@@ -71,50 +71,48 @@ KIND: dict[str, ProblemKind] = {
 
 
 @dataclass(frozen=True)
-class Filled:
-    """What was learnt of a picture while its row of the cache was filled."""
+class CacheRecord:
+    """What is known about an image after its row of the cache was filled."""
 
     image_id: str
     problem: Problem | None = None
     visible_share: float = 0.0
     areas: dict[str, float] = field(default_factory=dict)
-    """class_name → share of the judged pixels, where not empty."""
+    """class_name → share of the pixels at the output shape, if not empty."""
     rles: dict[str, str] = field(default_factory=dict)
-    """class_name → RLE at the output shape, where not empty."""
+    """class_name → RLE at the output shape, if not empty."""
 
 
 def fill_cache(
     folder: Path, source: Source, data_format: Format, shape: Shape, problems: list[Problem]
-) -> list[Filled]:
-    """Row r of a new cache is picture r of the source. A picture with a problem leaves a black row and its problem."""
-    cache = Cache.create(folder, len(source.pictures), shape)
+) -> list[CacheRecord]:
+    """Write image r of the source to row r of a new cache. An image with a problem gets a black row and a problem."""
+    cache = Cache.create(folder, len(source.images), shape)
 
-    def fill(row: int, image_id: str, file: str) -> Filled:
+    def fill(row: int, image_id: str, file: str) -> CacheRecord:
         try:
             image = read_image(source.root / file, near=shape)
-            problem = check_picture(image, data_format.rle_shape, file, image_id)
-            if problem:  # seen at a reduced scale; only the whole picture tells its true size
-                problem = check_picture(read_image(source.root / file), data_format.rle_shape, file, image_id)
+            problem = check_aspect(image, data_format.rle_shape, file, image_id)
+            if problem:  # reading at a reduced scale rounds the shape; check again at the full scale
+                problem = check_aspect(read_image(source.root / file), data_format.rle_shape, file, image_id)
         except ImageError as error:
             problem = Problem(KIND[error.reason], file, None, str(error), image_id)
         if problem:
-            return Filled(image_id, problem)
+            return CacheRecord(image_id, problem)
         return _fill_row(cache, row, image, image_id, source.rles.get(image_id, {}), data_format)
 
-    pictures = zip(source.pictures["image_id"], source.pictures["file"], strict=True)
-    tasks = (joblib.delayed(fill)(row, image_id, file) for row, (image_id, file) in enumerate(pictures))
-    # Threads, because OpenCV and numpy let go of the interpreter while they work on a picture.
+    images = zip(source.images["image_id"], source.images["file"], strict=True)
+    tasks = (joblib.delayed(fill)(row, image_id, file) for row, (image_id, file) in enumerate(images))
+    # Threads are enough, because OpenCV and NumPy release the GIL.
     running = joblib.Parallel(n_jobs=count_cores(), backend="threading", return_as="generator")(tasks)
-    filled = list(_shown(running, len(source.pictures)))
-    problems += [one.problem for one in filled if one.problem]
-    return filled
+    records = list(tqdm(running, total=len(source.images), desc="images", unit="", disable=None))
+    problems += [record.problem for record in records if record.problem]
+    return records
 
 
-def _shown(running: Iterator[Filled], count: int) -> Iterator[Filled]:
-    yield from tqdm(running, total=count, desc="pictures", unit="", disable=None)
-
-
-def _fill_row(cache: Cache, row: int, image: Image, image_id: str, rles: dict[str, str], data_format: Format) -> Filled:
+def _fill_row(
+    cache: Cache, row: int, image: Image, image_id: str, rles: dict[str, str], data_format: Format
+) -> CacheRecord:
     shape, output_shape = cache.images.shape[1:3], data_format.output_shape
     masks = np.zeros((len(data_format.classes), *shape), bool)
     labelled_rles: dict[str, str] = {}
@@ -130,4 +128,4 @@ def _fill_row(cache: Cache, row: int, image: Image, image_id: str, rles: dict[st
     cache.images[row] = fit_image(image, shape)
     cache.visible[row] = find_visible(cache.images[row], data_format.nodata)
     cache.truth[row] = to_planes(masks)
-    return Filled(image_id, None, float(cache.visible[row].mean()), areas, labelled_rles)
+    return CacheRecord(image_id, None, float(cache.visible[row].mean()), areas, labelled_rles)

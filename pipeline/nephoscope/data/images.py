@@ -1,4 +1,4 @@
-"""The shape of a JPEG or PNG from its first bytes, before anything is decoded."""
+"""Reading images as networks see them, and refusing those that are damaged, too large or too small."""
 
 import struct
 from pathlib import Path
@@ -14,18 +14,18 @@ from nephoscope.masks.rle import Shape
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
-# Markers C0 to CF open a frame, save the three that carry tables.
+# Markers C0 to CF start a frame, except three that contain tables.
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# No length follows these. Decoders pass over them, so a length read behind one would lead elsewhere than they go.
+# These markers have no length. Decoders skip them; reading a length here would lose the way.
 ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
 
 
 class HeaderError(ValueError):
-    """The bytes do not begin like a JPEG or PNG."""
+    """The bytes do not have the header of a JPEG or PNG."""
 
 
 def read_shape(content: bytes) -> Shape:
-    """Bytes of a picture file → (height, width)."""
+    """Bytes of a JPEG or PNG → (height, width), from the header."""
     if not content:
         raise HeaderError("the file is empty")
     try:
@@ -40,7 +40,7 @@ def read_shape(content: bytes) -> Shape:
 
 
 def _read_jpeg_shape(content: bytes) -> Shape:
-    """Walk from segment to segment: 0xFF, marker, length (2 bytes, its own included), content."""
+    """Walk over the segments: 0xFF, marker, length (2 bytes, which count themselves), content."""
     position = len(JPEG_START)
     while content[position] == 0xFF:
         marker = content[position + 1]
@@ -59,24 +59,24 @@ def _read_jpeg_shape(content: bytes) -> Shape:
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 MAX_PIXELS = 100_000_000
-"""A small file can claim to be a huge picture; no more than this is decoded."""
+"""Limit against small files that decode to huge images."""
 MIN_SIDE = 8
-"""Pixels; a smaller picture shows no pattern, and is an icon or a mistake."""
+"""Pixels. A smaller image shows no pattern; it is an icon or a mistake."""
 SCALED = {1: 0, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
-"""A JPEG can be decoded at a fraction of its size. Together with RGB these flags mean colour, whatever they say."""
+"""Flags that decode a JPEG at a fraction of its size. Combined with IMREAD_COLOR_RGB they give colour, not grey."""
 START_OF_SCAN, END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
 MOST_SCANS = 100
-"""A progressive JPEG has some ten. Each is a walk over the whole picture, and thousands fit into a small file."""
+"""Limit against decoding for minutes: a progressive JPEG has about ten scans, but a small file can hold thousands."""
 FINER = 3
-"""Times finer than asked for: then the filter of `fit_image` makes the pixels, and not the decoder, which keeps grain
-that the filter smooths. At 2.7 times the colours differ by 0.5 of 255 in place of 0.15, and masks by twice as much."""
+"""A JPEG is decoded at least this many times finer than needed, so that `fit_image` does the resizing. With 2.7,
+colours differ from a full decoding by 0.5 levels instead of 0.15, and masks differ twice as much."""
 GREY, GREY_TOLERANCE = 128, 4
-"""What a JPEG decoder fills in where the data ran out."""
+"""Level with which JPEG decoders fill missing data."""
 GREY_SHARE = 0.01
 
 
 class ImageError(ValueError):
-    """The picture cannot be read; `reason` says which kind of trouble it is."""
+    """The image cannot be used; `reason` is the kind of problem."""
 
     def __init__(
         self, reason: Literal["unreadable", "truncated", "oversized", "undersized", "unseen"], message: str
@@ -86,7 +86,7 @@ class ImageError(ValueError):
 
 
 def read_image(path: Path, near: Shape | None = None) -> Image:
-    """A picture file of any size → H×W×3, RGB; `near` a shape, a large JPEG is read at a half, fourth or eighth."""
+    """An image file → H×W×3, RGB. With `near`, a JPEG may be decoded at 1/2, 1/4 or 1/8, finer than that shape."""
     try:
         return decode_image(path.read_bytes(), near)
     except OSError as error:
@@ -94,12 +94,12 @@ def read_image(path: Path, near: Shape | None = None) -> Image:
 
 
 def read_resized(path: Path, shape: Shape) -> Image:
-    """A picture file → H×W×3 of this shape, RGB: what a network is shown, in training and in serving."""
+    """An image file → H×W×3 of this shape, RGB: the input of a network, in training and in prediction."""
     return fit_image(read_image(path, near=shape), shape)
 
 
 def fit_image(image: Image, shape: Shape) -> Image:
-    """Image (H×W×3) → image of this shape, as a network sees it."""
+    """Image (H×W×3) → image of this shape, with the filter that networks are trained with."""
     return image if image.shape[:2] == tuple(shape) else resize_antialiased(image, shape)
 
 
@@ -110,15 +110,15 @@ def decode_image(content: bytes, near: Shape | None = None) -> Image:
     except HeaderError as error:
         raise ImageError("unreadable", str(error)) from None
     if height * width > MAX_PIXELS:
-        raise ImageError("oversized", f"{height}×{width} are more than {MAX_PIXELS} pixels")
+        raise ImageError("oversized", f"{height}×{width} pixels; at most {MAX_PIXELS} are allowed")
     if min(height, width) < MIN_SIDE:
-        raise ImageError("undersized", f"{height}×{width} pixels; a side has at least {MIN_SIDE}")
+        raise ImageError("undersized", f"{height}×{width} pixels; a side must have at least {MIN_SIDE}")
     is_jpeg = content.startswith(JPEG_START)
-    # Some decoders fill the missing part of a truncated JPEG with grey and say nothing.
+    # Some decoders fill the missing part of a truncated JPEG with grey, without an error.
     if is_jpeg and content.find(START_OF_SCAN, content.rfind(END_OF_JPEG) + 1) >= 0:
-        raise ImageError("truncated", f"the JPEG breaks off after {len(content)} bytes, before its end marker")
+        raise ImageError("truncated", f"the JPEG ends after {len(content)} bytes, without an end marker")
     if is_jpeg and content.count(START_OF_SCAN) > MOST_SCANS:
-        raise ImageError("unreadable", f"the JPEG holds more than {MOST_SCANS} scans, and a sound one some ten")
+        raise ImageError("unreadable", f"the JPEG has more than {MOST_SCANS} scans; usual are about ten")
     scale = _scale((height, width), near) if is_jpeg and near else 1
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | SCALED[scale])
@@ -127,22 +127,22 @@ def decode_image(content: bytes, near: Shape | None = None) -> Image:
     if image is None:
         raise ImageError("unreadable", "cannot be decoded: its content is damaged")
     if _ends_in_grey(image):
-        message = "the lowest rows are one flat grey: the JPEG was damaged, and a decoder filled in what was lost"
+        message = "the lowest rows are uniform grey, with which decoders fill the lost part of a damaged JPEG"
         raise ImageError("truncated", message)
     return np.asarray(image, np.uint8)
 
 
 def _ends_in_grey(image: npt.NDArray[np.generic]) -> bool:
-    """Also found where a damaged JPEG was decoded and written anew, so that the file itself is whole."""
+    """Whether the lowest rows are uniform grey. Detects damage even if the image was decoded and saved again."""
     last = image[-max(2, round(GREY_SHARE * len(image))) :].reshape(-1, 3).astype(np.int64)
     return bool(np.abs(last - GREY).max() <= GREY_TOLERANCE and np.ptp(last, axis=0).max() <= 1)
 
 
 def _scale(shape: Shape, near: Shape) -> int:
-    """The coarsest scale that leaves every side FINER than needed; the picture may lie on its side.
+    """The coarsest scale at which both sides stay FINER times longer than needed. Rotation by 90° is allowed for.
 
     >>> _scale((1400, 2100), (192, 288))
     2
     """
-    room = min(min(shape) / min(near), max(shape) / max(near)) / FINER
-    return max((scale for scale in SCALED if scale <= room), default=1)
+    ratio = min(min(shape) / min(near), max(shape) / max(near)) / FINER
+    return max((scale for scale in SCALED if scale <= ratio), default=1)

@@ -1,4 +1,4 @@
-"""A CSV, plain or compressed, as text cells with the line numbers that an editor shows."""
+"""Reading and checking the CSV of labels, plain or compressed. Problems carry the line numbers of an editor."""
 
 import csv
 import gzip
@@ -20,25 +20,25 @@ from nephoscope.errors import UserError
 from nephoscope.masks.rle import RleError, Shape, parse_runs
 
 COMPRESSIONS = ("", ".xz", ".gz", ".zip")
-LONGEST_CELL = 2**26  # characters; the RLE of a chessboard at 1400×2100 fits
+LONGEST_CELL = 2**26  # characters; enough for the longest RLE at 1400×2100
 DAMAGE = (OSError, EOFError, RuntimeError, csv.Error, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
 
 
 class CsvError(UserError):
-    """The file as a whole cannot be read as a CSV."""
+    """The file cannot be read as a CSV."""
 
 
 @dataclass(frozen=True)
 class CsvFile:
     columns: list[str]
     records: list[list[str]]
-    """Cells as they are written, each record as long as it really is; blank lines are left out."""
+    """The cells of every record, which may have too few or too many. Blank lines are left out."""
     lines: list[int]
-    """The line of every record; the columns stand on line 1."""
+    """The line number of every record; the header is line 1."""
 
 
 def read_csv_file(path: Path) -> CsvFile:
-    """A CSV whose name may end in .xz, .gz or .zip → its records; raises CsvError."""
+    """A CSV, plain or with the suffix .xz, .gz or .zip → its records; raises CsvError."""
     csv.field_size_limit(LONGEST_CELL)
     try:
         with _open(path) as stream:
@@ -73,7 +73,7 @@ def _open(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
 def _only_csv(archive: zipfile.ZipFile) -> str:
     names = [name for name in archive.namelist() if name.endswith(".csv") and not name.startswith("__MACOSX")]
     if len(names) != 1:
-        raise CsvError(f"the archive holds {len(names)} CSV files; one is expected")
+        raise CsvError(f"the archive holds {len(names)} CSV files; expected one")
     return names[0]
 
 
@@ -83,11 +83,11 @@ class Labels:
     table: pd.DataFrame
     """image_id, class_name, rle, row, in the order of the CSV."""
     every_class: bool
-    """True: a picture without rows is a problem. False: it is a picture without masks."""
+    """True: an image without rows is a problem. False: it has no masks."""
 
 
 def read_labels(root: Path, data_format: Format, problems: list[Problem]) -> Labels:
-    """Find and read the CSV; problems of rows are added to the list, problems of the whole file raise DataFaults."""
+    """Find and read the CSV. Adds problems of rows to the list; raises DataProblemsError for problems of the file."""
     path = _find(root, problems)
     try:
         content = read_csv_file(path)
@@ -107,14 +107,14 @@ def read_labels(root: Path, data_format: Format, problems: list[Problem]) -> Lab
 
 def _find(root: Path, problems: list[Problem]) -> Path:
     candidates = [root / f"{LABELS_FILE}{compression}" for compression in COMPRESSIONS]
-    found = [path for path in candidates if path.is_file()]
-    if not found:
-        message = f"no such file in {root}, nor with the endings {', '.join(COMPRESSIONS[1:])}"
+    paths = [path for path in candidates if path.is_file()]
+    if not paths:
+        message = f"no such file in {root}, nor with the suffixes {', '.join(COMPRESSIONS[1:])}"
         raise _refusal(problems, "missing_labels", LABELS_FILE, message)
-    if len(found) > 1:
-        message = f"there are {', '.join(path.name for path in found)}; keep the one that is meant"
+    if len(paths) > 1:
+        message = f"found {', '.join(path.name for path in paths)}; keep only one of them"
         raise _refusal(problems, "unreadable_labels", LABELS_FILE, message)
-    return found[0]
+    return paths[0]
 
 
 def _refusal(problems: list[Problem], kind: ProblemKind, file: str, message: str) -> DataProblemsError:
@@ -123,29 +123,29 @@ def _refusal(problems: list[Problem], kind: ProblemKind, file: str, message: str
 
 
 def _to_table(content: CsvFile, layout: Layout) -> pd.DataFrame:
-    places = [content.columns.index(column) for column in layout.columns]
-    # A record that is too short is read as far as it goes; it is reported with the others.
-    cells = [[record[place] if place < len(record) else "" for place in places] for record in content.records]
+    indices = [content.columns.index(column) for column in layout.columns]
+    # Missing cells of a short record become empty; _check_rows reports the record.
+    cells = [[record[index] if index < len(record) else "" for index in indices] for record in content.records]
     table = layout.keys(pd.DataFrame(cells, columns=list(layout.columns), dtype=str))
     return table.assign(row=content.lines)
 
 
 def _check_rows(table: pd.DataFrame, content: CsvFile, file: str, data_format: Format) -> list[Problem]:
-    """At most one problem a row, the first that is found in it."""
+    """The first problem of every row that has one."""
     problems = []
     first_rows: dict[tuple[str, str], int] = {}
     kind: ProblemKind
     rows = zip(table["image_id"], table["class_name"], table["rle"], content.lines, content.records, strict=True)
     for image_id, class_name, rle, row, record in rows:
         if len(record) != len(content.columns):
-            kind, message = "malformed_row", f"{len(record)} cells under {len(content.columns)} columns"
+            kind, message = "malformed_row", f"{len(record)} cells, but {len(content.columns)} columns"
         elif class_name not in data_format.classes:
             known = ", ".join(data_format.classes)
             kind, message = "unknown_class", f"{class_name!r} of {image_id!r}; known: {known}"
         elif (first := first_rows.setdefault((image_id, class_name), row)) != row:
-            kind, message = "duplicate_row", f"{class_name} of {image_id} stands on line {first} already"
-        elif wrong := _explain_rle(rle, data_format.rle_shape):
-            kind, message = "bad_rle", f"{class_name} of {image_id}: {wrong}"
+            kind, message = "duplicate_row", f"{class_name} of {image_id} is already on line {first}"
+        elif reason := _explain_rle(rle, data_format.rle_shape):
+            kind, message = "bad_rle", f"{class_name} of {image_id}: {reason}"
         else:
             continue
         problems.append(Problem(kind, file, row, message, image_id))
@@ -161,7 +161,7 @@ def _explain_rle(rle: str, shape: Shape) -> str:
 
 
 def _check_complete(table: pd.DataFrame, file: str, classes: tuple[str, ...]) -> list[Problem]:
-    """Pictures that have rows, but not one for every class."""
+    """Images with rows, but not for every class."""
     problems = []
     for image_id, rows in table.groupby("image_id", sort=False):
         missing = [name for name in classes if name not in set(rows["class_name"])]

@@ -1,4 +1,4 @@
-"""The manifest: what a data set is (facts) and which pictures it has (one row each, in the order of the cache)."""
+"""The manifest: the metadata of a data set and the table of its images, in the order of the cache."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "holdout", "unlabelled")
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is true of the data set as a whole. It travels on into every checkpoint."""
+    """Metadata of a data set. Every checkpoint and model folder contains it."""
 
     format: str
     classes: tuple[str, ...]
@@ -28,11 +28,11 @@ class Metadata:
     output_shape: Shape
     cache_shape: Shape
     folds: int = 0
-    """Those that are held out, each from members of its own; 0: one split."""
+    """Number of folds that have members of their own; 0: one split."""
     nodata: bool = True
-    """True: black regions are places that nobody saw (`find_visible`). False: black is part of the picture."""
+    """True: black regions are invisible (`find_visible`). False: black is part of the image."""
     split: str = ""
-    """Stands for which labelled picture is train, validation or holdout, and in which fold."""
+    """Digest of the split and fold of every labelled image."""
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
@@ -49,20 +49,20 @@ class Metadata:
 class Manifest:
     metadata: Metadata
     images: pd.DataFrame
-    """image_id, file (relative to the data set's root), split, fold (-1: none), visible_share,
-    and per class `area_<class_name>`: share of the judged pixels, 0 where empty or unlabelled."""
+    """image_id, file (relative to the data set's root), split, fold (-1: none), visible_share, and one column
+    `area_<class_name>` per class: the mask's share of the pixels; 0 if empty or unlabelled."""
 
     def rows(self, *splits: Split) -> npt.NDArray[np.int64]:
-        """Cache rows of these splits, ascending."""
+        """Ascending rows (in images and cache) of these splits."""
         return np.flatnonzero(self.images["split"].isin(splits))
 
     def presence(self, rows: Sequence[int] | npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.bool_]:
-        """Which class is present in which picture: rows × C."""
+        """Presence of every class (rows × C), according to the labels."""
         areas = self.images[[f"area_{name}" for name in self.metadata.classes]].to_numpy() > 0
         return areas if rows is None else areas[rows]
 
     def tuning_rows(self) -> npt.NDArray[np.int64]:
-        """Rows that rules are tuned on: validation, or all folds that some member never saw."""
+        """Rows for tuning: validation, or all held-out folds."""
         return np.flatnonzero(self.images["fold"] >= 0) if self.metadata.folds else self.rows("validation")
 
     def save(self, folder: Path) -> None:

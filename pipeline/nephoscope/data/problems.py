@@ -1,4 +1,4 @@
-"""Problems: everything a person can get wrong in a data set, collected first and reported at once."""
+"""Problems of a data set: wrong files, rows and images. They are collected first and reported together."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Shape
 
 ProblemKind = Literal[
-    # of the data set as a whole: these always refuse
+    # of the whole data set; these cannot be set aside
     "missing_folder", "missing_labels", "unreadable_labels", "missing_column", "no_pictures",
-    # of a row of the CSV
+    # of a row in the CSV
     "malformed_row", "unknown_class", "duplicate_row", "missing_row", "bad_rle",
-    # of a picture
+    # of an image
     "missing_picture", "extra_picture", "doubled_picture", "unreadable_picture", "truncated_picture",
     "oversized_picture", "undersized_picture", "wrong_aspect", "misnamed_picture",
 ]  # fmt: skip
@@ -33,10 +33,10 @@ class Problem:
     file: str
     """Relative to the data set's root."""
     row: int | None
-    """Line of the CSV as an editor counts it; None where the problem is not in a CSV."""
+    """Line number in the CSV, as an editor counts; None if the problem is not in a CSV."""
     message: str
     image_id: str | None = None
-    """The picture that is to be set aside for it; None: nothing can be set aside, the data set is refused."""
+    """The image to set aside; None: the data set is refused, because nothing can be set aside."""
 
     def __str__(self) -> str:
         place = self.file if self.row is None else f"{self.file}:{self.row}"
@@ -51,25 +51,25 @@ class DataProblemsError(UserError):
         lines = [f"{len(problems)} problem(s) in the data set:", *(f"  {problem}" for problem in problems[:SHOWN])]
         if len(problems) > SHOWN:
             counts = Counter(problem.kind for problem in problems)
-            lines.append(f"  … and {len(problems) - SHOWN} more; all, by kind:")
+            lines.append(f"  … and {len(problems) - SHOWN} more. All problems by kind:")
             lines += [f"  {count:7} {kind}" for kind, count in counts.most_common()]
         super().__init__("\n".join([*lines, self._way_out()]))
 
     def _way_out(self) -> str:
         if any(problem.image_id is None for problem in self.problems):
-            return "Correct what prepare.root and prepare.format point at."
-        return "Correct them, or set prepare.problems to set_aside: these pictures are then left out and listed."
+            return "Correct them, or check prepare.root and prepare.format."
+        return "Correct them, or set prepare.problems to set_aside, which leaves these images out and lists them."
 
 
-def problem_images(problems: list[Problem], choice: Literal["refuse", "set_aside"]) -> set[str]:
-    """The image_ids to leave out; raises DataFaults where the choice, or a problem of the whole, refuses."""
+def images_to_set_aside(problems: list[Problem], choice: Literal["refuse", "set_aside"]) -> set[str]:
+    """The image_ids to leave out. Raises DataProblemsError if the choice or a problem of the whole data set refuses."""
     if problems and (choice == "refuse" or any(problem.image_id is None for problem in problems)):
         raise DataProblemsError(problems)
     return {problem.image_id for problem in problems if problem.image_id is not None}
 
 
-def unlabelled_problems(problems: list[Problem]) -> set[str]:
-    """Those of them that are pictures without labels."""
+def unlabelled_with_problems(problems: list[Problem]) -> set[str]:
+    """The image_ids of unlabelled images with problems."""
     return {str(problem.image_id) for problem in problems if _is_unlabelled(problem.file)}
 
 
@@ -78,8 +78,8 @@ def _is_unlabelled(file: str) -> bool:
 
 
 @contextmanager
-def recording(path: Path) -> Iterator[list[Problem]]:
-    """Lend a list for problems; it is written as a table at the end, also when the data set was refused."""
+def record_problems(path: Path) -> Iterator[list[Problem]]:
+    """Yield a list for problems. It is written as a table at the end, even if the data set is refused."""
     problems: list[Problem] = []
     try:
         yield problems
@@ -87,8 +87,8 @@ def recording(path: Path) -> Iterator[list[Problem]]:
         write_problems(problems, path)
 
 
-def read_unlabelled(path: Path) -> list[str]:
-    """Of the pictures that were set aside, those without labels, sorted; of none of the others is a row expected."""
+def read_unlabelled_set_aside(path: Path) -> list[str]:
+    """Sorted image_ids of the unlabelled images in problems.csv. A submission needs rows for them, too."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     unlabelled = table.loc[table["file"].map(_is_unlabelled).astype(bool), "image_id"]
     return sorted(set(unlabelled) - {""})
@@ -103,11 +103,12 @@ def write_problems(problems: list[Problem], path: Path) -> None:
 ASPECT_TOLERANCE = 0.02
 
 
-def check_picture(image: Image, rle_shape: Shape, file: str, image_id: str) -> Problem | None:
-    """The problem of an image (H×W×3), if it has one."""
+def check_aspect(image: Image, rle_shape: Shape, file: str, image_id: str) -> Problem | None:
+    """The problem of an image (H×W×3) whose aspect (width / height) differs from that of the masks; otherwise None."""
     height, width = image.shape[:2]
     aspect, expected = width / height, rle_shape[1] / rle_shape[0]
     if abs(aspect / expected - 1) > ASPECT_TOLERANCE:
-        message = f"{height}×{width} has the aspect {aspect:.3f}; masks of {rle_shape[0]}×{rle_shape[1]} {expected:.3f}"
+        masks = f"masks of {rle_shape[0]}×{rle_shape[1]} have {expected:.3f}"
+        message = f"{height}×{width} has the aspect {aspect:.3f}, {masks}"
         return Problem("wrong_aspect", file, None, message, image_id)
     return None

@@ -1,4 +1,4 @@
-"""Findings: what the labelled pictures are like, as tables. Areas are pixels at the output shape."""
+"""The data profile: tables that describe the labelled images. Areas are pixels at the output shape."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from nephoscope.data.problems import Problem
 
 
 def profile_tables(manifest: Manifest) -> dict[str, pd.DataFrame]:
-    """Every table by its name."""
+    """Name → table."""
     return {
         "images_per_split": count_images_per_split(manifest),
         "masks_per_image": count_masks_per_image(manifest),
@@ -21,7 +21,7 @@ def profile_tables(manifest: Manifest) -> dict[str, pd.DataFrame]:
 
 
 def count_images_per_split(manifest: Manifest) -> pd.DataFrame:
-    """split, images, visible_share (mean), and the share of pictures that show a class."""
+    """split, images, visible_share (mean), and per class the share of images that show it."""
     rows = []
     for split in SPLITS:
         chosen = manifest.rows(split)
@@ -32,13 +32,13 @@ def count_images_per_split(manifest: Manifest) -> pd.DataFrame:
 
 
 def count_masks_per_image(manifest: Manifest) -> pd.DataFrame:
-    """masks (0 up to the count of classes), images, share."""
+    """masks (0 to the number of classes), images, share."""
     counts = np.bincount(_presence(manifest).sum(axis=1), minlength=len(manifest.metadata.classes) + 1)
     return pd.DataFrame({"masks": np.arange(len(counts)), "images": counts, "share": counts / counts.sum()})
 
 
 def count_images_per_class(manifest: Manifest) -> pd.DataFrame:
-    """class_name, images that show it, their share; empty masks and theirs."""
+    """class_name, images (that show it), share, empty (images that do not), empty_share."""
     presence = _presence(manifest)
     images, total = presence.sum(axis=0), len(presence)
     empty = total - images
@@ -54,7 +54,7 @@ def count_images_per_class(manifest: Manifest) -> pd.DataFrame:
 
 
 def count_co_occurrence(manifest: Manifest) -> pd.DataFrame:
-    """class_name and one column per class: pictures that show both; the diagonal: pictures that show it."""
+    """class_name, and per class the number of images that show both; on the diagonal, those that show the class."""
     presence = _presence(manifest).astype(int)
     counts = pd.DataFrame(presence.T @ presence, columns=list(manifest.metadata.classes))
     counts.insert(0, "class_name", manifest.metadata.classes)
@@ -62,7 +62,7 @@ def count_co_occurrence(manifest: Manifest) -> pd.DataFrame:
 
 
 def count_presence_patterns(manifest: Manifest) -> pd.DataFrame:
-    """pattern ("Fish + Sugar"), images in train, validation and holdout, and in all; the most frequent first."""
+    """pattern ("Fish + Sugar"), its images in train, validation and holdout, and all; the most frequent first."""
     labelled = manifest.images[manifest.images["split"] != "unlabelled"]
     names = np.array(manifest.metadata.classes)
     patterns = pd.Series([" + ".join(names[present]) or "none" for present in _presence(manifest)], name="pattern")
@@ -72,7 +72,7 @@ def count_presence_patterns(manifest: Manifest) -> pd.DataFrame:
 
 
 def describe_areas(manifest: Manifest) -> pd.DataFrame:
-    """class_name, masks (not empty), and mean, median, std, min, max of their areas; mean_share of the picture."""
+    """class_name, masks (not empty), mean, median, std, min and max of their areas, mean_share of the image."""
     height, width = manifest.metadata.output_shape
     rows = []
     for name in manifest.metadata.classes:
@@ -92,21 +92,19 @@ def _unknown(manifest: Manifest) -> list[float]:
     return [float("nan")] * len(manifest.metadata.classes)
 
 
-def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], problems: list[Problem], found: int) -> str:
-    """A few lines: pictures per split, near duplicates, visible share, and what was set aside of the pictures found."""
+def summarise(manifest: Manifest, groups: npt.NDArray[np.int64], problems: list[Problem], file_count: int) -> str:
+    """A few lines: images per split, near duplicates, visible share, and how many of the files were set aside."""
     counts = ", ".join(f"{len(manifest.rows(split))} {split}" for split in SPLITS)
     sizes = np.bincount(groups)
     lines = [
-        f"{len(manifest.images)} pictures: {counts}",
-        f"near duplicates: {(sizes[sizes > 1]).sum()} pictures in {(sizes > 1).sum()} groups",
+        f"{len(manifest.images)} images: {counts}",
+        f"near duplicates: {(sizes[sizes > 1]).sum()} images in {(sizes > 1).sum()} groups",
         f"visible: {manifest.images['visible_share'].mean():.1%} of the pixels",
     ]
     if problems:
-        aside = found - len(manifest.images)
-        lines.append(f"set aside: {aside} pictures with {len(problems)} problems, listed in problems.csv")
+        set_aside = file_count - len(manifest.images)
+        lines.append(f"set aside: {set_aside} images with {len(problems)} problems, listed in problems.csv")
     if not len(manifest.rows("holdout")):
-        # Nobody should train for hours to learn of it.
-        lines.append(
-            "no holdout: networks and rules can be made, but evaluate and what follows need prepare.holdout_share"
-        )
+        # Reported here, before hours of training.
+        lines.append("no holdout: `evaluate` and the stages after it will fail; set prepare.holdout_share above 0")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""A data set as it lies in its folder: labels and pictures, checked against each other; no picture is opened yet."""
+"""A data set on disk: labels and image files, checked against each other. No image is opened here."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,57 +14,58 @@ from nephoscope.data.problems import DataProblemsError, Problem
 @dataclass(frozen=True)
 class Source:
     root: Path
-    pictures: pd.DataFrame
-    """image_id, file (relative to the root), labelled: the labelled ones first, each part by image_id."""
+    images: pd.DataFrame
+    """image_id, file (relative to the root), labelled. Labelled images first, both parts sorted by image_id."""
     rles: dict[str, dict[str, str]]
-    """image_id → class_name → RLE that is not empty, at the format's rle_shape."""
-    found: int
-    """Files of pictures in both folders, those included whose names cannot be used."""
+    """image_id → class_name → RLE at the format's rle_shape; empty masks are left out."""
+    file_count: int
+    """Number of image files in both folders, including those with unusable names."""
 
 
 def read_source(root: Path, data_format: Format, problems: list[Problem]) -> Source:
-    """List and check a data set. Problems are added to the list; what makes all of it unusable raises DataFaults."""
+    """List and check a data set. Adds to the problems; raises DataProblemsError if the whole data set is unusable."""
     if not (root / LABELLED_FOLDER).is_dir():
-        message = f"no such folder in {root}; prepare.root is the folder that holds it"
+        message = f"no such folder in {root}; set prepare.root to the folder that contains it"
         problems.append(Problem("missing_folder", LABELLED_FOLDER, None, message))
         raise DataProblemsError(problems)
     labels = read_labels(root, data_format, problems)
-    labelled, unlabelled = (_list_pictures(root, folder, problems) for folder in (LABELLED_FOLDER, UNLABELLED_FOLDER))
+    labelled, unlabelled = (_list_images(root, folder, problems) for folder in (LABELLED_FOLDER, UNLABELLED_FOLDER))
     if not labelled:
-        message = f"no picture in it; their names end in {', '.join(ENDINGS)}"
+        message = f"no images in the folder; their names must end in {', '.join(ENDINGS)}"
         problems.append(Problem("no_pictures", LABELLED_FOLDER, None, message))
         raise DataProblemsError(problems)
     problems += _compare(labels, labelled) + _check_doubles(labelled, unlabelled)
-    pictures = [(name, f"{LABELLED_FOLDER}/{name}", True) for name in labelled]
-    pictures += [(name, f"{UNLABELLED_FOLDER}/{name}", False) for name in unlabelled]
-    problem = {problem.image_id for problem in problems}
-    table = labels.table[(labels.table["rle"] != "") & ~labels.table["image_id"].isin(problem)]
+    images = [(name, f"{LABELLED_FOLDER}/{name}", True) for name in labelled]
+    images += [(name, f"{UNLABELLED_FOLDER}/{name}", False) for name in unlabelled]
+    with_problems = {problem.image_id for problem in problems}
+    table = labels.table[(labels.table["rle"] != "") & ~labels.table["image_id"].isin(with_problems)]
     rles = {
         str(image_id): dict(zip(rows["class_name"], rows["rle"], strict=True))
         for image_id, rows in table.groupby("image_id")
     }
-    listed = pd.DataFrame(pictures, columns=["image_id", "file", "labelled"])
-    return Source(root, listed, rles, len(pictures) + sum(problem.kind == "misnamed_picture" for problem in problems))
+    misnamed_count = sum(problem.kind == "misnamed_picture" for problem in problems)
+    table = pd.DataFrame(images, columns=["image_id", "file", "labelled"])
+    return Source(root, table, rles, len(images) + misnamed_count)
 
 
-def _list_pictures(root: Path, folder: str, problems: list[Problem]) -> list[str]:
-    """Their names, sorted. One that no table can hold is a problem, told as far as it can be written."""
+def _list_images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
+    """The sorted names of a folder's images. A name that is not UTF-8 is a problem, and is shown with escapes."""
     if not (root / folder).is_dir():
         return []
     names = [path.name for path in (root / folder).iterdir()]
     names = sorted(name for name in names if name.lower().endswith(ENDINGS) and not name.startswith("."))
-    written = {name: name.encode("utf-8", "backslashreplace").decode() for name in names}
+    escaped = {name: name.encode("utf-8", "backslashreplace").decode() for name in names}
     message = "the file's name is not UTF-8; rename it"
     problems += [
-        Problem("misnamed_picture", f"{folder}/{told}", None, message, told)
-        for name, told in written.items()
-        if name != told
+        Problem("misnamed_picture", f"{folder}/{text}", None, message, text)
+        for name, text in escaped.items()
+        if name != text
     ]
-    return [name for name, told in written.items() if name == told]
+    return [name for name, text in escaped.items() if name == text]
 
 
 def _compare(labels: Labels, labelled: list[str]) -> list[Problem]:
-    """Rows without a picture, and pictures without rows where every picture has some."""
+    """Rows without an image, and images without rows if the layout has rows for every image."""
     first_rows = labels.table.groupby("image_id", sort=False)["row"].min()
     missing = first_rows[~first_rows.index.isin(labelled)]
     problems = [
@@ -73,12 +74,12 @@ def _compare(labels: Labels, labelled: list[str]) -> list[Problem]:
     ]
     if labels.every_class:
         extra = sorted(set(labelled) - set(first_rows.index))
-        message = f"the picture has no rows in {labels.file}"
+        message = f"the image has no rows in {labels.file}"
         problems += [Problem("extra_picture", f"{LABELLED_FOLDER}/{name}", None, message, name) for name in extra]
     return problems
 
 
 def _check_doubles(labelled: list[str], unlabelled: list[str]) -> list[Problem]:
-    message = f"{LABELLED_FOLDER} has a picture of the same name"
+    message = f"{LABELLED_FOLDER} has an image of the same name"
     doubles = sorted(set(labelled) & set(unlabelled))
     return [Problem("doubled_picture", f"{UNLABELLED_FOLDER}/{name}", None, message, name) for name in doubles]

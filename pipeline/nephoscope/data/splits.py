@@ -1,4 +1,4 @@
-"""Near duplicates: pictures that show the same, found by a perceptual hash, so that no two splits share one."""
+"""Splits of the labelled images: stratified, reproducible, and with near duplicates on the same side."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ from nephoscope.masks.geometry import Image
 Hashes = npt.NDArray[np.uint64]
 GREY_SIZE = 32
 FREQUENCIES = 8
-BLOCK = 512  # hashes compared with all others at once: 40 MB for 10,000 pictures
+BLOCK = 512  # hashes that are compared with all others at once: 40 MB for 10,000 images
 
 
 def group_duplicates(images: npt.NDArray[np.uint8], distance: int) -> npt.NDArray[np.int64]:
-    """Images (N×H×W×3) → a group per image (N); hashes at most so many bits apart share one. -1: all alone."""
+    """Images (N×H×W×3) → group (N). Hashes that differ in at most `distance` bits share a group; -1: off."""
     if distance < 0:
         return np.arange(len(images))
     return group_hashes(np.array([hash_image(image) for image in images], np.uint64), distance)
 
 
 def hash_image(image: Image) -> int:
-    """Image (H×W×3) → 64 bits: which of its lowest frequencies lie above their median.
+    """Image (H×W×3) → perceptual hash of 64 bits: which of the lowest frequencies lie above their median.
 
-    Size, compression and brightness leave it as it is. The black strip between two orbits is only a part of what
-    it sees: no two different pictures of the clouds data set come closer than 6 bits, strip or not.
+    It hardly changes with size, compression and brightness. Different images of the clouds data set differ in at least
+    6 bits, even if they share a black strip.
     """
     grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (GREY_SIZE, GREY_SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -39,7 +39,7 @@ def hash_image(image: Image) -> int:
 
 
 def group_hashes(hashes: Hashes, distance: int) -> npt.NDArray[np.int64]:
-    """Hashes (N) → group (N), 0 upwards; what is close to a member belongs to the group."""
+    """Hashes (N) → group (N), from 0. A hash close to any member belongs to the group."""
     pairs = []
     for start in range(0, len(hashes), BLOCK):
         distances = np.bitwise_count(hashes[start : start + BLOCK, None] ^ hashes[None])
@@ -50,15 +50,15 @@ def group_hashes(hashes: Hashes, distance: int) -> npt.NDArray[np.int64]:
 
 
 class SplitError(UserError):
-    """The pictures cannot be divided as asked; the message says what is short."""
+    """The images cannot be divided as the settings demand."""
 
 
 @dataclass(frozen=True)
 class Splits:
     split: npt.NDArray[np.str_]
-    """train, validation or holdout, per picture."""
+    """train, validation or holdout, per image."""
     fold: npt.NDArray[np.int64]
-    """0 upwards for the folds that are held out from a member; -1: none."""
+    """Number of the held-out fold, from 0; -1: none."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,14 @@ def split_images(
     held_out: int,
     seed: int,
 ) -> Splits:
-    """Labelled pictures (N), their presence (N×C) and their groups (N) → splits.
+    """Labelled images (N), their presence (N×C) and groups of near duplicates (N) → splits.
 
-    The holdout is chosen first, from seed and pictures alone, so it is the same with and without folds; and so are the
-    folds, however many of them are held out.
+    The holdout is the same with and without folds. The folds are the same for any `held_out`.
     """
     line = _line_up(image_ids, presence, groups, seed)
     split = np.full(len(image_ids), "train", dtype="<U10")
     fold = np.full(len(image_ids), -1, np.int64)
-    # The pool is to be divided again, whether in two or in folds: the same least for both keeps the holdout the same.
+    # The pool needs at least two groups, with and without folds, so that the holdout is the same.
     holdout, pool = _divide(line, {"holdout": holdout_share, "train and validation": 1 - holdout_share}, least=(1, 2))
     split[_rows(holdout)] = "holdout"
     if folds:
@@ -95,7 +94,7 @@ def split_images(
         for index, part in enumerate(_divide(pool, shares, least=(1,) * folds)[:held_out]):
             fold[_rows(part)] = index
     else:
-        # Where the holdout was rounded up, validation may ask for all that is left, and train for a group all the same.
+        # If the holdout was rounded up, the share could reach 1 and leave nothing for train.
         share = min(validation_share * len(image_ids) / len(_rows(pool)), 1 - 1e-9)
         validation, _ = _divide(pool, {"validation": share, "train": 1 - share}, least=(1, 1))
         split[_rows(validation)] = "validation"
@@ -105,18 +104,18 @@ def split_images(
 def _line_up(
     image_ids: Sequence[str], presence: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], seed: int
 ) -> list[_Group]:
-    """The order depends on names and seed, not on the order of the rows."""
+    """Groups sorted by presence pattern, then in a random order that depends on names and seed only."""
     orders = [hashlib.blake2b(f"{seed}/{image_id}".encode(), digest_size=16).digest() for image_id in image_ids]
     members: dict[int, list[int]] = {}
     for row in sorted(range(len(orders)), key=orders.__getitem__):
         members.setdefault(int(groups[row]), []).append(row)
-    # A group stands where its first member does.
+    # The first member decides the position of a group.
     line = [_Group(presence[rows[0]].tobytes(), orders[rows[0]], rows) for rows in members.values()]
     return sorted(line, key=lambda group: (group.pattern, group.order))
 
 
 def _divide(line: list[_Group], shares: dict[str, float], least: tuple[int, ...]) -> list[list[_Group]]:
-    """The groups in line → one part per share; where a share is above 0, its part has at least so many groups."""
+    """Groups → one part per share. A part with a share above 0 gets at least `least` groups."""
     wanted = np.array(list(shares.values()))
     missing = np.where(wanted > 0, least, 0)
     _check_enough(line, [name for name, share in shares.items() if share > 0], int(missing.sum()))
@@ -124,7 +123,7 @@ def _divide(line: list[_Group], shares: dict[str, float], least: tuple[int, ...]
     parts: list[list[_Group]] = [[] for _ in shares]
     for index, group in enumerate(line):
         lag = wanted * (counts.sum() + len(group.rows)) - counts
-        # The last groups in line are for the parts that would go short.
+        # The last groups are reserved for parts that have too few.
         open_parts = missing > 0 if len(line) - index <= missing.sum() else wanted > 0
         chosen = int(np.argmax(np.where(open_parts, lag, -np.inf)))
         parts[chosen].append(group)
@@ -135,11 +134,11 @@ def _divide(line: list[_Group], shares: dict[str, float], least: tuple[int, ...]
 
 def _check_enough(line: list[_Group], names: list[str], least: int) -> None:
     if len(line) < least:
-        pictures = sum(len(group.rows) for group in line)
+        image_count = sum(len(group.rows) for group in line)
         raise SplitError(
-            f"{pictures} labelled picture(s) in {len(line)} group(s) of near duplicates are too few for "
-            f"{', '.join(names)}: {least} groups are needed; give more pictures, or change holdout_share, "
-            "validation_share, folds or duplicate_distance of prepare"
+            f"{image_count} labelled image(s) in {len(line)} group(s) of near duplicates are too few for "
+            f"{', '.join(names)}, which need {least} groups; add images, or change holdout_share, validation_share, "
+            "folds or duplicate_distance of prepare"
         )
 
 

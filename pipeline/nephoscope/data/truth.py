@@ -1,4 +1,4 @@
-"""Truth at the output shape: the annotated masks, decoded only when they are asked for."""
+"""Truth at the output shape: the annotated masks as RLE, decoded on demand."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class Truth:
     classes: tuple[str, ...]
     output_shape: Shape
     rles: dict[tuple[str, str], str]
-    """(image_id, class_name) → RLE; a mask that is not here is empty."""
+    """(image_id, class_name) → RLE; empty masks are left out."""
 
     def masks(self, image_id: str) -> npt.NDArray[np.bool_]:
-        """The masks of a picture: C×H×W at the output shape."""
+        """The masks of an image (C×H×W) at the output shape."""
         rles = (self.rles.get((image_id, name), "") for name in self.classes)
         return np.stack([decode_rle(rle, self.output_shape) for rle in rles])
 
@@ -36,6 +36,6 @@ class Truth:
 
 
 def write_truth(rows: Iterable[tuple[str, str, str]], path: Path) -> None:
-    """Rows (image_id, class_name, RLE at the output shape) → a table."""
+    """Write rows of (image_id, class_name, RLE at the output shape) as a table."""
     with atomic_write(path) as unfinished:
         pd.DataFrame(rows, columns=COLUMNS).to_csv(unfinished, index=False)

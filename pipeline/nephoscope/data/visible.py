@@ -1,4 +1,4 @@
-"""The invisible region: the black strip between two orbits of a satellite, where nobody saw anything."""
+"""The invisible region (nodata): the black strip between two orbits of a satellite."""
 
 import cv2
 import numpy as np
@@ -7,17 +7,17 @@ from nephoscope.masks.components import keep_components, label_components
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask
 
-# JPEG leaves the strip's pixels at 0 to 15 of 255. The darkest ocean lies above 20, save in rare pictures that were
-# darkened as a whole, and those hardly hold a pixel below 3.
+# After JPEG compression the strip has levels of 0 to 15. The darkest ocean is above 20, except in a few images that are
+# dark as a whole; these have almost no pixel below 3.
 DARK = 15
 BLACK = 2
 BLACK_SHARE = 0.2
 SMALLEST_SHARE = 0.002
-"""Of the picture. What is smaller, dark in the bright or bright in the dark, belongs to what surrounds it."""
+"""Share of the image. A smaller region belongs to its surroundings, both for dark and for bright regions."""
 
 
 def find_visible(image: Image, nodata: bool = True) -> Mask:
-    """Image (H×W×3) at the cache shape → its visible pixels (H×W); all of them where the format has no nodata."""
+    """Image (H×W×3) at the cache shape → its visible pixels (H×W). Without nodata all pixels are visible."""
     if not nodata:
         return np.ones(image.shape[:2], bool)
     black = _at_most(image, BLACK)
@@ -29,12 +29,12 @@ def find_visible(image: Image, nodata: bool = True) -> Mask:
 
 
 def _at_most(image: Image, level: int) -> Mask:
-    """Where the brightest colour is."""
+    """Pixels whose channels are all at most this level."""
     return np.asarray(cv2.inRange(image, (0, 0, 0), (level, level, level))).view(bool)
 
 
 def _mostly_black(dark: Mask, black: Mask) -> Mask:
-    """Dark components that are truly black to a fair share: shadows and dark water are not."""
+    """Dark components with a large share of black pixels. Shadows and dark water have few."""
     components = label_components(dark)
     blackness = np.bincount(components.labels[black], minlength=len(components.areas) + 1)[1:]
     return keep_components(components, blackness >= BLACK_SHARE * components.areas)
