@@ -1,4 +1,4 @@
-"""The model card where figures are unknown, and where a rule never says yes."""
+"""The model card: unknown figures, rules that are never met, and sentences that depend on the data."""
 
 import pandas as pd
 import pytest
@@ -19,8 +19,8 @@ def card() -> str:
     return card_of(area=0.3)
 
 
-def card_of(area: float, **parts: int) -> str:
-    """Of a holdout of one picture, so much of it Fish, no Sugar, no unsure decision; rules have these parts, too."""
+def card_of(area: float) -> str:
+    """A holdout of one image: this share of it is Fish, there is no Sugar, and no decision is unsure."""
     metadata = Metadata("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.output_shape, (64, 96))
     dice = {
         "class_name": ["Fish", "Sugar"],
@@ -46,7 +46,7 @@ def card_of(area: float, **parts: int) -> str:
         classifier_weight=0.5,
         classifier_calibrations=(Calibration(),) * 2,
         top_fraction_calibrations=(Calibration(),) * 2,
-        rules=tuple(Rule(presence_threshold=one, pixel_threshold=120, min_area=9, **parts) for one in (0.25, NEVER)),
+        rules=tuple(Rule(presence_threshold=threshold, pixel_threshold=120, min_area=9) for threshold in (0.25, NEVER)),
     )
     tables = {
         "dice": pd.concat([pd.DataFrame(dice), pd.DataFrame(means)]),
@@ -59,21 +59,21 @@ def card_of(area: float, **parts: int) -> str:
     return write_card([], Manifest(metadata, images), rules, "", tables)
 
 
-def test_what_is_unknown_is_no_number(card: str) -> None:
+def test_unknown_figures_are_shown_as_such(card: str) -> None:
     assert "nan" not in card
     assert "| Fish | 0.500 | 0.400 to 0.600 | 0.800 | 0.700 | 0.900 |" in card
     assert "| Sugar | n/a | n/a | n/a | n/a | n/a |" in card
     assert "| raw | all classes | n/a | n/a | n/a |" in card
-    assert "- sure: 100 % of the decisions on presence, 25 % of them wrong." in card
-    assert "- unsure: 0 % of the decisions on presence, n/a % of them wrong." in card
+    assert "- sure: 100 % of the decisions on presence; 25 % of these are wrong." in card
+    assert "- unsure: 0 % of the decisions on presence; n/a % of these are wrong." in card
 
 
-def test_the_chance_that_is_told_is_judged_class_by_class(card: str) -> None:
+def test_calibrated_probabilities_are_evaluated_per_class(card: str) -> None:
     assert f"| {CHANCE} | Fish | 0.2000 | 0.1000 to 0.3000 | n/a |" in card
     assert "| raw | Fish |" not in card
 
 
-def test_a_rule_that_never_says_yes_says_never(card: str) -> None:
+def test_a_presence_threshold_above_one_is_shown_as_never(card: str) -> None:
     assert "| Fish | ≥ 0.250 | 0.471 (level 120) | 9 |" in card
     assert "| Sugar | never | 0.471 (level 120) | 9 |" in card
 
@@ -82,14 +82,11 @@ def test_the_card_shows_every_part_of_a_rule(card: str) -> None:
     assert "| class | presence threshold | pixel threshold | minimum area |" in card
 
 
-def test_people_were_measured_on_other_pictures(card: str) -> None:
-    assert "on the same pictures, mean Dice of: all masks empty 0.467.\n" in card
-    assert (
-        "On other pictures, so that it can not be compared: human union against human union, real pictures 0.584."
-        in card
-    )
+def test_people_are_listed_apart_because_they_saw_other_images(card: str) -> None:
+    assert "Mean Dice of references on the same images: all masks empty 0.467.\n" in card
+    assert "Mean Dice of people, on other images and therefore not comparable: human union against human union" in card
 
 
-def test_where_every_picture_shows_a_class_nothing_is_known_of_those_that_show_none(card: str) -> None:
-    assert "Every labelled picture shows at least one class; where pictures may show none" in card
-    assert "pictures may show none" not in card_of(area=0.0)
+def test_the_card_warns_if_every_labelled_image_shows_a_class(card: str) -> None:
+    assert "Every labelled image shows at least one class. Where images may show none" in card
+    assert "images may show none" not in card_of(area=0.0)

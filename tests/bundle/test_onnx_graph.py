@@ -1,3 +1,5 @@
+"""Export to ONNX: the graph, with weights in the checkpoint."""
+
 import shutil
 from pathlib import Path
 
@@ -23,44 +25,44 @@ NETWORKS = {
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    of_it = metadata(**NETWORKS[request.param], input_shape=SHAPE)
+    header = metadata(**NETWORKS[request.param], input_shape=SHAPE)
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("exported") / "network.safetensors"
-    save_checkpoint(path, build_network(of_it), of_it, half="16" in request.param)
+    save_checkpoint(path, build_network(header), header, half="16" in request.param)
     write_onnx(path)
     return path
 
 
 @pytest.fixture
 def checkpoint(exported: Path, tmp_path: Path) -> Path:
-    """In another place than it was exported to."""
+    """In another folder than it was exported to."""
     return Path(shutil.copytree(exported.parent, tmp_path / "model")) / exported.name
 
 
-def answer(path: Path, images: np.ndarray) -> np.ndarray:
+def run_onnx(path: Path, images: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(path.with_suffix(".onnx"), providers=["CPUExecutionProvider"])
     return np.asarray(session.run(["probabilities"], {"images": images.transpose(0, 3, 1, 2)})[0])
 
 
-def test_it_answers_like_torch_for_any_number_of_pictures(checkpoint: Path) -> None:
+def test_it_matches_pytorch_for_any_number_of_images(checkpoint: Path) -> None:
     engine = TorchEngine.open(checkpoint, Machine(accelerator="cpu", precision="fp32"))
     for count in (1, 3):
         images = np.random.default_rng(count).integers(0, 256, (count, *SHAPE, 3), np.uint8)
-        np.testing.assert_allclose(answer(checkpoint, images), engine(images), atol=1e-4)
+        np.testing.assert_allclose(run_onnx(checkpoint, images), engine(images), atol=1e-4)
 
 
-def test_its_weights_are_those_of_the_checkpoint(checkpoint: Path) -> None:
+def test_its_weights_are_read_from_the_checkpoint(checkpoint: Path) -> None:
     size = checkpoint.with_suffix(".onnx").stat().st_size
     # A U-Net's decoder is folded: its weights are copied, those of the encoder are not.
     assert size < (0.2 if load_metadata(checkpoint).architecture != "Unet" else 0.9) * checkpoint.stat().st_size
     images = np.random.default_rng(0).integers(0, 256, (1, *SHAPE, 3), np.uint8)
-    before = answer(checkpoint, images)
+    before = run_onnx(checkpoint, images)
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
-    assert not np.allclose(answer(checkpoint, images), before)
+    assert not np.allclose(run_onnx(checkpoint, images), before)
 
 
-def test_a_member_without_its_checkpoint_is_no_member(checkpoint: Path) -> None:
+def test_it_cannot_be_opened_without_its_checkpoint(checkpoint: Path) -> None:
     checkpoint.unlink()
     with pytest.raises(Exception, match=r"network\.safetensors"):
-        answer(checkpoint, np.zeros((1, *SHAPE, 3), np.uint8))
+        run_onnx(checkpoint, np.zeros((1, *SHAPE, 3), np.uint8))

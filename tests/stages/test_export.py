@@ -78,7 +78,7 @@ def test_half_the_bits_are_half_the_size_for_every_engine(finished: Artifacts, h
 
 def test_a_folder_without_onnx_says_the_way_out(own_run: Artifacts) -> None:
     (own_run.export.model / "segmenter-seed0.onnx").unlink()
-    with pytest.raises(UserError, match="no ONNX of segmenter-seed0; export it anew, or use the engine torch"):
+    with pytest.raises(UserError, match="no ONNX file of segmenter-seed0; export it again, or use --engine torch"):
         open_portable(own_run.export.model)
     open_portable(own_run.export.model, "torch")
 
@@ -134,7 +134,7 @@ def test_the_card_tells_what_the_model_is_worth(finished: Artifacts) -> None:
     assert f"| mean | {mean['dice']:.3f} | {mean['low']:.3f} to {mean['high']:.3f} |" in card
     weight = read_json(finished.tune.rules)["classifier_weight"]
     assert f"Presence is {100 * weight:.0f} % classifier" in card
-    for part in ("Fish", "seed0", "calibrated chance", "unsure", "must not be used"):
+    for part in ("Fish", "seed0", "calibrated chance", "unsure", "## Limits"):
         assert part in card
 
 

@@ -1,1 +1,1 @@
-"""What leaves the house: submissions, portable models, pages."""
+"""The portable model folder: export, model card, and the shipped model. Start at `load.open_portable`."""

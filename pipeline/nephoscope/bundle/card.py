@@ -1,4 +1,4 @@
-"""The model card: what a portable model was made from, what it reaches, and what it must not be used for."""
+"""The model card: training data, results, calibration, rules and limits of a portable model."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,35 +25,38 @@ def write_card(
     licence: str,
     tables: Mapping[str, pd.DataFrame],
 ) -> str:
-    """Facts of all members, the data, the rules, its terms and the tables of an evaluation → the card, as Markdown."""
-    brier, pooled = tables["brier"], tables["brier"]["class_name"] == EVERY_CLASS
-    marks = tables["confidence_marks"][tables["confidence_marks"]["class_name"] == EVERY_CLASS]
-    dices, labelled = tables["dice"], manifest.rows("train", "validation", "holdout")
-    beside = dices[(dices["class_name"] == "mean") & (dices["reference"] != OURS)]
-    # The card is no page: what it quotes needs no escaping.
-    return (
-        open_templates(Path(__file__).parent, escape=False)
-        .get_template("card.md.jinja")
-        .render(
-            metadata=manifest.metadata,
-            tuned_on=len(manifest.tuning_rows()),
-            counts={split: len(manifest.rows(split)) for split in SPLITS},
-            members=[(one, _shown(one.settings)) for one in members],
-            dices=tables["dice"][tables["dice"]["reference"] == OURS].to_dict("records"),
-            references=beside[~beside["reference"].isin(HUMAN)].to_dict("records"),
-            people=beside[beside["reference"].isin(HUMAN)].to_dict("records"),
-            all_bear_a_class=manifest.presence(labelled).any(axis=1).all(),
-            presence={row["class_name"]: row for row in tables["presence"].to_dict("records")},
-            briers=pd.concat([brier[pooled], brier[~pooled & (brier["source"] == CHANCE)]]).to_dict("records"),
-            marks=marks.to_dict("records"),
-            rule_table=show_rules(rules),
-            inference_settings=rules.inference_settings,
-            licence=licence,
-            setting_text=setting_text,
-            figure=_figure,
-            interval=_interval,
-        )
+    """Metadata of all members, data, rules, licence and the tables of an evaluation → the card, as Markdown."""
+    labelled = manifest.rows("train", "validation", "holdout")
+    template = open_templates(Path(__file__).parent, escape=False).get_template("card.md.jinja")  # Markdown, not HTML
+    return template.render(
+        metadata=manifest.metadata,
+        tuned_on=len(manifest.tuning_rows()),
+        counts={split: len(manifest.rows(split)) for split in SPLITS},
+        members=[(member, _shown_settings(member.settings)) for member in members],
+        all_bear_a_class=manifest.presence(labelled).any(axis=1).all(),
+        rule_table=show_rules(rules),
+        inference_settings=rules.inference_settings,
+        licence=licence,
+        setting_text=setting_text,
+        figure=_figure,
+        interval=_interval,
+        **_results(tables),
     )
+
+
+def _results(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """The rows of an evaluation that the card shows."""
+    dice, brier, marks = tables["dice"], tables["brier"], tables["confidence_marks"]
+    references = dice[(dice["class_name"] == "mean") & (dice["reference"] != OURS)]
+    pooled = brier["class_name"] == EVERY_CLASS
+    return {
+        "dices": dice[dice["reference"] == OURS].to_dict("records"),
+        "references": references[~references["reference"].isin(HUMAN)].to_dict("records"),
+        "people": references[references["reference"].isin(HUMAN)].to_dict("records"),
+        "presence": {row["class_name"]: row for row in tables["presence"].to_dict("records")},
+        "briers": pd.concat([brier[pooled], brier[~pooled & (brier["source"] == CHANCE)]]).to_dict("records"),
+        "marks": marks[marks["class_name"] == EVERY_CLASS].to_dict("records"),
+    }
 
 
 def _figure(value: float, digits: int = 3) -> str:
@@ -64,7 +67,7 @@ def _interval(low: float, high: float, digits: int = 3) -> str:
     return UNKNOWN if math.isnan(low) else f"{low:.{digits}f} to {high:.{digits}f}"
 
 
-def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _shown_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     shown = {key: settings[key] for key in SHOWN_SETTINGS if key in settings}
     if not shown.get("finetune", {}).get("epochs"):
         shown.pop("finetune", None)

@@ -1,4 +1,4 @@
-"""Trained members and rules → a portable model folder, and how far what is in it answers like torch."""
+"""Trained members and rules → a portable model folder, and a comparison of two engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from nephoscope.bundle.folder import ANSWERS, DESCRIPTION, RULES, list_stems
+from nephoscope.bundle.folder import DESCRIPTION, REFERENCE_OUTPUTS, RULES, list_stems
 from nephoscope.bundle.onnx_graph import write_onnx
 from nephoscope.files import write_json
 from nephoscope.inference.engine_choice import run_probe
@@ -29,7 +29,7 @@ def export_model(
     *,
     half: bool = False,
 ) -> None:
-    """Checkpoints and rules → a folder that `open_portable` reads, here or elsewhere."""
+    """Checkpoints and rules → a new folder that `open_portable` reads on any machine; `half`: weights in 16 bits."""
     folder.mkdir(parents=True)
     names: dict[str, list[str]] = {"classifiers": [], "segmenters": []}
     for kind, checkpoints in (("classifiers", classifiers), ("segmenters", segmenters)):
@@ -42,35 +42,37 @@ def export_model(
             names[kind].append(name)
     write_json(folder / DESCRIPTION, {"data": metadata.data.to_dict(), **names})
     write_json(folder / RULES, rules.model_dump())
-    answers = {
+    outputs = {
         stem.name: run_probe(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in list_stems(folder)
     }
-    save_file(answers, folder / ANSWERS)
+    save_file(outputs, folder / REFERENCE_OUTPUTS)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two engines are apart on the same pictures."""
+    """The differences of two engines on the same images."""
 
     presence: float
-    """Largest difference of a presence"""
+    """Largest difference of a presence."""
     pixels: float
-    """Largest difference of a pixel's probability; levels are 1/255 apart"""
+    """Largest difference of a pixel's probability; levels are 1/255 apart."""
     level_share: float
-    """Share of the pixels whose level is the same"""
+    """Share of the pixels with equal levels."""
     pictures: int
 
 
-def compare(one: Ensemble, other: Ensemble, images: np.ndarray) -> Agreement:
+def compare(model: Ensemble, reference: Ensemble, images: np.ndarray) -> Agreement:
     """Both models over images (N×H×W×3 at the cache shape), all pixels visible."""
-    presence = [_largest_difference(a, b, images) for a, b in zip(one.classifiers, other.classifiers, strict=True)]
-    pixels = [_largest_difference(a, b, images) for a, b in zip(one.segmenters, other.segmenters, strict=True)]
+    classifiers = zip(model.classifiers, reference.classifiers, strict=True)
+    segmenters = zip(model.segmenters, reference.segmenters, strict=True)
+    presence = max(_largest_difference(*engines, images) for engines in classifiers)
+    pixels = max(_largest_difference(*engines, images) for engines in segmenters)
     visible = np.ones(images.shape[:3], bool)
-    pairs = zip(one.predict(images, visible), other.predict(images, visible), strict=True)
-    same = np.mean([np.mean(a.levels == b.levels) for a, b in pairs])
-    return Agreement(max(presence), max(pixels), float(same), len(images))
+    predictions = zip(model.predict(images, visible), reference.predict(images, visible), strict=True)
+    equal = np.mean([np.mean(prediction.levels == expected.levels) for prediction, expected in predictions])
+    return Agreement(presence, pixels, float(equal), len(images))
 
 
-def _largest_difference(one: Engine, other: Engine, images: np.ndarray) -> float:
-    fitted = fit_images(images, one.input_shape)
-    return float(np.abs(one(fitted) - other(fitted)).max())
+def _largest_difference(engine: Engine, reference: Engine, images: np.ndarray) -> float:
+    fitted = fit_images(images, engine.input_shape)
+    return float(np.abs(engine(fitted) - reference(fitted)).max())

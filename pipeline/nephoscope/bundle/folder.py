@@ -1,4 +1,4 @@
-"""What lies in a portable model folder: both networks (safetensors and ONNX), the rules, classes and shapes."""
+"""The content of a portable model folder: networks (safetensors and ONNX), rules, classes and shapes."""
 
 import hashlib
 from pathlib import Path
@@ -11,15 +11,15 @@ from nephoscope.errors import UserError
 from nephoscope.files import read_json
 from nephoscope.rules.rules import read_rules
 
-ANSWERS = "answers.safetensors"
-"""What torch answers to the probe of `nephoscope.inference.engine_choice`, member by member."""
+REFERENCE_OUTPUTS = "answers.safetensors"
+"""Outputs of each member in PyTorch for the probe image of `nephoscope.inference.engine_choice`."""
 DESCRIPTION, RULES = "model.json", "rules.json"
 KINDS = ("classifiers", "segmenters")
-WHOLE = "export it again, or copy all of it"
+WAY_OUT = "export it again, or copy all of it"
 
 
 def read_model(folder: Path) -> Any:
-    """What model.json says: `data` (facts), `classifiers` and `segmenters` (names of members)."""
+    """model.json, checked: `data` (the metadata), `classifiers` and `segmenters` (names of members)."""
     path = folder / DESCRIPTION
     if not path.is_file():
         raise UserError(f"{folder}: no portable model; `python -m stages.export` writes one")
@@ -30,18 +30,18 @@ def read_model(folder: Path) -> Any:
             raise ValueError
         names = [RULES, *(f"{name}.safetensors" for kind in KINDS for name in content[kind])]
     except (ValueError, KeyError, TypeError):
-        refuse_earlier_version(content, path, WHOLE)
-        raise UserError(f"{path} does not describe a model; {WHOLE}") from None
+        refuse_earlier_version(content, path, WAY_OUT)
+        raise UserError(f"{path} does not describe a model; {WAY_OUT}") from None
     for name in names:
         if not (folder / name).is_file():
-            raise UserError(f"{folder}: {name} is missing; {WHOLE}")
-    if read_rules(folder / RULES, WHOLE).classes != tuple(content["data"]["classes"]):
-        raise UserError(f"{path} does not describe a model whose classes are those of {RULES}; {WHOLE}")
+            raise UserError(f"{folder}: {name} is missing; {WAY_OUT}")
+    if read_rules(folder / RULES, WAY_OUT).classes != tuple(content["data"]["classes"]):
+        raise UserError(f"{path} and {RULES} have different classes; {WAY_OUT}")
     return content
 
 
 def list_stems(folder: Path) -> list[Path]:
-    """The path of every network without its ending."""
+    """The path of every network, without its suffix."""
     content = read_model(folder)
     return [folder / name for kind in KINDS for name in content[kind]]
 
@@ -51,10 +51,10 @@ def classifier_checkpoints(folder: Path) -> list[Path]:
 
 
 def fingerprint(folder: Path) -> str:
-    """Of everything in a portable model folder that decides what comes out, and of nothing that lies beside it."""
-    networks = [stem.with_suffix(ending) for stem in list_stems(folder) for ending in (".onnx", ".safetensors")]
+    """SHA-256 of all files that decide the predictions; other files in the folder do not count."""
+    networks = [stem.with_suffix(suffix) for stem in list_stems(folder) for suffix in (".onnx", ".safetensors")]
     digest = hashlib.sha256()
-    for path in sorted([folder / DESCRIPTION, folder / RULES, folder / ANSWERS, *networks]):
+    for path in sorted([folder / DESCRIPTION, folder / RULES, folder / REFERENCE_OUTPUTS, *networks]):
         if path.is_file():
             digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

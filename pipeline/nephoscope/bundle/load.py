@@ -1,4 +1,4 @@
-"""A portable model folder → both stages, ready to predict."""
+"""Open a portable model folder: the ensemble of both networks, and the rules."""
 
 from pathlib import Path
 
@@ -7,11 +7,12 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from nephoscope.bundle.folder import ANSWERS, KINDS, RULES, WHOLE, fingerprint, list_stems, read_model
+from nephoscope.bundle.folder import KINDS, REFERENCE_OUTPUTS, RULES, WAY_OUT, fingerprint, list_stems, read_model
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.inference.engine_cache import cache_path, choose_engines
 from nephoscope.inference.engine_choice import ENGINES
+from nephoscope.inference.engines import EngineName
 from nephoscope.inference.ensemble import Ensemble
 from nephoscope.rules.rules import Rules, read_rules
 from nephoscope.settings.choices import Choice
@@ -21,29 +22,36 @@ from nephoscope.settings.section import Machine
 def open_portable(
     folder: Path, engine: Choice = "auto", machine: Machine | None = None, streams: int = 1
 ) -> tuple[Ensemble, Rules]:
-    """A portable model folder → both stages and the rules. "auto": every network by the fastest engine like torch.
+    """A portable model folder → ensemble and rules.
 
-    With one stream a call has all cores, and a picture is done soonest; with as many as there are cores, most are done.
+    "auto" uses the fastest installed engine that matches PyTorch, separately for each network. One stream uses all
+    cores for one call, which gives the lowest latency. As many streams as cores give the highest throughput.
     """
     content, machine = read_model(folder), machine or Machine()
-    every = list_stems(folder)
-    missing = [stem.name for stem in every if not stem.with_suffix(".onnx").is_file()]
+    engine_names = _choose_engines(folder, engine, machine)
+    rules = read_rules(folder / RULES, WAY_OUT)
+    engines = {
+        kind: [ENGINES[engine_names[name]](folder / name, machine, streams) for name in content[kind]] for kind in KINDS
+    }
+    return Ensemble(Metadata.from_dict(content["data"]), inference_settings=rules.inference_settings, **engines), rules
+
+
+def _choose_engines(folder: Path, engine: Choice, machine: Machine) -> dict[str, EngineName]:
+    """Name of a network → its engine."""
+    stems = list_stems(folder)
+    missing = [stem.name for stem in stems if not stem.with_suffix(".onnx").is_file()]
     if missing and engine != "torch":
-        raise UserError(f"{folder}: no ONNX of {', '.join(missing)}; export it anew, or use the engine torch")
-    if engine == "auto" and not (folder / ANSWERS).is_file():
-        raise UserError(f"{folder}: {ANSWERS} is missing; {WHOLE}, or choose an --engine")
+        raise UserError(f"{folder}: no ONNX file of {', '.join(missing)}; export it again, or use --engine torch")
     if engine == "auto":
-        answers = _load_answers(folder)
-        names = choose_engines(cache_path(), fingerprint(folder), every, machine, answers)
-    else:
-        names = dict.fromkeys((stem.name for stem in every), engine)
-    rules = read_rules(folder / RULES, WHOLE)
-    opened = {kind: [ENGINES[names[name]](folder / name, machine, streams) for name in content[kind]] for kind in KINDS}
-    return Ensemble(Metadata.from_dict(content["data"]), inference_settings=rules.inference_settings, **opened), rules
+        return choose_engines(cache_path(), fingerprint(folder), stems, machine, _load_reference_outputs(folder))
+    return dict.fromkeys((stem.name for stem in stems), engine)
 
 
-def _load_answers(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
+def _load_reference_outputs(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
+    path = folder / REFERENCE_OUTPUTS
+    if not path.is_file():
+        raise UserError(f"{path} is missing; {WAY_OUT}, or choose an --engine")
     try:
-        return load_file(folder / ANSWERS)
+        return load_file(path)
     except SafetensorError as error:
-        raise UserError(f"{folder / ANSWERS} cannot be read ({error}); {WHOLE}, or choose an --engine") from None
+        raise UserError(f"{path} cannot be read ({error}); {WAY_OUT}, or choose an --engine") from None

@@ -1,6 +1,6 @@
-"""A network as ONNX beside its checkpoint: the graph alone. Weights stay where they are, told by file and place.
+"""Export of a network to ONNX: the graph only. Its weights are references into the checkpoint beside it.
 
-So they are kept once: what reads ONNX reads what torch reads, and 16 bits are half the size for every engine.
+Weights are therefore stored once for all engines, and 16-bit weights halve the size for each of them.
 """
 
 import json
@@ -20,17 +20,17 @@ from nephoscope.models.folding import fold_decoder
 
 OPSET = 18
 TYPES = {"F32": ir.DataType.FLOAT, "F16": ir.DataType.FLOAT16}
-"""As a safetensors header calls them; what is of another type is copied into the graph."""
+"""Data types by their names in a safetensors header. Weights of other types are copied into the graph."""
 
 
 def write_onnx(checkpoint: Path) -> None:
-    """Beside the checkpoint, by the same name: uint8 pictures (N×3×H×W, RGB) in, probabilities out."""
+    """Write <name>.onnx beside <name>.safetensors. Input: uint8 images (N×3×H×W, RGB); output: probabilities."""
     network, metadata = load_checkpoint(checkpoint)
     model = _trace(network, metadata.input_shape)
-    stored = _locate(checkpoint)
+    places = _locate(checkpoint)
     for weight in list(model.graph.initializers.values()):
-        # A decoder that was folded has weights of its own; they are copied.
-        place = stored.get((weight.name or "").removeprefix("network."))
+        # A folded decoder has other weights than the checkpoint; they are copied into the graph.
+        place = places.get((weight.name or "").removeprefix("network."))
         if place and _holds(place, weight):
             _link(model.graph, weight, place)
     ir.save(model, checkpoint.with_suffix(".onnx"))
@@ -47,10 +47,10 @@ class _WithProbabilities(nn.Module):
 
 def _trace(network: nn.Module, shape: Shape) -> ir.Model:
     for module in network.modules():
-        # What writes in place is traced all the same, by a way that takes twice as long.
+        # In-place modules are traced correctly, but it takes twice as long.
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]
-    # Two pictures: a batch of one would be taken for a constant.
+    # Two images: the exporter would treat a batch of one as a constant.
     example = torch.zeros(2, 3, *shape, dtype=torch.uint8)
     program = torch.onnx.export(
         _WithProbabilities(fold_decoder(network)).eval(),
@@ -60,8 +60,8 @@ def _trace(network: nn.Module, shape: Shape) -> ir.Model:
         input_names=["images"],
         output_names=["probabilities"],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
-        # Norms would be multiplied into convolutions, whose weights were then no longer the checkpoint's. Engines do
-        # that by themselves when they open the file.
+        # The optimizer would fold norms into convolutions, whose weights would then differ from the checkpoint.
+        # Engines fold them when they open the file.
         optimize=False,
         verbose=False,
     )
@@ -70,7 +70,7 @@ def _trace(network: nn.Module, shape: Shape) -> ir.Model:
     optimizer.inline(model)
     optimizer.fold_constants(model)
     optimizer.remove_unused_nodes(model)
-    # Where in this machine's folders every step comes from is nobody's business, and would differ from one to the next.
+    # The metadata of nodes holds paths of this machine: they are private, and make the file differ between machines.
     ClearMetadataAndDocStringPass()(model)
     for value in (*model.graph.initializers.values(), *(output for node in model.graph for output in node.outputs)):
         value.metadata_props.clear()
@@ -79,7 +79,7 @@ def _trace(network: nn.Module, shape: Shape) -> ir.Model:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where in a file a tensor lies."""
+    """The position of a tensor in a file."""
 
     file: Path
     offset: int
@@ -95,17 +95,17 @@ class _Place:
 
 
 def _locate(checkpoint: Path) -> dict[str, _Place]:
-    """Every tensor of a safetensors file: eight bytes of length, a header as JSON, then the tensors."""
+    """Name → place of every tensor in a safetensors file: eight bytes of length, a JSON header, then the tensors."""
     with checkpoint.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
-    found = {}
+    places = {}
     for name, entry in header.items():
         if entry.get("dtype") in TYPES:
             begin, end = entry["data_offsets"]
             place = _Place(checkpoint, 8 + length + begin, end - begin, tuple(entry["shape"]), TYPES[entry["dtype"]])
-            found[name] = place
-    return found
+            places[name] = place
+    return places
 
 
 def _holds(place: _Place, weight: ir.Value) -> bool:
@@ -114,7 +114,7 @@ def _holds(place: _Place, weight: ir.Value) -> bool:
 
 
 def _link(graph: ir.Graph, weight: ir.Value, place: _Place) -> None:
-    """The graph's weight is read from its place, and where that has 16 bits made 32 of."""
+    """Replace a weight of the graph by a reference to its place. A 16-bit weight is cast to 32 bits when it is read."""
     assert weight.name
     assert weight.const_value is not None
     if place.dtype == weight.const_value.dtype:
