@@ -52,7 +52,7 @@ def _taps(input_size: int, output_size: int) -> Taps:
     taps = np.arange(int(counts.max()))
     distances = (taps + starts[:, None] - centers[:, None] + 0.5) * (1 / support)
     weights = np.clip(1 - np.abs(distances), 0, None) * (taps < counts[:, None])
-    # Added tap by tap: the order of a sum decides its last bit.
+    # Summed in the order of PyTorch, because the order decides the last bit.
     weights /= np.cumsum(weights, axis=1)[:, -1:]
     precision = 0
     while precision < MAX_PRECISION and int(0.5 + weights.max() * (1 << (precision + 1))) < LARGEST_WEIGHT:

@@ -1,4 +1,4 @@
-"""Synthetic scenes: the embedded default data set, and the fixtures of the tests."""
+"""Synthetic scenes for the default run and the tests. Start with `dataset.py`."""
 
 from nephoscope.data.synthetic.dataset import SCENES, write_dataset
 from nephoscope.data.synthetic.scene import Scene

@@ -1,4 +1,4 @@
-"""What is around the clouds: the ocean, the sun's glint on it, and the black strip between two orbits."""
+"""Scenes of clouds over an ocean, with sun glint and the black strip between two orbits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from nephoscope.data.synthetic.scene import Box, Scene, drawing_shape
 from nephoscope.masks.geometry import Image, resize_image, resize_mask
 from nephoscope.masks.rle import Mask, Shape
 
-# Chosen so that, under haze, the darkest fifth of the pixels has the mean colour it has in real pictures (16, 21, 40).
+# With haze, the darkest fifth of the pixels then has the mean colour of real images (16, 21, 40).
 OCEAN_COLOUR = (8.0, 13.0, 32.0)
-CLOUD_COLOUR = (264.0, 264.0, 266.0)  # of endless thickness
+CLOUD_COLOUR = (264.0, 264.0, 266.0)  # of infinite thickness
 GLINT_COLOUR = (1.0, 0.98, 0.86)
-# Measured there: strips lean by a fixed angle either way; widths at the top and at the bottom, of two kinds.
+# Measured in real images: strips lean by a fixed angle, left or right; two kinds of widths at top and bottom.
 STRIP_LEAN = 0.222
 STRIP_WIDTHS = ((0.08, 0.2), (0.23, 0.16))
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Borders at the top and at the bottom of the picture, as shares of its width."""
+    """Left and right borders, each at the top and at the bottom of the image, as shares of its width."""
 
     left: tuple[float, float]
     right: tuple[float, float]
@@ -37,7 +37,7 @@ class Strip:
 
 
 def draw_strip(rng: np.random.Generator, width: float) -> Strip:
-    """A strip through a picture of this width (as a share of its height); now and then it only grazes a corner."""
+    """A strip through an image of this width (as a share of its height). Sometimes it only touches a corner."""
     middle = rng.uniform(-0.05, width + 0.05) / width
     lean = (1 if rng.random() < 0.5 else -1) * STRIP_LEAN / width / 2
     top, bottom = (share * rng.uniform(0.85, 1.1) / width / 2 for share in STRIP_WIDTHS[rng.integers(2)])
@@ -45,7 +45,7 @@ def draw_strip(rng: np.random.Generator, width: float) -> Strip:
 
 
 def draw_ocean(rng: np.random.Generator, shape: Shape) -> Field:
-    """H×W×3 in grey levels: deep navy, a little lighter to one side, with faint haze."""
+    """H×W×3 in grey levels: dark blue, lighter to one side, with faint haze."""
     rows, columns = coordinates(shape)
     slope = rng.uniform(-0.25, 0.25) * (columns - 0.75) + rng.uniform(-0.2, 0.2) * (rows - 0.5)
     light = rng.uniform(0.75, 1.35) * (1 + slope + 0.05 * band_noise(rng, shape, 0.8))
@@ -54,7 +54,7 @@ def draw_ocean(rng: np.random.Generator, shape: Shape) -> Field:
 
 
 def draw_glint(rng: np.random.Generator, shape: Shape) -> Field:
-    """H×W in grey levels: one broad, soft, upright band where the sea mirrors the sun."""
+    """H×W in grey levels: a broad, soft, vertical band of reflected sunlight."""
     rows, columns = coordinates(shape)
     middle = rng.uniform(-0.1, shape[1] / shape[0] + 0.1) + rng.uniform(-0.15, 0.15) * (rows - 0.5)
     band = np.exp(-(((columns - middle) / rng.uniform(0.07, 0.15)) ** 2) / 2)
@@ -63,15 +63,15 @@ def draw_glint(rng: np.random.Generator, shape: Shape) -> Field:
     return np.asarray(rng.uniform(25, 75) * band * along * ripples, np.float32)
 
 
-LEAST_HEIGHT = 210  # below it the dust of Sugar would melt into grey while it is drawn
-HALF_THICKNESS = 0.68  # half of the light comes back
+LEAST_HEIGHT = 210  # pixels; below, the fine clouds of Sugar would blur into grey
+HALF_THICKNESS = 0.68  # thickness that reflects half of the light
 CLASSES = tuple(PATTERNS)
 GLINT_SHARE, CIRRUS_SHARE, FRONT_SHARE = 0.6, 0.6, 0.45
 DRAWERS = tuple(PATTERNS.values())
 
 
 def draw_clouds_scene(rng: np.random.Generator, shape: Shape, mask_shape: Shape | None = None) -> Scene:
-    """A scene of this shape; its masks (Fish, Flower, Gravel, Sugar) in their own shape, or the same."""
+    """A scene of this shape. Its masks (Fish, Flower, Gravel, Sugar) have the mask shape, by default the same."""
     regions = draw_regions(rng)
     boxes = annotate(rng, regions)
     strip = draw_strip(rng, shape[1] / shape[0])
@@ -87,7 +87,7 @@ def draw_clouds_scene(rng: np.random.Generator, shape: Shape, mask_shape: Shape 
 
 
 def draw_window(rng: np.random.Generator, shape: Shape, box: Box) -> Field:
-    """1 inside the box, 0 far outside it, with a wide, wavering rim."""
+    """H×W: 1 inside the box, 0 far outside, with a wide irregular border."""
     rows, columns = coordinates(shape)
     width = shape[1] / shape[0]
     down = np.abs(2 * rows - box.top - box.bottom) / (box.bottom - box.top)
@@ -101,7 +101,7 @@ def _draw_sky(rng: np.random.Generator, shape: Shape, regions: Sequence[Region],
     if rng.random() < GLINT_SHARE:
         sea += draw_glint(rng, shape)[..., None] * np.array(GLINT_COLOUR, np.float32)
     thickness = _draw_thickness(rng, shape, regions, windows)[..., None]
-    # Scattered light saturates slowly (two-stream albedo), so that thick clouds keep their relief.
+    # Scattered light saturates slowly (two-stream albedo), so thick clouds keep their texture.
     cover = thickness / (thickness + np.float32(HALF_THICKNESS))
     image = sea * (1 - cover) + rng.uniform(0.92, 1.03) * np.array(CLOUD_COLOUR, np.float32) * cover
     return np.asarray(np.clip(image, 1, 255), np.uint8)
@@ -111,7 +111,7 @@ def _draw_thickness(
     rng: np.random.Generator, shape: Shape, regions: Sequence[Region], windows: Sequence[Field]
 ) -> Field:
     wind = rng.uniform(-0.5, 0.5)
-    # What belongs to no pattern keeps out of the regions: their air is the pattern's own.
+    # Clouds without a pattern stay mostly outside the regions.
     free = np.asarray(np.prod([1 - 0.8 * window for window in windows], axis=0), np.float32)
     thickness = draw_strays(rng, shape, wind) * free + draw_haze(rng, shape, wind)
     for region, window in zip(regions, windows, strict=True):

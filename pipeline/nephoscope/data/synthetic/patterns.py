@@ -1,7 +1,7 @@
-"""The four patterns and what lies between them, as optical thickness (H×W float32, 0 is clear sky).
+"""The four patterns and other clouds, as optical thickness (H×W float32; 0 is clear sky).
 
-A pattern is a field of buoyancy; where it is positive there is cloud. Outside its window the buoyancy sinks, so clouds
-grow fewer and smaller towards the rim instead of fading.
+A pattern is a field of buoyancy; positive values are cloud. Outside its window the buoyancy decreases, so clouds become
+fewer and smaller towards the border, but do not fade.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from nephoscope.data.synthetic.fields import (
 from nephoscope.masks.rle import Shape
 
 Pattern = Callable[[np.random.Generator, Shape, Field, float], Field]
-"""(rng, shape, window, wind) → thickness; the window is 1 inside the pattern's region and 0 far from it, the wind an
-angle in radians, 0 along the rows."""
+"""(rng, shape, window, wind) → thickness. The window is 1 inside the region and 0 far from it; the wind is an angle in
+radians, 0 along the rows."""
 
 
 def draw_fish(rng: np.random.Generator, shape: Shape, window: Field, wind: float) -> Field:
-    """Long skeletal networks: a few bright spines along the wind with fine ribs across, wide clear air between."""
+    """Long skeletal networks: a few bright lines along the wind, fine ribs across, wide clear areas between."""
     spine = Grain(wind + rng.uniform(-0.3, 0.3), rng.uniform(2.4, 3.4))
     ribs = Grain(spine.angle + rng.choice([-1, 1]) * rng.uniform(0.6, 1.1), 2.6)
     skeleton = band_noise(rng, shape, rng.uniform(0.2, 0.28), spine, 0.4)
@@ -38,7 +38,7 @@ def draw_fish(rng: np.random.Generator, shape: Shape, window: Field, wind: float
 
 
 def draw_flower(rng: np.random.Generator, shape: Shape, window: Field, wind: float) -> Field:
-    """Large bright stratiform discs with feathered rims and clear air between."""
+    """Large bright stratiform discs with feathered borders and clear areas between."""
     spacing = rng.uniform(0.13, 0.24)
     discs = swirl(rng, draw_discs(rng, shape, spacing), 0.6 * spacing, 0.06 * spacing)
     lobes = power_noise(rng, shape, 0.4 * spacing, 2.6, Grain(wind, 1.3))
@@ -47,7 +47,7 @@ def draw_flower(rng: np.random.Generator, shape: Shape, window: Field, wind: flo
 
 
 def draw_gravel(rng: np.random.Generator, shape: Shape, window: Field, wind: float) -> Field:
-    """Granular arcs and cells: bright grains along the rims of many small cells."""
+    """Granular arcs and cells: bright grains along the borders of many small cells."""
     grain = Grain(wind, rng.uniform(1.0, 1.5))
     cells = swirl(rng, band_noise(rng, shape, rng.uniform(0.12, 0.18), grain, 0.3), 0.2, 0.015)
     arcs = np.maximum(ridges(cells, 0.6), np.float32(-0.6))
@@ -57,7 +57,7 @@ def draw_gravel(rng: np.random.Generator, shape: Shape, window: Field, wind: flo
 
 
 def draw_sugar(rng: np.random.Generator, shape: Shape, window: Field, wind: float) -> Field:
-    """Fine dust of small cumuli, evenly strewn, combed by the wind; nothing in it grows large or bright."""
+    """Small cumuli, evenly spread and aligned with the wind; none is large or bright."""
     comb = Grain(wind + rng.uniform(-0.4, 0.4), rng.uniform(1.4, 2.4))
     dust = band_noise(rng, shape, rng.uniform(0.011, 0.016), comb, 0.9)
     lanes = swirl(rng, power_noise(rng, shape, 0.12, 2.2, comb), 0.3, 0.02)
@@ -68,26 +68,26 @@ PATTERNS: dict[str, Pattern] = {"Fish": draw_fish, "Flower": draw_flower, "Grave
 
 
 def draw_strays(rng: np.random.Generator, shape: Shape, wind: float) -> Field:
-    """Clouds of no pattern: scattered small cumuli in loose swarms, here and there a larger clump."""
+    """Clouds without a pattern: small cumuli in loose groups, with a few larger ones."""
     cumuli = power_noise(rng, shape, 0.03, 2.2, Grain(wind, 1.5))
     swarms = power_noise(rng, shape, 0.5, 3.0)
     return np.asarray(1.2 * np.maximum(0.7 * cumuli + 0.6 * swarms - rng.uniform(0.7, 1.3), 0), np.float32)
 
 
 def draw_haze(rng: np.random.Generator, shape: Shape, wind: float) -> Field:
-    """Moist air everywhere, with clouds in it that are too small to be told apart."""
+    """Haze everywhere: moist air and clouds too small to be resolved."""
     moist = power_noise(rng, shape, 0.4, 2.0, Grain(wind, 1.8))
     return np.asarray(rng.uniform(0.02, 0.06) * np.exp(0.8 * moist), np.float32)
 
 
 def draw_cirrus(rng: np.random.Generator, shape: Shape) -> Field:
-    """A thin high veil, long fibres in one direction of its own."""
+    """A thin high layer of long fibres in a random direction."""
     fibres = power_noise(rng, shape, 0.9, 3.2, Grain(rng.uniform(0, np.pi), rng.uniform(2.5, 5.0)))
     return np.asarray(rng.uniform(0.2, 0.6) * smoothstep(fibres, 0.0, 2.2), np.float32)
 
 
 def draw_front(rng: np.random.Generator, shape: Shape) -> Field:
-    """Thick layered cloud of larger weather, that comes in over a border of the picture and bears no label."""
+    """Thick layered cloud of a weather front, at a border of the image; it has no label."""
     rows, columns = coordinates(shape)
     angle, width = rng.uniform(0, 2 * np.pi), shape[1] / shape[0]
     inward = (rows - 0.5) * np.sin(angle) / 0.5 + (columns - width / 2) * np.cos(angle) / (width / 2)
@@ -102,14 +102,14 @@ def condense(buoyancy: npt.NDArray[np.floating], window: Field, gain: float) -> 
 
 
 def swirl(rng: np.random.Generator, field: Field, wavelength: float, reach: float) -> Field:
-    """Field, bent by slow currents of this wavelength and reach (shares of the height)."""
+    """Field, warped by smooth random offsets of this wavelength and reach (shares of the height)."""
     shape = (field.shape[0], field.shape[1])
     pixels = np.float32(reach * shape[0])
     return warp(field, pixels * band_noise(rng, shape, wavelength), pixels * band_noise(rng, shape, wavelength))
 
 
 def draw_discs(rng: np.random.Generator, shape: Shape, spacing: float) -> Field:
-    """1 at the centre of discs on a jittered grid of this spacing, 0 at their rims, down to -1 between them."""
+    """1 at the centres of discs on a jittered grid of this spacing, 0 at their borders, -1 between them."""
     rows, columns = coordinates(shape)
     relief = np.full(shape, -1, np.float32)
     for row in np.arange(0, 1 + spacing, spacing).tolist():
@@ -123,5 +123,5 @@ def draw_discs(rng: np.random.Generator, shape: Shape, spacing: float) -> Field:
 
 
 def _around(place: float, reach: float, scale: int, size: int) -> slice:
-    """Pixels within reach of a place, both as shares of `scale` pixels, on an axis of this size."""
+    """Pixels of an axis within `reach` of `place`, both as shares of `scale` pixels."""
     return slice(max(0, round((place - reach) * scale)), min(size, max(0, round((place + reach) * scale))))
