@@ -38,7 +38,7 @@ from nephoscope.inference.ensemble import FLIPS, Ensemble
 from nephoscope.masks.geometry import resize_mask
 from nephoscope.masks.rle import decode_rle
 from nephoscope.models.checkpoint import load_checkpoint
-from nephoscope.rules.decide import rules_of_picture
+from nephoscope.rules.decide import adapt_rules
 from nephoscope.rules.presence import RawPresences, presences, top_fraction_mean
 from nephoscope.rules.rules import Flip, Rule, Rules
 
@@ -174,7 +174,7 @@ def to_levels_plainly(
     visible = resize_mask(find_visible(image, model.metadata.nodata), model.metadata.output_shape)
     top_mean = top_fraction_mean(levels, visible, rules.inference_settings.top_fraction)
     presence = presences(RawPresences(scores[None], top_mean[None]), rules)[0]
-    return levels * visible, presence, rules_of_picture(rules, top_mean)
+    return levels * visible, presence, adapt_rules(rules, top_mean)
 
 
 def read_truths(folder: Path) -> dict[str, np.ndarray]:

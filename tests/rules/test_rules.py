@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from nephoscope.masks.components import label_components
 from nephoscope.masks.dice import dice, dice_of_areas
-from nephoscope.rules.decide import adapt_thresholds, decide, decide_masks, rules_of_picture
+from nephoscope.rules.decide import adapt_rules, adapt_thresholds, decide, decide_masks
 from nephoscope.rules.presence import RawPresences, decide_presence, presences, top_fraction_mean
 from nephoscope.rules.rules import Calibration, Rules
 from tests.builders.example_rules import rule, rules
@@ -105,12 +105,12 @@ def test_an_unknown_presence_is_not_present() -> None:
 
 def test_pixel_thresholds_adapt_to_the_top_fraction_of_an_image() -> None:
     adaptive = rules(rules=(rule(pixel_threshold=200), rule()), adaptive_power=0.5)
-    assert [adapted.pixel_threshold for adapted in rules_of_picture(adaptive, np.array([1.0, 0.25]))] == [200, 50]
-    assert [adapted.pixel_threshold for adapted in rules_of_picture(adaptive, np.array([0.25, 1.0]))] == [100, 100]
+    assert [adapted.pixel_threshold for adapted in adapt_rules(adaptive, np.array([1.0, 0.25]))] == [200, 50]
+    assert [adapted.pixel_threshold for adapted in adapt_rules(adaptive, np.array([0.25, 1.0]))] == [100, 100]
 
 
 def test_thresholds_stay_without_adaptive_power() -> None:
-    assert rules_of_picture(rules(), np.array([0.1, 0.9])) == rules().rules
+    assert adapt_rules(rules(), np.array([0.1, 0.9])) == rules().rules
 
 
 def test_a_map_half_as_bright_gives_the_same_mask() -> None:

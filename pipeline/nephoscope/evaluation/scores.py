@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from nephoscope.errors import UserError
 from nephoscope.evaluation.labelled import LabelledImage, LabelledImages
 from nephoscope.masks.dice import dice_of_areas
-from nephoscope.rules.decide import decide, rules_of_picture
+from nephoscope.rules.decide import adapt_rules, decide
 from nephoscope.rules.presence import Presences, fuse, presences
 from nephoscope.rules.rules import Rule, Rules
 
@@ -101,7 +101,7 @@ def score_images(labelled: LabelledImages, rules: Rules) -> ImageScores:
     top_mean = labelled.raw.top_mean
     measure = delayed(
         lambda index: _measure(
-            labelled[index], presence[index], rules_of_picture(rules, top_mean[index]), tuple(steps.values())
+            labelled[index], presence[index], adapt_rules(rules, top_mean[index]), tuple(steps.values())
         )
     )
     areas = np.stack(Parallel(n_jobs=-1, prefer="threads")(measure(index) for index in range(len(labelled))))

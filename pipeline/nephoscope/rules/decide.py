@@ -64,11 +64,11 @@ def decide_masks(
     rules: Rules,
 ) -> npt.NDArray[np.bool_]:
     """Presence (C), top-fraction means (C) and levels (C×H×W) of an image → its masks (C×H×W)."""
-    classes = zip(presence, levels, rules_of_picture(rules, top_mean), strict=True)
+    classes = zip(presence, levels, adapt_rules(rules, top_mean), strict=True)
     return np.stack([decide(float(score), level, visible, rule) for score, level, rule in classes])
 
 
-def rules_of_picture(rules: Rules, top_mean: npt.NDArray[np.floating]) -> tuple[Rule, ...]:
+def adapt_rules(rules: Rules, top_mean: npt.NDArray[np.floating]) -> tuple[Rule, ...]:
     """The rule of every class, with pixel thresholds adapted to the top-fraction means (C) of an image."""
     if not rules.adaptive_power:
         return rules.rules
