@@ -1,4 +1,4 @@
-"""One file a stage: read, call, write. `python -m stages.NAME` runs one, `dvc repro` all of them in order."""
+"""One script per stage: read, call, write. `python -m stages.NAME` runs one, `dvc repro` runs all in order."""
 
 import sys
 from types import TracebackType
@@ -6,12 +6,12 @@ from types import TracebackType
 from nephoscope.errors import UserError
 
 
-def _end_with_the_message(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What people can mend is told in their words; a traceback is for what only the code can mend."""
+def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An error that the user can fix ends in its message alone; any other error shows its traceback."""
     if isinstance(error, UserError):
         print(f"nephoscope: {error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 
 
-sys.excepthook = _end_with_the_message
+sys.excepthook = _print_error

@@ -1,4 +1,4 @@
-"""Evaluate: probabilities and truth of holdout and the rules in, Dice tables and PR curves with intervals out."""
+"""Evaluate: probabilities and truth of holdout and the rules in, Dice tables and precision-recall curves out."""
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.formats import FORMATS

@@ -1,6 +1,7 @@
-"""Explain: the classifier and the holdout's judgements in, heat maps of the worst errors of presence out."""
+"""Explain: the classifier and the scores of holdout in, heat maps of its worst errors out."""
 
 import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from nephoscope.artifacts import Artifacts, require_artifact
@@ -24,17 +25,10 @@ def main(params: Explain, artifacts: Artifacts) -> None:
     keep_freed_memory()
     manifest = Manifest.load(artifacts.prepare.manifest)
     rules = read_rules(artifacts.tune.rules)
-    scores = read_table(require_artifact(artifacts.evaluate.tables / "scores.csv", "evaluate"))
-    strangers = set(scores["image_id"]) - set(manifest.images["image_id"].iloc[manifest.rows("holdout")])
-    if strangers:
-        raise UserError(
-            f"{artifacts.evaluate.tables}: judges {len(strangers)} pictures that are not holdout, {min(strangers)} "
-            "first; `prepare` has chosen others since: `dvc repro` makes everything anew that depends on it"
-        )
-    errors = find_worst_errors(scores, rules, params.worst)
+    errors = find_worst_errors(read_scores(manifest, artifacts), rules, params.worst)
 
     keys: list[tuple[str, str]] = list(zip(errors["image_id"], errors["class_name"], strict=True))
-    # Holdout pictures are new to all members, so those speak that see new pictures.
+    # No member was trained on holdout images, so the members for new images explain them.
     classifiers = first_members(artifacts.train_classifier.members, rules.inference_settings.classifiers)
     refuse_other_data(classifiers, manifest.metadata)
     draw_errors(keys, manifest, Explainer.open(classifiers, params.machine), artifacts)
@@ -43,8 +37,20 @@ def main(params: Explain, artifacts: Artifacts) -> None:
     print(f"{artifacts.explain.heat_maps}: {len(keys)} errors of presence")
 
 
+def read_scores(manifest: Manifest, artifacts: Artifacts) -> pd.DataFrame:
+    """The scores of `evaluate`; an error if they are of other images than the present holdout."""
+    scores = read_table(require_artifact(artifacts.evaluate.tables / "scores.csv", "evaluate"))
+    others = set(scores["image_id"]) - set(manifest.images["image_id"].iloc[manifest.rows("holdout")])
+    if others:
+        raise UserError(
+            f"{artifacts.evaluate.tables}: {len(others)} of its images are not in holdout, for example {min(others)}; "
+            "`prepare` has run since, so run `dvc repro`"
+        )
+    return scores
+
+
 def draw_errors(keys: list[tuple[str, str]], manifest: Manifest, explainer: Explainer, artifacts: Artifacts) -> None:
-    """A heat map per picture and class."""
+    """One heat map for each pair (image_id, class_name)."""
     metadata, cache = manifest.metadata, Cache.open(artifacts.prepare.cache)
     rows = {image_id: row for row, image_id in enumerate(manifest.images["image_id"])}
     with atomic_write(artifacts.explain.heat_maps) as folder:

@@ -25,6 +25,7 @@ def main(params: Predict, artifacts: Artifacts) -> None:
 def predict_split(
     split: str, rows: npt.NDArray[np.int64], manifest: Manifest, params: Predict, artifacts: Artifacts
 ) -> None:
+    """Write the store of a split. With folds, each image is predicted by the members that were not trained on it."""
     cache, metadata = Cache.open(artifacts.prepare.cache), manifest.metadata
     image_ids = manifest.images["image_id"].to_numpy()[rows].tolist()
     place = {int(row): index for index, row in enumerate(rows)}
@@ -34,19 +35,13 @@ def predict_split(
         classifiers=params.classifiers,
         segmenters=params.segmenters,
     )
+    members = artifacts.train_classifier.members, artifacts.train_segmenter.members
     path = artifacts.predict.probabilities(split)
     store = atomic_store(path, image_ids, metadata.classes, metadata.output_shape, inference_settings)
 
-    with store as writer, tqdm(total=len(rows), desc=split, unit="picture") as progress:
+    with store as writer, tqdm(total=len(rows), desc=split, unit="image") as progress:
         for fold, unseen in unseen_groups(manifest, rows).items():
-            model = open_ensemble(
-                artifacts.train_classifier.members,
-                artifacts.train_segmenter.members,
-                metadata,
-                inference_settings,
-                params.machine,
-                fold,
-            )
+            model = open_ensemble(*members, metadata, inference_settings, params.machine, fold)
             for row, prediction in predict_rows(model, cache, unseen, params.batch_size):
                 writer.write(place[row], prediction)
                 progress.update()

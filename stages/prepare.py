@@ -1,4 +1,4 @@
-"""Prepare: any data set → manifest, splits, resized cache, findings about the data."""
+"""Prepare: a data set in, its manifest with splits, a cache of resized images and a data profile out."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Submit: unlabelled pictures, both networks and the rules in, the competition's file out."""
+"""Submit: unlabelled images, both networks and the rules in, the competition's file out."""
 
 from collections.abc import Iterator
 from heapq import merge
@@ -25,21 +25,23 @@ from nephoscope.settings.params import Params
 def main(params: Submit, artifacts: Artifacts) -> None:
     keep_freed_memory()
     manifest = Manifest.load(artifacts.prepare.manifest)
-    # The competition wants rows of every picture, also of those that could not be read.
+    # The competition expects rows for every image, also for those that cannot be read.
     set_aside = read_unlabelled_set_aside(require_artifact(artifacts.prepare.problems, "prepare"))
     empty = np.zeros((len(manifest.metadata.classes), *manifest.metadata.output_shape), bool)
     count = write_submission(
         artifacts.submit.submission,
         FORMATS[manifest.metadata.format],
-        merge(decided(manifest, params, artifacts), ((one, empty) for one in set_aside), key=itemgetter(0)),
+        merge(predict_masks(manifest, params, artifacts), ((name, empty) for name in set_aside), key=itemgetter(0)),
     )
-    found = f"{count} pictures" if count else "no unlabelled pictures, so the header alone"
-    aside = f", {len(set_aside)} of them set aside by prepare, and empty here" if set_aside else ""
-    print(f"{artifacts.submit.submission}: {found}{aside}")
+    content = f"{count} images" if count else "no unlabelled images, so the header alone"
+    aside = f", {len(set_aside)} of them set aside by prepare and therefore empty" if set_aside else ""
+    print(f"{artifacts.submit.submission}: {content}{aside}")
 
 
-def decided(manifest: Manifest, params: Submit, artifacts: Artifacts) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
-    """Unlabelled pictures in sorted order, each with its masks."""
+def predict_masks(
+    manifest: Manifest, params: Submit, artifacts: Artifacts
+) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """(image_id, masks) of the unlabelled images, sorted by image_id."""
     rows = manifest.rows("unlabelled")
     if rows.size == 0:
         return
@@ -47,7 +49,7 @@ def decided(manifest: Manifest, params: Submit, artifacts: Artifacts) -> Iterato
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
     model = open_ensemble(*members, manifest.metadata, rules.inference_settings, params.machine)
     predictions = predict_rows(model, Cache.open(artifacts.prepare.cache), rows, params.batch_size)
-    for row, prediction in tqdm(predictions, total=len(rows), desc="submit", unit="picture"):
+    for row, prediction in tqdm(predictions, total=len(rows), desc="submit", unit="image"):
         image_id = str(manifest.images["image_id"].iloc[row])
         (result,) = decide_results([image_id], [prediction], rules)
         yield image_id, result.masks

@@ -1,4 +1,4 @@
-"""Synthesize: nothing in, the embedded default data set out."""
+"""Synthesize: settings alone in, the synthetic default data set out."""
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.synthetic import write_dataset

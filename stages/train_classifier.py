@@ -1,4 +1,4 @@
-"""Train classifier: manifest, cache and the segmenters it may begin with in, one checkpoint per member out."""
+"""Train the classifier: manifest, cache and the segmenters (for initial weights) in, one checkpoint per member out."""
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.hardware import keep_freed_memory

@@ -1,4 +1,4 @@
-"""Train segmenter: manifest and cache in, one checkpoint per member out."""
+"""Train the segmenter: manifest and cache in, one checkpoint per member out."""
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.hardware import keep_freed_memory

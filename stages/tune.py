@@ -1,4 +1,4 @@
-"""Tune: probabilities and truth of validation in, one rule per class out, and how sure it is."""
+"""Tune: probabilities and truth of validation in, one rule per class with its uncertainty out."""
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.manifest import Manifest

@@ -6,14 +6,14 @@ from nephoscope.data.manifest import Manifest
 from nephoscope.files import read_json
 
 
-def test_figures_are_measured_on_holdout_alone(finished: Artifacts) -> None:
+def test_only_holdout_images_are_scored(finished: Artifacts) -> None:
     manifest = Manifest.load(finished.prepare.manifest)
     holdout = set(manifest.images.loc[manifest.rows("holdout"), "image_id"])
     scores = pd.read_csv(finished.evaluate.tables / "scores.csv")
     assert set(scores["image_id"]) == holdout
 
 
-def test_all_tables_and_curves_are_there(finished: Artifacts) -> None:
+def test_all_tables_and_curves_are_written(finished: Artifacts) -> None:
     tables = {path.stem for path in finished.evaluate.tables.iterdir()}
     assert tables == {
         "dice", "steps", "presence", "pixels", "pictures", "scores", "reliability", "brier", "confidence_marks",

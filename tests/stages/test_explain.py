@@ -9,9 +9,9 @@ from nephoscope.errors import UserError
 from nephoscope.settings.inference import Explain
 
 
-def test_each_error_has_a_heat_map_and_each_heat_map_an_error(own_run: Artifacts) -> None:
+def test_errors_and_heat_maps_match_one_to_one(own_run: Artifacts) -> None:
     scores = pd.read_csv(own_run.evaluate.tables / "scores.csv")
-    # Whatever the little networks learned: one miss and one false alarm of which there can be no doubt.
+    # One clear miss and one clear false alarm, because results of tiny networks vary.
     scores.loc[scores.index[:2], ["truth_area", "presence"]] = [[900, -0.5], [0, 3.0]]
     scores.to_csv(own_run.evaluate.tables / "scores.csv", index=False)
 
@@ -29,21 +29,21 @@ def test_each_error_has_a_heat_map_and_each_heat_map_an_error(own_run: Artifacts
     assert {read_image(own_run.explain.heat_maps / name).shape for name in table["file"]} == {(258, 387, 3)}
 
 
-def test_only_holdout_is_explained(finished: Artifacts) -> None:
+def test_only_holdout_images_are_explained(finished: Artifacts) -> None:
     manifest = Manifest.load(finished.prepare.manifest)
     holdout = set(manifest.images.loc[manifest.rows("holdout"), "image_id"])
     assert set(pd.read_csv(finished.explain.table)["image_id"]) <= holdout
 
 
-def test_judgements_of_another_split_are_refused(own_run: Artifacts) -> None:
+def test_scores_of_another_split_are_rejected(own_run: Artifacts) -> None:
     scores = pd.read_csv(own_run.evaluate.tables / "scores.csv")
     scores.loc[scores.index[3], "image_id"] = "gone.jpg"
     scores.to_csv(own_run.evaluate.tables / "scores.csv", index=False)
-    with pytest.raises(UserError, match=r"judges 1 pictures that are not holdout, gone\.jpg first"):
+    with pytest.raises(UserError, match=r"1 of its images are not in holdout, for example gone\.jpg"):
         stages.explain.main(Explain(worst=2), own_run)
 
 
-def test_without_errors_the_folder_is_empty_and_the_table_has_its_columns(own_run: Artifacts) -> None:
+def test_without_errors_the_folder_is_empty_and_the_table_a_header(own_run: Artifacts) -> None:
     stages.explain.main(Explain(worst=0), own_run)
     assert list(own_run.explain.heat_maps.iterdir()) == []
     assert own_run.explain.table.read_text() == "image_id,class_name,presence,truth,predicted,error,file\n"

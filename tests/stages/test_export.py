@@ -37,7 +37,7 @@ def test_the_folder_alone_predicts_what_the_pipeline_predicted(finished: Artifac
     assert decide_results(["a"], predictions[:1], rules)[0].masks.shape == (4, 350, 525)
 
 
-def test_the_folder_holds_all_that_is_needed(finished: Artifacts) -> None:
+def test_the_folder_contains_all_files(finished: Artifacts) -> None:
     names = {path.name for path in finished.export.model.iterdir()}
     assert names == {
         "model.json",
@@ -62,13 +62,13 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def halved(finished: Artifacts, tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """The finished run, exported in half the bits and under a licence. Only to be read."""
+    """The finished run, exported in half precision with a licence. Read only."""
     run = Artifacts(Path(shutil.copytree(finished.root, tmp_path_factory.mktemp("halved") / "artifacts")))
     stages.export.main(Export(half=True, licence="Weights: MIT."), run)
     return run
 
 
-def test_half_the_bits_are_half_the_size_for_every_engine(finished: Artifacts, halved: Artifacts) -> None:
+def test_half_precision_halves_the_size(finished: Artifacts, halved: Artifacts) -> None:
     size, whole_size = (sum(path.stat().st_size for path in run.export.model.iterdir()) for run in (halved, finished))
     assert size < 0.55 * whole_size
     model, _ = open_portable(halved.export.model, "onnx")
@@ -76,7 +76,7 @@ def test_half_the_bits_are_half_the_size_for_every_engine(finished: Artifacts, h
     assert compare(model, exact, np.asarray(Cache.open(halved.prepare.cache).images[[0, 1, 2]])).pixels < 1e-3
 
 
-def test_a_folder_without_onnx_says_the_way_out(own_run: Artifacts) -> None:
+def test_a_folder_without_onnx_suggests_a_way_out(own_run: Artifacts) -> None:
     (own_run.export.model / "segmenter-seed0.onnx").unlink()
     with pytest.raises(UserError, match="no ONNX file of segmenter-seed0; export it again, or use --engine torch"):
         open_portable(own_run.export.model)
@@ -96,7 +96,7 @@ print(*sorted({"torch", "timm"} & set(sys.modules)))
 """
 
 
-def test_a_model_known_here_is_opened_without_torch(finished: Artifacts, cached: Path) -> None:
+def test_a_model_with_a_cached_engine_choice_opens_without_torch(finished: Artifacts, cached: Path) -> None:
     open_portable(finished.export.model)
     (note,) = (cached / "engines").iterdir()
     write_json(note, dict.fromkeys(("classifier-seed0", "segmenter-seed0"), "onnx"))
@@ -105,13 +105,13 @@ def test_a_model_known_here_is_opened_without_torch(finished: Artifacts, cached:
     assert done.stdout == "\n"
 
 
-def test_no_file_tells_whose_machine_it_comes_from(finished: Artifacts) -> None:
+def test_no_file_contains_paths_of_this_machine(finished: Artifacts) -> None:
     files = {path.name: path.read_bytes() for path in finished.export.model.iterdir()}
     home = str(Path(stages.export.__file__).parents[1]).encode()
     assert not [name for name, content in files.items() if home in content or b"stack_trace" in content]
 
 
-def test_only_members_that_see_new_pictures_are_exported(own_run: Artifacts) -> None:
+def test_only_members_for_new_images_are_exported(own_run: Artifacts) -> None:
     for folder in (own_run.train_classifier.members, own_run.train_segmenter.members):
         shutil.copy(folder / "seed0.safetensors", folder / "seed1.safetensors")
     rules = read_json(own_run.tune.rules)
@@ -121,13 +121,13 @@ def test_only_members_that_see_new_pictures_are_exported(own_run: Artifacts) -> 
     assert (len(model["classifiers"]), len(model["segmenters"])) == (1, 2)
 
 
-def test_half_the_bits_change_probabilities_by_little(finished: Artifacts, halved: Artifacts) -> None:
+def test_half_precision_changes_probabilities_little(finished: Artifacts, halved: Artifacts) -> None:
     images = np.asarray(Cache.open(finished.prepare.cache).images[[0, 1, 2]])
     whole, half = (open_portable(run.export.model, "torch", EXACT)[0] for run in (finished, halved))
     assert 0 < compare(whole, half, images).pixels < 0.01
 
 
-def test_the_card_tells_what_the_model_is_worth(finished: Artifacts) -> None:
+def test_the_card_reports_dice_and_rules(finished: Artifacts) -> None:
     card = (finished.export.model / "card.md").read_text("utf-8")
     dice = pd.read_csv(finished.evaluate.tables / "dice.csv")
     mean = dice[(dice["reference"] == OURS) & (dice["class_name"] == "mean")].iloc[0]
@@ -138,7 +138,7 @@ def test_the_card_tells_what_the_model_is_worth(finished: Artifacts) -> None:
         assert part in card
 
 
-def test_the_card_tells_its_licence_where_one_is_given(finished: Artifacts, halved: Artifacts) -> None:
+def test_the_card_contains_the_licence_from_the_settings(finished: Artifacts, halved: Artifacts) -> None:
     assert "Licence" not in (finished.export.model / "card.md").read_text("utf-8")
     assert (halved.export.model / "card.md").read_text("utf-8").endswith("## Licence\n\nWeights: MIT.\n")
 
@@ -148,7 +148,7 @@ def test_the_metric_is_the_largest_difference_from_torch(finished: Artifacts) ->
     assert 0 <= metrics["error"] <= Export().tolerance
 
 
-def test_a_model_that_differs_more_than_it_may_is_not_delivered(own_run: Artifacts) -> None:
+def test_a_model_beyond_the_tolerance_is_not_exported(own_run: Artifacts) -> None:
     before = (own_run.export.model / "model.json").stat().st_mtime_ns
     with pytest.raises(UserError, match=r"more than export\.tolerance"):
         stages.export.main(Export(tolerance=1e-12), own_run)

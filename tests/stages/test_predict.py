@@ -16,7 +16,7 @@ from nephoscope.settings.inference import Predict
 from tests.builders.pipeline_run import run_until_trained, tiny_params
 
 
-def test_every_picture_of_both_splits_is_in_its_store(finished: Artifacts) -> None:
+def test_every_image_of_both_splits_is_in_its_store(finished: Artifacts) -> None:
     manifest = Manifest.load(finished.prepare.manifest)
     for split in ("validation", "holdout"):
         store = ProbabilityStore.open(finished.predict.probabilities(split))
@@ -26,14 +26,14 @@ def test_every_picture_of_both_splits_is_in_its_store(finished: Artifacts) -> No
         assert ((store.raw.classifier > 0) & (store.raw.classifier < 1)).all()
 
 
-def test_strongest_pixels_are_those_of_the_stored_levels(finished: Artifacts) -> None:
+def test_the_top_fraction_mean_is_that_of_the_stored_levels(finished: Artifacts) -> None:
     store = ProbabilityStore.open(finished.predict.probabilities("holdout"))
     for prediction in (store[0], store[1]):
         expected = top_fraction_mean(prediction.levels, prediction.visible, store.inference_settings.top_fraction)
         assert prediction.top_mean == pytest.approx(expected, abs=1e-6)
 
 
-def test_the_batch_size_changes_nothing_but_rounding(finished: Artifacts, own_run: Artifacts) -> None:
+def test_the_batch_size_changes_only_rounding(finished: Artifacts, own_run: Artifacts) -> None:
     stages.predict.main(Predict(batch_size=3), own_run)
     before = ProbabilityStore.open(finished.predict.probabilities("holdout"))
     after = ProbabilityStore.open(own_run.predict.probabilities("holdout"))
@@ -49,7 +49,7 @@ def folded_run(tmp_path: Path) -> Artifacts:
     return artifacts
 
 
-def test_with_folds_rules_are_tuned_on_what_members_never_saw(folded_run: Artifacts) -> None:
+def test_with_folds_members_predict_only_images_they_were_not_trained_on(folded_run: Artifacts) -> None:
     artifacts = folded_run
     manifest = Manifest.load(artifacts.prepare.manifest)
     store = ProbabilityStore.open(artifacts.predict.probabilities("validation"))
@@ -68,7 +68,7 @@ def test_with_folds_rules_are_tuned_on_what_members_never_saw(folded_run: Artifa
 
 
 @pytest.mark.parametrize("other", [{"seed": 7}, {"cache_shape": (32, 48)}])
-def test_networks_of_another_split_or_cache_are_refused(own_run: Artifacts, other: dict[str, object]) -> None:
+def test_networks_of_another_split_or_cache_are_rejected(own_run: Artifacts, other: dict[str, object]) -> None:
     params = tiny_params(own_run.root).prepare
     stages.prepare.main(params.model_copy(update=other), own_run)
     with pytest.raises(
@@ -82,7 +82,7 @@ def test_of_many_members_a_few_can_see_new_pictures(folded_run: Artifacts) -> No
     rows = manifest.rows("holdout")
     cache, machine = Cache.open(folded_run.prepare.cache), Predict().machine
     members = folded_run.train_classifier.members, folded_run.train_segmenter.members
-    everyone = ProbabilityStore.open(folded_run.predict.probabilities("validation")).raw.classifier
+    out_of_fold = ProbabilityStore.open(folded_run.predict.probabilities("validation")).raw.classifier
 
     stages.predict.main(Predict(classifiers=1, segmenters=2), folded_run)
     store = ProbabilityStore.open(folded_run.predict.probabilities("holdout"))
@@ -91,17 +91,17 @@ def test_of_many_members_a_few_can_see_new_pictures(folded_run: Artifacts) -> No
     first = open_ensemble(*members, manifest.metadata, store.inference_settings, machine, fold=0)
     ((_, alone),) = predict_rows(first, cache, rows[:1], batch_size=1)
     assert store.raw.classifier[0] == pytest.approx(alone.classifier, abs=1e-4)
-    # What rules are tuned on stays: every picture by the members that never saw it.
+    # Validation is unchanged: each image is predicted by the members that were not trained on it.
     tuned_on = ProbabilityStore.open(folded_run.predict.probabilities("validation"))
-    assert tuned_on.raw.classifier == pytest.approx(everyone, abs=1e-4)
+    assert tuned_on.raw.classifier == pytest.approx(out_of_fold, abs=1e-4)
 
 
-def test_more_members_than_were_trained_are_refused(own_run: Artifacts) -> None:
-    with pytest.raises(UserError, match="1 trained, and predict asks for 2"):
+def test_more_members_than_were_trained_are_rejected(own_run: Artifacts) -> None:
+    with pytest.raises(UserError, match="1 trained, but the settings of predict ask for 2"):
         stages.predict.main(Predict(segmenters=2), own_run)
 
 
-def test_without_trained_members_the_way_out_is_named(own_run: Artifacts) -> None:
+def test_without_trained_members_the_error_names_the_way_out(own_run: Artifacts) -> None:
     for path in own_run.train_segmenter.members.iterdir():
         path.unlink()
     with pytest.raises(UserError, match="run the training stages first"):

@@ -1,4 +1,4 @@
-"""The stage as a whole: what it leaves behind, what it refuses, what it sets aside."""
+"""The stage as a whole: what it writes, rejects and sets aside."""
 
 import os
 from pathlib import Path
@@ -41,7 +41,7 @@ def load(artifacts):
     return Manifest.load(artifacts.prepare.manifest)
 
 
-def test_it_leaves_manifest_cache_truth_and_findings_behind(root, artifacts, capsys):
+def test_it_writes_manifest_cache_truth_and_profile(root, artifacts, capsys):
     prepare.main(Prepare(root=root, cache_shape=(20, 30)), artifacts)
     manifest, cache = load(artifacts), Cache.open(artifacts.prepare.cache)
     assert manifest.images["image_id"].tolist() == [*sorted(NAMES), "u.jpg"]
@@ -65,7 +65,7 @@ def prepare_until_killed(settings: Prepare, artifacts: Artifacts) -> None:
     prepare.main(settings, artifacts)
 
 
-def test_a_killed_run_leaves_nothing_that_a_later_stage_would_trust(root, artifacts):
+def test_a_killed_run_leaves_no_manifest(root, artifacts):
     settings = Prepare(root=root, cache_shape=(20, 30))
     prepare.main(settings, artifacts)
     assert exit_code_of(prepare_until_killed, settings, artifacts) == 9
@@ -74,7 +74,7 @@ def test_a_killed_run_leaves_nothing_that_a_later_stage_would_trust(root, artifa
     assert len(load(artifacts).images) == 13
 
 
-def test_twice_the_same_settings_give_the_same_files(root, artifacts, tmp_path):
+def test_equal_settings_give_equal_files(root, artifacts, tmp_path):
     again = Artifacts(tmp_path / "again")
     for target in (artifacts, again):
         prepare.main(Prepare(root=root, cache_shape=(20, 30)), target)
@@ -92,7 +92,7 @@ def test_folds_pool_train_and_validation(root, artifacts):
     }  # fmt: skip
 
 
-def test_of_many_folds_a_few_can_be_held_out(root, artifacts):
+def test_only_some_of_the_folds_can_be_held_out(root, artifacts):
     prepare.main(Prepare(root=root, cache_shape=(20, 30), folds=3, folds_held_out=2), artifacts)
     manifest = load(artifacts)
     assert manifest.metadata.folds == 2
@@ -110,7 +110,7 @@ def test_of_many_folds_a_few_can_be_held_out(root, artifacts):
         assert set(manifest.images["fold"].to_numpy()[chosen]) == {member.fold}
 
 
-def test_problems_are_refused_and_nothing_that_looks_whole_is_left(root, artifacts):
+def test_problems_are_rejected_and_no_manifest_is_left(root, artifacts):
     prepare.main(Prepare(root=root, cache_shape=(20, 30)), artifacts)
     (root / "train_images" / "3.jpg").write_bytes(b"")
     write_picture(root / "train_images" / "extra.jpg")
@@ -123,7 +123,7 @@ def test_problems_are_refused_and_nothing_that_looks_whole_is_left(root, artifac
     assert not list(artifacts.prepare.folder.glob(".unfinished*"))
 
 
-def test_problem_pictures_are_set_aside_and_listed(root, artifacts, capsys):
+def test_images_with_problems_are_set_aside_and_listed(root, artifacts, capsys):
     (root / "train_images" / "3.jpg").write_bytes(b"")
     (root / "train.csv").write_text((root / "train.csv").read_text().replace("5.jpg_Fish,4", "5.jpg_Fish,-4"))
     prepare.main(Prepare(root=root, cache_shape=(20, 30), problems="set_aside"), artifacts)
@@ -136,7 +136,7 @@ def test_problem_pictures_are_set_aside_and_listed(root, artifacts, capsys):
     assert "set aside: 2 images with 2 problems" in capsys.readouterr().out
 
 
-def test_a_picture_moved_to_the_unlabelled_ones_stays_one_of_them(root, artifacts):
+def test_an_image_moved_to_the_unlabelled_ones_is_unlabelled(root, artifacts):
     moved = min((root / "train_images").iterdir())
     moved.rename(root / "test_images" / moved.name)
     prepare.main(Prepare(root=root, cache_shape=(20, 30), problems="set_aside"), artifacts)
@@ -147,7 +147,7 @@ def test_a_picture_moved_to_the_unlabelled_ones_stays_one_of_them(root, artifact
     assert not manifest.presence(np.array([row])).any()
 
 
-def test_pictures_that_are_set_aside_are_counted_as_they_lie_there(root, artifacts, capsys):
+def test_images_that_are_set_aside_are_counted_once(root, artifacts, capsys):
     with (root / "train.csv").open("a") as file:
         file.write("\n".join([*cloud_rows("lost.jpg"), *cloud_rows("gone.jpg")]) + "\n")
     (root / "train_images" / "3.jpg").write_bytes(b"")
@@ -163,7 +163,7 @@ def test_pictures_that_are_set_aside_are_counted_as_they_lie_there(root, artifac
     assert len(load(artifacts).images) == 11
 
 
-def test_where_every_picture_is_problem_even_setting_aside_refuses(artifacts, tmp_path):
+def test_a_data_set_without_a_sound_image_is_rejected(artifacts, tmp_path):
     root = write_clouds(tmp_path / "root", cloud_rows("a.jpg"), ["a.jpg"], shape=(30, 30))
     with pytest.raises(DataProblemsError, match="no_pictures: every image in the folder has a problem"):
         prepare.main(Prepare(root=root, problems="set_aside"), artifacts)
@@ -184,11 +184,11 @@ def test_real_clouds(artifacts, tmp_path):
     assert 0.8 < manifest.images["visible_share"].mean() < 0.95
 
 
-def test_steel_is_the_same_in_either_layout_of_its_csv(tmp_path):
-    left = []
+def test_both_layouts_of_the_steel_csv_give_the_same_tables(tmp_path):
+    tables = []
     for layout in ("joined", "split"):
         params, artifacts = tiny_params(tmp_path / layout, "severstal", layout), Artifacts(tmp_path / layout)
         synthesize.main(params.synthesize, artifacts)
         prepare.main(params.prepare, artifacts)
-        left.append([path.read_bytes() for path in (artifacts.prepare.images, artifacts.prepare.truth)])
-    assert left[0] == left[1]
+        tables.append([path.read_bytes() for path in (artifacts.prepare.images, artifacts.prepare.truth)])
+    assert tables[0] == tables[1]

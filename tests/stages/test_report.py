@@ -26,7 +26,7 @@ def small(run: Artifacts) -> Params:
     return tiny_params(run.root).model_copy(update={"report": Report(best=1, median=1, worst=2)})
 
 
-def test_the_page_of_a_finished_run_has_every_chapter(finished: Artifacts) -> None:
+def test_the_page_of_a_finished_run_has_every_section(finished: Artifacts) -> None:
     html = finished.report.page.read_text("utf-8")
     for chapter in ("dice", "rule", "curves", "images", "training", "data", "settings"):
         assert f'<section id="{chapter}">' in html
@@ -34,9 +34,7 @@ def test_the_page_of_a_finished_run_has_every_chapter(finished: Artifacts) -> No
     assert "mobilenetv3_small_050" in html
 
 
-def test_it_is_the_same_every_time_and_never_loads_torch(
-    finished: Artifacts, own_run: Artifacts, tmp_path: Path
-) -> None:
+def test_the_page_is_reproducible_and_needs_no_torch(finished: Artifacts, own_run: Artifacts, tmp_path: Path) -> None:
     own_run.report.page.unlink()
     write_json(tmp_path / "params.yaml", tiny_params(finished.root).model_dump(mode="json"))  # JSON is YAML, too
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -45,7 +43,7 @@ def test_it_is_the_same_every_time_and_never_loads_torch(
     assert own_run.report.page.read_bytes() == finished.report.page.read_bytes()
 
 
-def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
+def test_optional_parts_can_be_left_out(own_run: Artifacts) -> None:
     none = tiny_params(own_run.root).model_copy(update={"report": Report(best=0, median=0, worst=0)})
     for path in own_run.prepare.profile.iterdir():
         path.unlink()
@@ -66,7 +64,7 @@ def test_what_is_not_asked_for_is_left_out(own_run: Artifacts) -> None:
         ("evaluate", "evaluate/tables"),
     ],
 )
-def test_what_is_missing_is_named_with_the_command_that_makes_it(own_run: Artifacts, stage: str, path: str) -> None:
+def test_a_missing_file_is_named_with_the_command_that_writes_it(own_run: Artifacts, stage: str, path: str) -> None:
     missing: Path = own_run.root / path
     missing.rename(missing.with_name("elsewhere"))
     with pytest.raises(UserError, match=rf"{path} is missing; `python -m stages\.{stage}` writes it"):

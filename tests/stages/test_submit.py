@@ -14,7 +14,7 @@ from nephoscope.settings.inference import Submit
 from tests.builders.pipeline_run import run_after_training, run_until_trained, tiny_params
 
 
-def test_there_is_a_row_per_picture_and_class_in_order(finished: Artifacts) -> None:
+def test_the_file_has_a_row_per_image_and_class_in_order(finished: Artifacts) -> None:
     table = pd.read_csv(finished.submit.submission, keep_default_na=False)
     pictures = sorted(path.name for path in (finished.synthesize.dataset / "test_images").iterdir())
     classes = FORMATS["clouds"].classes
@@ -23,17 +23,17 @@ def test_there_is_a_row_per_picture_and_class_in_order(finished: Artifacts) -> N
         decode_rle(rle, (350, 525))
 
 
-def test_without_unlabelled_pictures_it_is_the_header_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_unlabelled_images_the_file_is_a_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params, artifacts = tiny_params(tmp_path), Artifacts(tmp_path)
     params = params.model_copy(update={"synthesize": params.synthesize.model_copy(update={"unlabelled": 0})})
     stages.synthesize.main(params.synthesize, artifacts)
     stages.prepare.main(params.prepare, artifacts)
     stages.submit.main(Submit(), artifacts)
     assert artifacts.submit.submission.read_text() == "Image_Label,EncodedPixels\n"
-    assert "no unlabelled pictures" in capsys.readouterr().out
+    assert "no unlabelled images" in capsys.readouterr().out
 
 
-def test_a_picture_that_could_not_be_read_has_empty_rows(
+def test_an_unreadable_image_has_empty_rows(
     finished: Artifacts, own_run: Artifacts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("0-broken.jpg", "zz-broken.jpg"):
@@ -46,7 +46,7 @@ def test_a_picture_that_could_not_be_read_has_empty_rows(
     assert broken.tolist() == [True] * 4 + [False] * len(before) + [True] * 4
     assert set(table.loc[broken, "EncodedPixels"]) == {""}
     assert table.loc[~broken, "Image_Label"].tolist() == before["Image_Label"].tolist()
-    assert "5 pictures, 2 of them set aside by prepare, and empty here" in capsys.readouterr().out
+    assert "5 images, 2 of them set aside by prepare and therefore empty" in capsys.readouterr().out
 
 
 def test_steel_goes_through_every_stage(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_steel_goes_through_every_stage(tmp_path: Path) -> None:
         (["x.jpg_Flower,", "x.jpg_Fish,", "x.jpg_Gravel,", "x.jpg_Sugar,"], "sorted by image and class"),
     ],
 )
-def test_a_wrong_file_is_noticed_when_it_is_read_back(tmp_path: Path, lines: list[str], message: str) -> None:
+def test_a_wrong_file_is_rejected_when_it_is_read_back(tmp_path: Path, lines: list[str], message: str) -> None:
     path = tmp_path / "submission.csv"
     path.write_text("\n".join(["Image_Label,EncodedPixels", *lines]) + "\n")
     with pytest.raises(SubmissionError, match=message):

@@ -7,7 +7,7 @@ from nephoscope.settings.data import Synthesize
 from stages import synthesize
 
 
-def test_the_stage_leaves_a_data_set_and_nothing_else(tmp_path):
+def test_the_stage_writes_only_a_data_set(tmp_path):
     artifacts = Artifacts(tmp_path)
     synthesize.main(Synthesize(labelled=3, unlabelled=1, shape=(35, 53)), artifacts)
     dataset = artifacts.synthesize.dataset

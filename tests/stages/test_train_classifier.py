@@ -12,7 +12,7 @@ from nephoscope.settings.training import TrainClassifier
 from tests.builders.pipeline_run import tiny_params
 
 
-def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
+def test_the_checkpoint_contains_all_that_describes_it(finished: Artifacts) -> None:
     network, metadata = load_checkpoint(finished.train_classifier.members / "seed0.safetensors")
     manifest = Manifest.load(finished.prepare.manifest)
     assert (metadata.kind, metadata.encoder, metadata.input_shape) == ("classifier", "mobilenetv3_small_050", (64, 96))
@@ -27,11 +27,11 @@ def test_the_metric_is_the_best_score_of_the_history(finished: Artifacts) -> Non
     assert metrics == {"score": pytest.approx(history["validation_pr_auc"].max(), abs=6e-4)}
 
 
-def test_nothing_is_left_to_resume(finished: Artifacts) -> None:
+def test_a_finished_training_leaves_nothing_to_resume(finished: Artifacts) -> None:
     assert not finished.train_classifier.resume.exists()
 
 
-def test_a_loss_of_regions_is_refused_before_anything_is_replaced(own_run: Artifacts) -> None:
+def test_an_impossible_loss_is_rejected_before_anything_is_replaced(own_run: Artifacts) -> None:
     params = TrainClassifier(weights="none", encoder="mobilenetv3_small_050", loss={"dice": 1.0})
     with pytest.raises(UserError, match="a classifier can use bce"):
         stages.train_classifier.main(params, own_run)

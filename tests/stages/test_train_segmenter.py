@@ -11,7 +11,7 @@ from nephoscope.settings.training import TrainSegmenter
 from tests.builders.pipeline_run import tiny_params
 
 
-def test_the_checkpoint_speaks_for_itself(finished: Artifacts) -> None:
+def test_the_checkpoint_contains_all_that_describes_it(finished: Artifacts) -> None:
     network, metadata = load_checkpoint(finished.train_segmenter.members / "seed0.safetensors")
     manifest = Manifest.load(finished.prepare.manifest)
     assert (metadata.kind, metadata.architecture, metadata.input_shape) == ("segmenter", "VanillaUnet", (64, 96))
@@ -26,7 +26,7 @@ def test_the_metric_is_the_best_score_of_the_history(finished: Artifacts) -> Non
     assert metrics == {"score": pytest.approx(history["validation_dice"].max(), abs=6e-4)}
 
 
-def test_members_of_an_earlier_run_do_not_stay(own_run: Artifacts) -> None:
+def test_members_of_an_earlier_run_are_removed(own_run: Artifacts) -> None:
     params = TrainSegmenter(weights="none", architecture="VanillaUnet", epochs=1, batch_size=8, seeds=(3,))
     stages.train_segmenter.main(params, own_run)
     assert [path.name for path in own_run.train_segmenter.members.iterdir()] == ["seed3.safetensors"]

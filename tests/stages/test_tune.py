@@ -15,7 +15,7 @@ def rules_of(artifacts: Artifacts) -> Rules:
     return Rules.model_validate(read_json(artifacts.tune.rules))
 
 
-def test_there_is_a_rule_per_class_from_the_grid(finished: Artifacts) -> None:
+def test_every_class_has_a_rule_from_the_grid(finished: Artifacts) -> None:
     rules = rules_of(finished)
     assert rules.classes == ("Fish", "Flower", "Gravel", "Sugar")
     assert rules.output_shape == (350, 525)
@@ -32,7 +32,7 @@ def test_the_metrics_are_the_cross_fitted_dice_and_the_tuned_one(own_run: Artifa
     assert metrics["tuned"] == pytest.approx(estimates["tuned"].drop("mean").mean(), abs=6e-4)
 
 
-def test_tables_are_there_to_be_plotted(finished: Artifacts) -> None:
+def test_tables_are_written_for_plots(finished: Artifacts) -> None:
     names = {path.stem for path in finished.tune.tables.glob("*.csv")}
     assert names == {"estimates", "optimum", "thresholds", "trials", "surface", "presence"}
     surface = pd.read_csv(finished.tune.tables / "surface.csv")
@@ -41,7 +41,7 @@ def test_tables_are_there_to_be_plotted(finished: Artifacts) -> None:
 
 
 @pytest.mark.parametrize(("presence", "weight"), [("classifier", 1.0), ("pixels", 0.0), ("both", 0.25)])
-def test_presence_is_read_from_where_the_settings_say(own_run: Artifacts, presence: str, weight: float) -> None:
+def test_the_source_of_presence_follows_the_settings(own_run: Artifacts, presence: str, weight: float) -> None:
     settings = {**QUICK, "presence": presence, "classifier_weight": 0.25, "calibrate": False, "force_top_class": True}
     stages.tune.main(Tune.model_validate(settings), own_run)
     rules = rules_of(own_run)
@@ -51,14 +51,14 @@ def test_presence_is_read_from_where_the_settings_say(own_run: Artifacts, presen
 
 
 @pytest.mark.parametrize("family", ["pixel", "area", "presence"])
-def test_a_family_can_be_asked_for(own_run: Artifacts, family: str) -> None:
+def test_the_family_follows_the_settings(own_run: Artifacts, family: str) -> None:
     stages.tune.main(Tune.model_validate({**QUICK, "family": family}), own_run)
     rules = rules_of(own_run).rules
     assert family != "pixel" or all(rule.min_area == 0 for rule in rules)
     assert family not in ("pixel", "area") or all(rule.presence_threshold == 0 for rule in rules)
 
 
-def test_a_goal_needs_a_gate(own_run: Artifacts) -> None:
+def test_a_constraint_needs_a_presence_threshold(own_run: Artifacts) -> None:
     settings = Tune.model_validate({**QUICK, "family": "area", "min_recall": {"every": 0.5}})
     with pytest.raises(UserError, match="area has no presence threshold, so no goal can bound it"):
         stages.tune.main(settings, own_run)
