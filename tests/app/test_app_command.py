@@ -52,11 +52,11 @@ def test_other_addresses_are_warned_of() -> None:
         assert said[-1].startswith("nephoscope: warning: 0.0.0.0 can be reached from other machines")
 
 
-def test_without_the_extra_it_says_how_to_get_it() -> None:
+def test_without_the_extra_the_message_names_the_command_that_installs_it() -> None:
     code = f"import sys; sys.modules['fastapi'] = None; {MAIN}"
     done = subprocess.run([sys.executable, "-c", code, "serve"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "the app needs fastapi: `python -m pip install 'nephoscope[app]'`" in done.stderr
+    assert "fastapi is not installed; run `python -m pip install 'nephoscope[app]'`" in done.stderr
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ FORBIDDEN = (
     "matplotlib",
     "jinja2",
     "zarr",
+    "pandas",
+    "joblib",
 )
 """Packages that are not needed to predict, or that are too slow to import."""
 LIST_IMPORTS = f"""

@@ -19,7 +19,7 @@ from nephoscope.batch.storage import atomic_open, open_storage, read_bytes
 from nephoscope.data.images import ImageError
 from nephoscope.settings.choices import Output
 
-logger = logging.getLogger(__name__)
+LOGGER = logging.getLogger("nephoscope")
 
 
 class Shard(NamedTuple):
@@ -99,7 +99,7 @@ def write_files(plan: Plan, image: Decided, outputs: Sequence[Output]) -> set[Ou
             if isinstance(error, OSError) and error.errno != ENAMETOOLONG:
                 raise
             reason = error.strerror if isinstance(error, OSError) else error
-            logger.warning("%s: %s is left out: %s", output, image.record.image_id, reason)
+            LOGGER.warning("%s: %s is left out: %s", output, image.record.image_id, reason)
             left_out.add(output)
     return left_out
 

@@ -3,6 +3,7 @@
 A command imports its libraries when it runs, so that help appears at once.
 """
 
+import logging
 import sys
 from functools import partial
 from importlib.metadata import version
@@ -248,8 +249,18 @@ def serve(
     open_and_serve(bounds, address, model, engine, run, dataset)
 
 
+class _StderrHandler(logging.Handler):
+    """Prints messages of the library. It looks up sys.stderr each time, because a progress bar replaces it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.echo(f"nephoscope: {self.format(record)}", err=True)
+
+
 def main() -> None:
     """Run a command; errors that the user can fix end with their message and exit code 2."""
+    library = logging.getLogger("nephoscope")
+    library.addHandler(_StderrHandler())
+    library.setLevel(logging.INFO)
     try:
         app()
     except UserError as error:

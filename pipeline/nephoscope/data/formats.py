@@ -5,10 +5,12 @@ For a new data set, add a `Format` to FORMATS and its name to `FormatName` in th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from nephoscope.masks.rle import Shape
+
+if TYPE_CHECKING:  # imported where a table is read: predicting starts faster without it
+    import pandas as pd
 
 LABELLED_FOLDER = "train_images"
 UNLABELLED_FOLDER = "test_images"
@@ -23,12 +25,14 @@ class Layout:
     every_class: bool
     """True: an image has a row for every class, even for empty masks. False: only masks that are not empty have one."""
 
-    def keys(self, table: pd.DataFrame) -> pd.DataFrame:
+    def keys(self, table: "pd.DataFrame") -> "pd.DataFrame":
         """The CSV's own columns → image_id, class_name, rle; a key without "_" has the class_name ""."""
         *keys, rle = (table[column].str.strip() for column in self.columns)
         if len(keys) == 1:
             parts = keys[0].str.extract(r"(?s)^(?P<image_id>.*?)(?:_(?P<class_name>[^_]*))?$")
             keys = [parts["image_id"], parts["class_name"].fillna("")]
+        import pandas as pd
+
         return pd.DataFrame({"image_id": keys[0], "class_name": keys[1], "rle": rle})
 
     def row(self, image_id: str, class_name: str, rle: str) -> tuple[str, ...]:

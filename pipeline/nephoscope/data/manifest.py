@@ -4,15 +4,17 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from nephoscope.artifacts import refuse_earlier_version, require_artifact
 from nephoscope.files import atomic_write, read_json, write_json
 from nephoscope.masks.rle import Shape
+
+if TYPE_CHECKING:  # imported where a table is read: predicting starts faster without it
+    import pandas as pd
 
 Split = Literal["train", "validation", "holdout", "unlabelled"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "holdout", "unlabelled")
@@ -48,7 +50,7 @@ class Metadata:
 @dataclass(frozen=True)
 class Manifest:
     metadata: Metadata
-    images: pd.DataFrame
+    images: "pd.DataFrame"
     """image_id, file (relative to the data set's root), split, fold (-1: none), visible_share, and one column
     `area_<class_name>` per class: the mask's share of the pixels; 0 if empty or unlabelled."""
 
@@ -75,6 +77,8 @@ class Manifest:
         path = require_artifact(folder / "manifest.json", "prepare")
         content = read_json(path)
         refuse_earlier_version(content, path, "run `python -m stages.prepare` again")
+        import pandas as pd
+
         # An image_id such as "0012345" or "nan" is text.
         images = pd.read_csv(folder / "images.csv", dtype={"image_id": str, "file": str}, keep_default_na=False)
         return cls(Metadata.from_dict(content), images)
