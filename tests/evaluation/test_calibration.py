@@ -1,38 +1,126 @@
-"""Calibrated scores are shares: of all pictures with a chance of 0.7 seven in ten show the class."""
+"""Calibrated scores are shares: of all images with a score of 0.7, seven in ten contain the class."""
 
 import numpy as np
 import pytest
 
-from nephoscope.evaluation.calibration import fit_calibrations
-from nephoscope.rules.presence import calibrate, decide_presence, logit
-from nephoscope.rules.rules import Calibration
+from nephoscope.evaluation.calibration import (
+    CHANCE,
+    EVERY_CLASS,
+    PresenceSource,
+    brier_table,
+    confidence_table,
+    fit_calibrations,
+    presence_sources,
+    reliability_table,
+)
+from nephoscope.evaluation.intervals import Bootstrap
+from nephoscope.rules.presence import PresenceDecision, RawPresences, calibrate, decide_presence, logit
+from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import tune
 from tests.builders.tuning_pictures import draw_pictures
 
 
-def draw_scores(distortion: Calibration) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (N×1) that this distortion would put right, and what was present."""
+def draw_scores(calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (N×1) and presence, drawn so that this calibration is the right one."""
     rng = np.random.default_rng(0)
     scores = rng.uniform(0.02, 0.98, (20_000, 1))
-    return scores, rng.random(scores.shape) < calibrate(scores, (distortion,))
+    return scores, rng.random(scores.shape) < calibrate(scores, (calibration,))
 
 
-def test_a_known_distortion_is_found() -> None:
-    (found,) = fit_calibrations(*draw_scores(Calibration(slope=0.5, intercept=-1.0)))
-    assert (found.slope, found.intercept) == pytest.approx((0.5, -1.0), abs=0.05)
+def test_a_known_calibration_is_recovered() -> None:
+    (fitted,) = fit_calibrations(*draw_scores(Calibration(slope=0.5, intercept=-1.0)))
+    assert (fitted.slope, fitted.intercept) == pytest.approx((0.5, -1.0), abs=0.05)
 
 
-def test_a_score_turned_round_says_the_share_that_is_present() -> None:
+def test_a_reversed_score_gets_the_base_rate() -> None:
     scores, present = draw_scores(Calibration(slope=1.0, intercept=-1.0))
-    (found,) = fit_calibrations(1 - scores, present)
-    assert found.slope == 0
-    assert found.intercept == pytest.approx(float(logit(np.array([present.mean()]))[0]))
+    (fitted,) = fit_calibrations(1 - scores, present)
+    assert fitted.slope == 0
+    assert fitted.intercept == pytest.approx(float(logit(np.array([present.mean()]))[0]))
 
 
-def test_after_tuning_the_mean_chance_is_the_share_that_is_present() -> None:
+def test_after_tuning_the_mean_probability_is_the_share_present() -> None:
     labelled = draw_pictures(5, count=60, classes=3)
     settings = Tune(pixel_thresholds=(102,), min_areas=(0,), family="presence", folds=3, resamples=2, bootstrap=20)
     rules = tune(labelled.maps, labelled.truths, labelled.raw.classifier, settings=settings).rules
     present = labelled.truths.any(axis=(2, 3)).mean(axis=0)
     assert decide_presence(labelled.raw, rules).probability.mean(axis=0) == pytest.approx(present, abs=0.01)
+
+
+def rules(chance: tuple[Calibration, ...] | None = None, *, force: bool = False) -> Rules:
+    return Rules(
+        classes=("a", "b"),
+        output_shape=(2, 3),
+        inference_settings=InferenceSettings(),
+        classifier_weight=1,
+        classifier_calibrations=(Calibration(), Calibration()),
+        top_fraction_calibrations=(Calibration(), Calibration()),
+        force_top_class=force,
+        chance_calibrations=chance,
+        rules=tuple(Rule(presence_threshold=0.5, pixel_threshold=128, min_area=0) for _ in range(2)),
+    )
+
+
+def raw(*scores: tuple[float, float]) -> RawPresences:
+    return RawPresences(np.array(scores), np.zeros((len(scores), 2)))
+
+
+def test_reliability_compares_scores_with_shares_per_bin() -> None:
+    scores = np.array([[0.72], [0.78], [0.1], [1.0]])
+    table = reliability_table([PresenceSource("x", scores)], np.array([[True], [False], [False], [True]]), ("a",))
+    assert table["class_name"].tolist() == ["a"] * 3 + [EVERY_CLASS] * 3
+    first = table[table["class_name"] == "a"]
+    assert first["stated"].tolist() == pytest.approx([0.1, 0.75, 1.0])
+    assert first["found"].tolist() == [0, 0.5, 1]
+    assert first["pictures"].tolist() == [1, 2, 1]
+
+
+def test_brier_scores_and_calibration_errors() -> None:
+    scores, present = np.array([[0.8, 0.5], [0.2, 0.5]]), np.array([[True, True], [True, False]])
+    table = brier_table([PresenceSource("x", scores)], present, ("a", "b"), Bootstrap(50)).set_index("class_name")
+    assert table.loc["a", "brier"] == pytest.approx((0.04 + 0.64) / 2)
+    assert table.loc["b", "brier"] == pytest.approx(0.25)
+    assert table.loc["b", "calibration_error"] == pytest.approx(0)
+    assert table.loc["a", "calibration_error"] == pytest.approx((0.2 + 0.8) / 2)
+    assert table.loc[EVERY_CLASS, "brier"] == pytest.approx((0.34 + 0.25) / 2)
+
+
+def test_the_last_calibration_changes_no_decision() -> None:
+    sharper = (Calibration(slope=3.0), Calibration(intercept=-9.0))
+    scores = raw((0.6, 0.6), (0.4, 0.9))
+    plain, calibrated = decide_presence(scores, rules()), decide_presence(scores, rules(sharper))
+    assert (plain.present == calibrated.present).all()
+    np.testing.assert_allclose(plain.probability, scores.classifier)
+    assert calibrated.probability[0, 0] > 0.6
+    assert calibrated.probability[0, 1] < 0.01
+    assert presence_sources(scores, rules(sharper))[-1].name == CHANCE
+
+
+def test_confidence_is_the_probability_that_the_decision_is_right() -> None:
+    decision = PresenceDecision(
+        np.array([[0.9, 0.1, 0.6, 0.4]]), np.array([[0.9, 0.1, 0.6, 0.4]]), np.array([[True, False, True, True]])
+    )
+    assert decision.confidence[0].tolist() == pytest.approx([0.9, 0.9, 0.6, 0.4])
+    assert decision.unsure.tolist() == [[False, False, True, True]]
+
+
+def test_a_forced_class_keeps_its_probability() -> None:
+    decision = decide_presence(raw((0.2, 0.1)), rules(force=True))
+    assert decision.present.tolist() == [[True, False]]
+    assert decision.probability[0, 0] == pytest.approx(0.2)
+    assert decision.unsure.tolist() == [[True, False]]
+
+
+def test_sure_and_unsure_decisions_have_their_share_of_errors() -> None:
+    decision = PresenceDecision(
+        np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[True, True], [True, False]])
+    )
+    table = confidence_table(decision, np.array([[True, False], [False, False]]), ("a", "b")).set_index(
+        ["mark", "class_name"]
+    )
+    assert table.loc[("sure", "a"), "wrong_share"] == 0.5
+    assert table.loc[("sure", "a"), "stated_wrong_share"] == pytest.approx(0.15)
+    assert table.loc[("unsure", "b"), "share"] == 0.5
+    assert table.loc[("unsure", EVERY_CLASS), "wrong_share"] == 1
+    assert np.isnan(table.loc[("unsure", "a"), "wrong_share"])

@@ -1,4 +1,3 @@
-import json
 import re
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.evaluation.scores import score_images, steps_of
 from nephoscope.evaluation.tables import EMPTY, OURS, presence_table
-from nephoscope.figures.dvc_plots import plots_page
 from nephoscope.masks.dice import dice
 from nephoscope.rules.decide import decide_masks
 from nephoscope.rules.presence import presences
@@ -37,7 +35,7 @@ def rules(labelled: LabelledSplit) -> Rules:
 
 
 @pytest.mark.parametrize("power", [0, 0.5])
-def test_what_is_measured_is_what_is_decided(labelled: LabelledSplit, rules: Rules, power: float) -> None:
+def test_scores_are_the_dice_of_the_decided_masks(labelled: LabelledSplit, rules: Rules, power: float) -> None:
     rules = rules.model_copy(update={"adaptive_power": power})
     presence, top_mean = presences(labelled.raw, rules), labelled.raw.top_mean
     expected = [
@@ -47,26 +45,27 @@ def test_what_is_measured_is_what_is_decided(labelled: LabelledSplit, rules: Rul
     assert score_images(labelled, rules).dices == pytest.approx(np.array(expected))
 
 
-def test_curves_over_all_thresholds_know_nothing_of_the_one_that_was_tuned(
-    labelled: LabelledSplit, rules: Rules
-) -> None:
+def test_curves_and_brier_scores_do_not_depend_on_tuned_thresholds(labelled: LabelledSplit, rules: Rules) -> None:
     strict = tuple(rule.model_copy(update={"presence_threshold": 0.999}) for rule in rules.rules)
-    each = [rules.model_copy(update={"rules": strict, "force_top_class": force}) for force in (False, True)]
-    plain, forced = (evaluate_rules(labelled, one, BOOTSTRAP, None) for one in each)
+    strict_rules = rules.model_copy(update={"rules": strict})
+    plain, forced = (
+        evaluate_rules(labelled, strict_rules.model_copy(update={"force_top_class": force}), BOOTSTRAP, None)
+        for force in (False, True)
+    )
     assert forced.tables["presence"]["decided"].iloc[-1] > plain.tables["presence"]["decided"].iloc[-1]
     pd.testing.assert_frame_equal(forced.curves["presence"], plain.curves["presence"])
-    of_scores = ["average_precision", "brier"]
-    pd.testing.assert_frame_equal(forced.tables["presence"][of_scores], plain.tables["presence"][of_scores])
+    columns = ["average_precision", "brier"]
+    pd.testing.assert_frame_equal(forced.tables["presence"][columns], plain.tables["presence"][columns])
 
 
-def test_steps_end_with_the_rule_itself(labelled: LabelledSplit, rules: Rules) -> None:
+def test_the_last_step_is_the_whole_rule(labelled: LabelledSplit, rules: Rules) -> None:
     tables = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables
     steps, ours = tables["steps"], tables["dice"][tables["dice"]["reference"] == OURS]
     assert steps["step"].unique().tolist() == list(steps_of(rules))
     assert steps.tail(3)["dice"].tolist() == ours["dice"].tolist()
 
 
-def test_every_step_tells_what_it_gains_over_the_one_before(labelled: LabelledSplit, rules: Rules) -> None:
+def test_every_step_has_its_gain_over_the_step_before(labelled: LabelledSplit, rules: Rules) -> None:
     steps = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables["steps"]
     means = steps[steps["class_name"] == "mean"]
     assert means["gain"].iloc[1:].tolist() == pytest.approx(np.diff(means["dice"]).tolist())
@@ -74,7 +73,7 @@ def test_every_step_tells_what_it_gains_over_the_one_before(labelled: LabelledSp
     assert np.isnan(means["gain"].iloc[0])
 
 
-def test_steps_are_those_that_the_rules_have(rules: Rules) -> None:
+def test_steps_without_effect_are_left_out(rules: Rules) -> None:
     plain = Rule(presence_threshold=0, pixel_threshold=9, min_area=0)
     full = Rule(presence_threshold=0.5, pixel_threshold=9, min_area=3)
     steps = steps_of(rules.model_copy(update={"rules": (plain, plain)}))
@@ -85,7 +84,7 @@ def test_steps_are_those_that_the_rules_have(rules: Rules) -> None:
     assert [step(full).presence_threshold for step in steps.values()] == [0, 0, 0, 0.5]
 
 
-def test_references_stand_beside(labelled: LabelledSplit, rules: Rules) -> None:
+def test_the_dice_table_has_the_references(labelled: LabelledSplit, rules: Rules) -> None:
     table = evaluate_rules(labelled, rules, BOOTSTRAP, HUMAN).tables["dice"].set_index(["reference", "class_name"])
     empty = ~np.array([image.truth.any((1, 2)) for image in labelled])
     assert table.loc[("all masks empty", "mean"), "dice"] == pytest.approx(empty.mean())
@@ -98,30 +97,14 @@ def test_references_stand_beside(labelled: LabelledSplit, rules: Rules) -> None:
     assert table.loc[("one human against another, real pictures", "mean"), "dice"] == 0.7
 
 
-def test_intervals_hold_the_mean_and_narrow_with_pictures() -> None:
-    rng = np.random.default_rng(0)
-    scores = rng.random(4000)
-    few, many = BOOTSTRAP.interval(scores[:40]), BOOTSTRAP.interval(scores)
-    assert few.low < few.mean < few.high
-    assert many.high - many.low < (few.high - few.low) / 5
-    # The standard error of a mean of 4000 uniform numbers, times two to either side.
-    assert many.high - many.low == pytest.approx(4 * np.sqrt(1 / 12 / 4000), rel=0.2)
-
-
-def test_an_interval_is_reproducible() -> None:
-    scores = np.random.default_rng(0).random((30, 4))
-    assert BOOTSTRAP.interval(scores) == Bootstrap(resamples=200).interval(scores)
-    assert BOOTSTRAP.interval(scores) != Bootstrap(resamples=200, seed=1).interval(scores)
-
-
-def test_pixels_are_all_counted_once(labelled: LabelledSplit, rules: Rules) -> None:
+def test_every_pixel_is_counted_once(labelled: LabelledSplit, rules: Rules) -> None:
     table = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables["pixels"].set_index("class_name")
     counts = table[["hit", "false_alarm", "miss", "right_nothing"]]
     assert counts.sum(axis=1).tolist() == [16 * 24 * 36] * 2
     assert counts.loc["a", ["hit", "miss"]].sum() == sum(image.truth[0].sum() for image in labelled)
 
 
-def test_presence_of_a_class_nobody_has_is_not_available(labelled: LabelledSplit, rules: Rules) -> None:
+def test_a_class_that_is_never_present_has_no_recall(labelled: LabelledSplit, rules: Rules) -> None:
     labelled.truth.rles.clear()
     table = presence_table(score_images(labelled, rules), rules).set_index("class_name")
     assert np.isnan(table.loc["a", "recall"])
@@ -129,7 +112,7 @@ def test_presence_of_a_class_nobody_has_is_not_available(labelled: LabelledSplit
     assert table.loc["any", "present"] == 0
 
 
-def test_worst_pictures_come_first(labelled: LabelledSplit, rules: Rules) -> None:
+def test_the_worst_images_come_first(labelled: LabelledSplit, rules: Rules) -> None:
     pictures = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables["pictures"]
     assert pictures["mean"].is_monotonic_increasing
     assert set(pictures["image_id"]) == set(labelled.store.image_ids)
@@ -159,14 +142,7 @@ def test_tables_are_written_as_csv(labelled: LabelledSplit, rules: Rules, tmp_pa
     assert len(scores) == 16 * 2
 
 
-def test_rules_serve_only_the_reading_they_were_tuned_on(labelled: LabelledSplit, rules: Rules) -> None:
+def test_rules_are_refused_with_other_inference_settings(labelled: LabelledSplit, rules: Rules) -> None:
     other = rules.model_copy(update={"inference_settings": InferenceSettings(top_fraction=0.5)})
     with pytest.raises(ValueError, match="run `dvc repro tune`"):
         score_images(labelled, other)
-
-
-def test_the_plots_page_needs_no_network() -> None:
-    page = plots_page()
-    assert "{plot_divs}" in page
-    assert "src=" not in page.split("<body>")[0].replace("srcElement", "")[:400]
-    assert json.dumps("vegaEmbed")[1:-1] in page

@@ -12,14 +12,14 @@ from tests.builders.labelled_scenes import write_labelled
 SETTINGS = Tune(pixel_thresholds=(60, 100), min_areas=(0,), family="presence", folds=3, resamples=2)
 
 
-def test_labels_that_are_the_less_likely_answer_come_the_most_surprising_first(tmp_path: Path) -> None:
+def test_improbable_labels_are_listed_most_surprising_first(tmp_path: Path) -> None:
     labelled = write_labelled(tmp_path / "validation.zarr.zip", count=16)
     rules = tune(labelled.store, labelled.truth, settings=SETTINGS).rules
     wrong = sorted(labelled.truth.rles)[0]
-    del labelled.truth.rles[wrong]  # somebody forgot to annotate it
+    del labelled.truth.rles[wrong]  # a missing annotation
     table = find_label_issues(labelled, rules, "validation")
     assert table["surprise"].is_monotonic_decreasing
-    assert (table["surprise"] > 1).all()  # one bit is a coin's
+    assert (table["surprise"] > 1).all()  # a probability below 0.5
     assert ((table["chance"] < 0.5) == table["annotated"]).all()
     assert (table["annotated_share"] > 0).equals(table["annotated"])
     chance, ids = decide_presence(labelled.raw, rules).probability, list(labelled.image_ids)
@@ -27,5 +27,5 @@ def test_labels_that_are_the_less_likely_answer_come_the_most_surprising_first(t
     assert len(table) == int(((chance > 0.5) != present).sum()) > 0
     assert wrong in set(zip(table["image_id"], table["class_name"], strict=True))
     first = table.iloc[0]
-    there = chance[ids.index(first["image_id"]), labelled.classes.index(first["class_name"])]
-    assert first["surprise"] == pytest.approx(-np.log2(there if first["annotated"] else 1 - there))
+    probability = chance[ids.index(first["image_id"]), labelled.classes.index(first["class_name"])]
+    assert first["surprise"] == pytest.approx(-np.log2(probability if first["annotated"] else 1 - probability))

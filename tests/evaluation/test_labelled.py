@@ -1,4 +1,4 @@
-"""Probabilities belong to the pictures of the manifest that is there, or nothing is tuned or measured on them."""
+"""A split is refused if its probabilities do not belong to the images of the manifest."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ METADATA = Metadata("clouds", ("a", "b"), (24, 36), (24, 36), (8, 12))
 
 
 def run_of(root: Path, splits: dict[str, str], folds: dict[str, int] | None = None) -> tuple[Artifacts, Manifest]:
-    """A manifest of these pictures, and stores of 0000.jpg to 0002.jpg, whatever it says of them."""
+    """A manifest of these images, and stores of 0000.jpg to 0002.jpg that may not match it."""
     artifacts, folds = Artifacts(root), folds or {}
     rows = [(name, name, split, folds.get(name, -1)) for name, split in splits.items()]
     metadata = METADATA if not folds else Metadata(**{**METADATA.to_dict(), "folds": 2})
@@ -33,22 +33,22 @@ def run_of(root: Path, splits: dict[str, str], folds: dict[str, int] | None = No
     return artifacts, manifest
 
 
-def test_a_split_is_judged_by_its_own_truth(tmp_path: Path) -> None:
+def test_a_split_has_its_own_truth(tmp_path: Path) -> None:
     splits = {"0000.jpg": "holdout", "x.jpg": "train", "0001.jpg": "holdout", "0002.jpg": "holdout"}
     artifacts, manifest = run_of(tmp_path, splits)
     labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     assert labelled.image_ids == ("0000.jpg", "0001.jpg", "0002.jpg")
-    assert [one.truth.sum() for one in labelled] == [0, 9, 0]
+    assert [image.truth.sum() for image in labelled] == [0, 9, 0]
 
 
-def test_with_folds_validation_is_what_they_held_out(tmp_path: Path) -> None:
+def test_with_folds_validation_is_every_fold(tmp_path: Path) -> None:
     splits = dict.fromkeys(("0000.jpg", "0001.jpg", "0002.jpg", "x.jpg"), "train")
     artifacts, manifest = run_of(tmp_path, splits, {"0000.jpg": 0, "0001.jpg": 1, "0002.jpg": 0})
     assert len(LabelledSplit.open(artifacts, manifest, "validation")) == 3
 
 
 @pytest.mark.parametrize("split", ["validation", "holdout"])
-def test_a_split_without_pictures_names_its_setting(tmp_path: Path, split: str) -> None:
+def test_a_split_without_images_names_its_setting(tmp_path: Path, split: str) -> None:
     artifacts, manifest = run_of(tmp_path, {"x.jpg": "train"})
     with pytest.raises(UserError, match=f"{split} has no images; set prepare.{split}_share above 0"):
         LabelledSplit.open(artifacts, manifest, split)
@@ -68,12 +68,12 @@ def evaluate(artifacts: Artifacts) -> None:
     [("0000.jpg", "0001.jpg"), ("0000.jpg", "0001.jpg", "0003.jpg"), ("0001.jpg", "0000.jpg", "0002.jpg")],
     ids=["fewer", "others", "in another order"],
 )
-def test_probabilities_of_other_pictures_are_refused(
+def test_probabilities_of_other_images_are_refused(
     tmp_path: Path, split: str, stage: Callable[[Artifacts], None], names: tuple[str, ...]
 ) -> None:
     artifacts, _ = run_of(tmp_path, dict.fromkeys(names, split))
-    told = rf"{split}\.zarr\.zip: its 3 images differ from the {len(names)} images .* `python -m stages\.predict`"
-    with pytest.raises(UserError, match=told):
+    message = rf"{split}\.zarr\.zip: its 3 images differ from the {len(names)} images .* `python -m stages\.predict`"
+    with pytest.raises(UserError, match=message):
         stage(artifacts)
     assert not artifacts.tune.folder.exists()
     assert not artifacts.evaluate.folder.exists()

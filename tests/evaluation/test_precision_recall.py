@@ -17,17 +17,17 @@ class Pixels(NamedTuple):
 
 
 def pixels(seed: int) -> Pixels:
-    """Two pictures of one class; truth and levels of the visible pixels alone, as scikit-learn wants them."""
+    """Two images of one class, and truth and levels of their visible pixels in the form of scikit-learn."""
     rng = np.random.default_rng(seed)
     levels = rng.integers(0, 256, (2, 1, 6, 8)).astype(np.uint8)
     truth, visible = rng.random((2, 1, 6, 8)) > 0.6, rng.random((2, 6, 8)) > 0.2
     truth[0, 0, 0, 0] = visible[0, 0, 0] = True
-    images = [LabelledImage(str(index), *one) for index, one in enumerate(zip(levels, visible, truth, strict=True))]
+    images = [LabelledImage(str(index), levels[index], visible[index], truth[index]) for index in range(2)]
     return Pixels(images, truth[:, 0][visible], levels[:, 0][visible])
 
 
 @given(st.integers(0, 2**16))
-def test_pixel_curves_are_those_of_scikit_learn(seed: int) -> None:
+def test_pixel_curves_equal_those_of_scikit_learn(seed: int) -> None:
     images, truth, levels = pixels(seed)
     (curve,) = pixel_curves(images, 1)
     precision, recall, threshold = precision_recall_curve(truth, levels)
@@ -37,7 +37,7 @@ def test_pixel_curves_are_those_of_scikit_learn(seed: int) -> None:
     assert curve.average_precision == pytest.approx(average_precision_score(truth, levels))
 
 
-def test_presence_of_any_class_is_the_strongest() -> None:
+def test_presence_of_any_class_is_the_maximum() -> None:
     presence = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.4]])
     present = np.array([[True, False], [False, True], [False, False]])
     *_, any_class = presence_curves(presence, present)
@@ -45,7 +45,7 @@ def test_presence_of_any_class_is_the_strongest() -> None:
     assert any_class.average_precision == 1
 
 
-def test_without_positives_nothing_is_known() -> None:
+def test_a_class_that_is_never_present_has_no_curve() -> None:
     curve = presence_curve(np.array([0.2, 0.7]), np.array([False, False]))
     assert np.isnan(curve.average_precision)
     assert curve.table("a").empty

@@ -16,7 +16,7 @@ def prediction(seed: int) -> Prediction:
     return Prediction(levels, rng.random((5, 7)) > 0.5, rng.random(2), rng.random(2))
 
 
-def test_what_is_written_is_read_in_any_order(tmp_path: Path) -> None:
+def test_predictions_are_written_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "holdout.zarr.zip"
     with atomic_store(path, ["x.jpg", "y.jpg"], ["a", "b"], (5, 7), INFERENCE_SETTINGS) as writer:
         writer.write(1, prediction(1))
@@ -29,13 +29,11 @@ def test_what_is_written_is_read_in_any_order(tmp_path: Path) -> None:
         INFERENCE_SETTINGS,
     )
     for index in range(2):
-        for found, expected in zip(store[index], prediction(index), strict=True):
-            assert np.allclose(found, expected)
+        for stored, expected in zip(store[index], prediction(index), strict=True):
+            assert np.allclose(stored, expected)
 
 
-def test_the_same_numbers_are_the_same_file_whenever_they_are_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equal_predictions_give_equal_files_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for second in (1_000_000_000, 1_700_000_000):
         monkeypatch.setattr(time, "time", lambda second=second: second)
         with atomic_store(tmp_path / f"{second}.zarr.zip", ["x.jpg"], ["a", "b"], (5, 7), INFERENCE_SETTINGS) as writer:
@@ -46,14 +44,14 @@ def test_the_same_numbers_are_the_same_file_whenever_they_are_written(
         assert zipped.testzip() is None
 
 
-def test_a_store_that_misses_a_picture_never_takes_its_place(tmp_path: Path) -> None:
+def test_an_incomplete_store_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "holdout.zarr.zip"
 
     def write_half() -> None:
         with atomic_store(path, ["x.jpg", "y.jpg"], ["a", "b"], (5, 7), INFERENCE_SETTINGS) as writer:
             writer.write(0, prediction(0))
 
-    with pytest.raises(ValueError, match=r"1 pictures have no numbers, y\.jpg first"):
+    with pytest.raises(ValueError, match=r"1 images were not written, the first is y\.jpg"):
         write_half()
     assert list(tmp_path.iterdir()) == []
 
@@ -63,7 +61,7 @@ def test_a_missing_store_names_the_stage_that_writes_it(tmp_path: Path) -> None:
         ProbabilityStore.open(tmp_path / "holdout.zarr.zip")
 
 
-def test_a_store_without_pictures_can_be_read(tmp_path: Path) -> None:
+def test_an_empty_store_can_be_read(tmp_path: Path) -> None:
     with atomic_store(tmp_path / "empty.zarr.zip", [], ["a"], (5, 7), INFERENCE_SETTINGS):
         pass
     assert len(ProbabilityStore.open(tmp_path / "empty.zarr.zip")) == 0

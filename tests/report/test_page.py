@@ -179,7 +179,7 @@ def test_rules_without_a_presence_threshold_or_never_shown_are_named(labelled_ru
         rule.model_copy(update={"presence_threshold": threshold}) for rule, threshold in ((never, 2.0), (always, 0.0))
     )
     table = show_rules(rules.model_copy(update={"rules": (never, always, *others)}))
-    assert [row[1] for row in table.rows[:2]] == [Cell("never"), Cell("every picture")]
+    assert [row[1] for row in table.rows[:2]] == [Cell("never"), Cell("every image")]
 
 
 def test_best_and_median_images_contain_a_class_and_no_image_repeats() -> None:

@@ -1,4 +1,4 @@
-"""Which rule is chosen, and what it is said to be worth."""
+"""The choice of a rule, and the cross-fitted estimate of its Dice."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,14 @@ GRID = make_grid("presence", SETTINGS.pixel_thresholds, SETTINGS.min_areas)
 
 
 def discs(areas: list[int], truth_area: int) -> ClassEvidence:
-    """Pictures with one component each, of this area at levels 1 to 100 and half as large up to 200."""
+    """Images with one component each: this area at levels 1 to 100, and half of it up to level 200."""
     rows = [[[1, 100, area, min(area, truth_area)], [101, 200, area // 2, area // 2]] for area in areas]
     count = len(areas)
     starts, truths = np.arange(0, 2 * count + 1, 2), np.full(count, truth_area)
     return ClassEvidence(np.array(rows, np.int32).reshape(-1, 4), starts, truths)
 
 
-def test_equals_are_averaged_to_the_middle() -> None:
+def test_equal_rules_are_averaged_to_the_middle() -> None:
     """All thresholds from 1 to 100 do the same; so do all areas up to 400."""
     grid = Grid(np.arange(1, 256), np.arange(0, 901, 100), gated=False)
     (choice,) = choose(discs([400] * 6, 400), grid, [Problem.open(np.ones(6))])
@@ -38,15 +38,15 @@ def test_equals_are_averaged_to_the_middle() -> None:
     assert choice.share == pytest.approx(100 * 5 / (255 * 10))
 
 
-def test_what_is_clearly_worse_has_no_say() -> None:
+def test_clearly_worse_rules_do_not_count() -> None:
     grid = Grid(np.arange(1, 201), np.zeros(1, np.int64), gated=False)
     (choice,) = choose(discs([300, 410, 420, 380, 390, 400], 400), grid, [Problem.open(np.ones(6))])
     assert choice.highest["pixel_threshold"] == 100
     assert choice.middle.pixel_threshold == pytest.approx(50, abs=1)
 
 
-def test_a_hollow_between_two_plateaus_is_not_chosen() -> None:
-    """Levels 1-20 and 181-200 are right, between them the mask is half of it; the mean would be in between."""
+def test_a_valley_between_two_plateaus_is_not_chosen() -> None:
+    """Thresholds 1-20 and 181-200 are right; between them the mask has half the area. The mean lies in between."""
     rows = [[[1, 20, 100, 100], [21, 180, 50, 50], [181, 200, 100, 100]] for _ in range(5)]
     spans = np.array(rows, np.int32).reshape(-1, 4)
     evidence = ClassEvidence(spans, np.arange(0, 16, 3), np.full(5, 100))
@@ -55,7 +55,7 @@ def test_a_hollow_between_two_plateaus_is_not_chosen() -> None:
     assert choice.middle.pixel_threshold in (*range(1, 21), *range(181, 201))
 
 
-def test_standard_errors_are_those_of_a_paired_mean() -> None:
+def test_standard_errors_of_a_paired_mean() -> None:
     difference = np.array([0.1, 0.3, 0.2, 0.4])
     expected = difference.mean() / (difference.std() / 2)
     assert standard_errors(difference.mean(), (difference**2).mean(), 4) == pytest.approx(expected)
@@ -63,7 +63,7 @@ def test_standard_errors_are_those_of_a_paired_mean() -> None:
     assert standard_errors(0.1, 0.01, 4) > 1e6  # always the same distance behind: no noise at all
 
 
-def test_thresholds_of_classes_move_half_way_together() -> None:
+def test_shrinkage_moves_thresholds_half_way_to_their_mean() -> None:
     _, evidence = gather_pictures(3, count=40, classes=2)
     fitted = fit_presence(evidence, np.ones(40, bool), calibrate=True)
     alone, together = (
@@ -74,7 +74,7 @@ def test_thresholds_of_classes_move_half_way_together() -> None:
     assert [rule.presence_threshold for rule in together] == pytest.approx((own + own.mean()) / 2)
 
 
-def test_a_class_that_never_pays_is_never_shown_and_moves_no_other() -> None:
+def test_a_class_that_is_best_empty_is_never_shown_and_moves_no_other() -> None:
     labelled = draw_pictures(4, count=40, classes=3)
     labelled.maps[:, 1] = np.where(labelled.truths[:, 1], 0, 255)
     evidence, every = gather(labelled), np.ones(40)
@@ -87,12 +87,15 @@ def test_a_class_that_never_pays_is_never_shown_and_moves_no_other() -> None:
     assert moved == pytest.approx((own + own.mean()) / 2)
 
 
-def test_a_class_that_is_never_true_is_never_shown() -> None:
+def test_a_class_that_is_never_present_is_never_shown() -> None:
     labelled = draw_pictures(1, count=30, classes=2)
     labelled.truths[:, 1] = False
     crossfitting = cross_fitting(labelled)
-    found = crossfitting.run()
-    assert found.fit.rules.rules[1].presence_threshold == NEVER or found.structure.family in ("pixel", "area")
+    cross_fitted = crossfitting.run()
+    assert cross_fitted.fit.rules.rules[1].presence_threshold == NEVER or cross_fitted.structure.family in (
+        "pixel",
+        "area",
+    )
     gated = fit_rules(
         crossfitting.evidence,
         GRID,
@@ -110,8 +113,8 @@ def cross_fitting(labelled: LabelledArrays, settings: Tune = SETTINGS) -> CrossF
     return CrossFitting(evidence, settings, [None] * len(labelled.classes), np.array(settings.min_areas))
 
 
-def test_no_picture_is_scored_by_rules_that_saw_it() -> None:
-    """With every truth of one fold turned round, the rules that score it stay what they were."""
+def test_no_image_is_scored_by_rules_that_were_tuned_on_it() -> None:
+    """If the truth of one fold is inverted, the rules that score this fold stay the same."""
     labelled = draw_pictures(7, count=30, classes=2)
     before = cross_fitting(labelled)
     before.run()
@@ -136,21 +139,21 @@ def test_the_structure_is_decided_without_the_fold_that_is_scored() -> None:
     assert not any(np.isnan(trial.dices).any() for trial in trials[0])
 
 
-def test_too_few_pictures_to_cross_fit() -> None:
-    found = cross_fitting(draw_pictures(0, count=5)).run()
-    assert np.isnan(found.dices).all()
-    assert found.trials == ()
-    assert found.structure.family == "presence"
+def test_too_few_images_are_not_cross_fitted() -> None:
+    cross_fitted = cross_fitting(draw_pictures(0, count=5)).run()
+    assert np.isnan(cross_fitted.dices).all()
+    assert cross_fitted.trials == ()
+    assert cross_fitted.structure.family == "presence"
 
 
-def test_the_middle_of_weights() -> None:
+def test_the_middle_of_the_best_weights_is_picked() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(1, 200))
     scores = np.array([0.3, 0.5, 0.5, 0.5, 0.1])[:, None] + 0.01 * noise + 0.001 * rng.normal(size=(5, 200))
     assert pick_middle(scores) == 2
 
 
-def test_the_usual_serves_unless_another_is_clearly_ahead() -> None:
+def test_the_default_stays_unless_another_is_clearly_ahead() -> None:
     noise = np.random.default_rng(0).normal(size=100)
     usual, luckier, better = np.full(100, 0.5), 0.501 + 0.1 * noise, 0.6 + 0.1 * noise
     assert pick_unless_beaten(0, np.stack([usual, luckier])) == 0

@@ -24,9 +24,9 @@ SETTINGS = Tune(
 )
 
 
-def allowed_counts(objective: Constraint) -> list[int]:
-    """How many pictures may be shown."""
-    return np.flatnonzero(Problem.gated(PRESENCE, np.ones(6), PRESENT, objective).allowed).tolist()
+def allowed_counts(constraint: Constraint) -> list[int]:
+    """The allowed numbers of shown images."""
+    return np.flatnonzero(Problem.gated(PRESENCE, np.ones(6), PRESENT, constraint).allowed).tolist()
 
 
 def test_bounds_on_precision_and_recall() -> None:
@@ -47,14 +47,14 @@ def test_weights_count() -> None:
     assert np.flatnonzero(problem.allowed).tolist() == [1, 2]
 
 
-def test_what_cannot_be_fulfilled_is_told_with_what_can() -> None:
+def test_impossible_bounds_are_refused_with_what_is_possible() -> None:
     cuts = np.ones(7, bool)
     with pytest.raises(UserError, match=r"Fish: no presence threshold has precision >= 0.9 and recall >= 1.*0.750"):
         Constraint("Fish", min_precision=0.9, min_recall=1).check(cuts, np.ones(6), PRESENT)
     Constraint("Fish", min_precision=0.9).check(cuts, np.ones(6), PRESENT)
 
 
-def test_in_a_part_of_the_pictures_the_nearest_cut_serves() -> None:
+def test_the_nearest_cut_is_allowed_if_none_satisfies_the_bounds() -> None:
     assert allowed_counts(Constraint("Fish", min_precision=0.9, min_recall=1)) == [4]
 
 
@@ -67,7 +67,7 @@ def test_settings_name_classes() -> None:
 
 
 def noisy_pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Maps that show the mask in every picture, and a classifier that is right in four cases of five."""
+    """Maps that show the mask in every image, and a classifier that is right in four of five."""
     rng = np.random.default_rng(0)
     truths = np.zeros((60, 1, 12, 12), bool)
     truths[::2, :, 3:9, 3:9] = True
@@ -80,12 +80,12 @@ def noisy_pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     "objective", [{"objective": "f_beta"}, {"min_recall": {"every": 0.9}}, {"min_precision": {"Fish": 0.9}}]
 )
-def test_no_class_is_forced_over_a_bound(objective: dict[str, object]) -> None:
+def test_forcing_is_refused_with_constraints(objective: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="force_top_class: true conflicts with objective"):
         Tune.model_validate({"force_top_class": True, **objective})
 
 
-def test_the_tuned_rule_keeps_its_bounds() -> None:
+def test_the_tuned_rule_satisfies_its_bounds() -> None:
     maps, truths, scores = noisy_pictures()
     tuning = tune(maps, truths, scores, settings=SETTINGS.model_copy(update={"min_recall": {"every": 0.95}}))
     shown, present = shown_by(tuning, scores), truths.any((2, 3))
@@ -98,7 +98,7 @@ def shown_by(tuning: Tuning, scores: np.ndarray) -> np.ndarray:
     return presences(RawPresences(scores, scores), tuning.rules) >= tuning.rules.rules[0].presence_threshold
 
 
-def test_a_class_that_is_never_annotated_is_bound_by_its_own_name_alone() -> None:
+def test_a_bound_for_every_class_skips_classes_that_are_never_annotated() -> None:
     maps, truths, scores = (np.concatenate([one, one], axis=1) for one in noisy_pictures())
     truths[:, 1] = False
     bounds = ({"every": 0.9}, {"class 0": 0.9, "class 1": 0.9})

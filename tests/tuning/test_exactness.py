@@ -1,4 +1,4 @@
-"""The exact search against the plain one: every rule decided, labelled and scored by itself."""
+"""The exact search equals the plain search, which decides, labels and scores every rule separately."""
 
 from itertools import product
 
@@ -70,7 +70,7 @@ def test_all_thresholds_and_all_areas_of_a_map() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @settings(max_examples=6)
 @given(seed=st.integers(0, 2**16))
-def test_no_rule_of_the_family_beats_the_one_that_is_found(family: FamilyName, seed: int) -> None:
+def test_no_rule_of_the_family_beats_the_best_rule(family: FamilyName, seed: int) -> None:
     labelled, evidence = gather_pictures(seed, count=6)
     one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of(family)
     weight = np.ones(6)
@@ -93,7 +93,7 @@ def test_all_empty_and_all_full_truth(truth: float) -> None:
 
 
 @given(st.integers(0, 2**16), st.integers(1, 12))
-def test_weights_are_pictures_that_count_more_than_once(seed: int, count: int) -> None:
+def test_a_weight_equals_a_repeated_image(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     presence, gains, weight = rng.integers(0, 5, count) / 5, rng.random((count, 7)) - 0.5, rng.integers(0, 3, count)
     once = Problem.gated(presence, weight.astype(float), gains[:, 0] > 0)
@@ -105,7 +105,7 @@ def test_weights_are_pictures_that_count_more_than_once(seed: int, count: int) -
     assert once.thresholds[cuts] == pytest.approx(again.thresholds[other_cuts])
 
 
-def test_neighbouring_presences_are_still_told_apart() -> None:
+def test_neighbouring_presences_are_separated() -> None:
     presence = np.array([0.5, np.nextafter(0.5, 0)])
     problem = Problem.gated(presence, np.ones(2), np.array([True, False]))
     assert [(presence >= threshold).tolist() for threshold in problem.thresholds] == [
@@ -121,7 +121,7 @@ def test_equal_presences_stay_together() -> None:
     assert problem.allowed.tolist() == [True, True, False, True]
 
 
-def test_the_surface_is_the_best_of_every_cell() -> None:
+def test_the_surface_has_the_best_dice_of_every_cell() -> None:
     labelled, evidence = gather_pictures(5, count=6)
     one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("presence")
     surface = map_surface(one, grid, Problem.gated(presence, np.ones(6), one.present))

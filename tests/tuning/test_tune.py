@@ -1,4 +1,4 @@
-"""The tuner's front door: anybody's arrays in, rules and tables out."""
+"""The public function `tune`: arrays in, rules and tables out."""
 
 from itertools import product
 from pathlib import Path
@@ -24,19 +24,19 @@ def tuning() -> Tuning:
     return tune(labelled.maps, labelled.truths, labelled.raw.classifier, classes=("a", "b"), settings=SETTINGS)
 
 
-def test_what_is_told_is_what_judging_finds(tmp_path: Path) -> None:
+def test_tuned_dice_equals_the_evaluation(tmp_path: Path) -> None:
     labelled = write_labelled(tmp_path / "validation.zarr.zip", count=24)
     settings = SETTINGS.model_copy(update={"min_areas": (0, 20, 60)})
     for family, power in product(("area", "presence"), (0.0, 0.5)):
-        one = settings.model_copy(update={"family": family, "adaptive_power": power})
-        tuning = tune(labelled.store, labelled.truth, settings=one)
+        own = settings.model_copy(update={"family": family, "adaptive_power": power})
+        tuning = tune(labelled.store, labelled.truth, settings=own)
         assert tuning.rules.adaptive_power == power
         assert score_images(labelled, tuning.rules).dices == pytest.approx(tuning.tuned, abs=1e-12), (family, power)
 
 
 @pytest.mark.parametrize("power", [1, 2])
-def test_thresholds_follow_pictures_where_that_is_ahead(power: int) -> None:
-    """Each picture of its own brightness, edge and rim dimmer by its power: no one threshold suits all."""
+def test_adaptive_thresholds_are_chosen_if_they_are_ahead(power: int) -> None:
+    """Every image has its own brightness, so no fixed threshold is right for all images."""
     rng = np.random.default_rng(0)
     truths, rims, cores = np.zeros((3, 60, 1, 20, 20), bool)
     truths[:, :, 5:15, 5:15] = rims[:, :, 3:17, 3:17] = cores[:, :, 6:14, 6:14] = True
@@ -63,21 +63,21 @@ def test_arrays_memory_maps_and_probabilities_tune_alike(tmp_path: Path) -> None
     assert tune(labelled.maps / 255, labelled.truths.astype(int), scores, settings=SETTINGS).rules == expected
 
 
-def test_nothing_is_left_to_chance() -> None:
+def test_tuning_is_reproducible() -> None:
     labelled = draw_pictures(3, count=12)
     one, two = (tune(labelled.maps, labelled.truths, settings=SETTINGS) for _ in range(2))
     assert one.rules == two.rules
     assert all(one.tables[name].equals(two.tables[name]) for name in one.tables)
 
 
-def test_the_gap_is_what_the_tuned_figure_flatters_itself(tuning: Tuning) -> None:
+def test_the_gap_is_tuned_minus_cross_fitted(tuning: Tuning) -> None:
     table = tuning.tables["estimates"].set_index(["estimate", "class_name"])["dice"]
     assert table["tuned", "a"] == pytest.approx(tuning.tuned[:, 0].mean())
     assert table["gap", "mean"] == pytest.approx(table["tuned", "mean"] - table["cross-fitted", "mean"])
     assert tuning.metrics()["dice"] == pytest.approx(tuning.cross_fitted.mean(), abs=6e-4)
 
 
-def test_intervals_hold_what_they_are_of(tuning: Tuning) -> None:
+def test_intervals_contain_their_estimates(tuning: Tuning) -> None:
     estimates, trials = tuning.tables["estimates"], tuning.tables["trials"]
     assert estimates["dice"].between(estimates["low"], estimates["high"]).all()
     assert trials["difference"].between(trials["difference_low"], trials["difference_high"]).all()
@@ -98,7 +98,7 @@ def test_the_best_is_never_worse_than_the_chosen(tuning: Tuning) -> None:
     assert (table["best_dice"] >= table["chosen_dice"] - 1e-12).all()
 
 
-def test_the_surface_peaks_at_the_optimum(tuning: Tuning) -> None:
+def test_the_maximum_of_the_surface_is_the_optimum(tuning: Tuning) -> None:
     peaks = tuning.tables["surface"].groupby("class_name")["dice"].max()
     best = tuning.tables["optimum"].set_index("class_name")["best_dice"]
     assert peaks.to_numpy() == pytest.approx(best[peaks.index].to_numpy())
@@ -120,7 +120,7 @@ def test_every_area_may_be_tried() -> None:
     assert (every.tables["optimum"]["best_dice"] >= some.tables["optimum"]["best_dice"] - 1e-12).all()
 
 
-def test_few_pictures_have_no_cross_fitted_score() -> None:
+def test_few_images_have_no_cross_fitted_score() -> None:
     labelled = draw_pictures(0, count=4)
     tuning = tune(labelled.maps, labelled.truths, settings=SETTINGS)
     table = tuning.tables["estimates"].set_index("estimate")
@@ -158,12 +158,12 @@ def test_a_class_without_positives_and_one_without_negatives(family: str) -> Non
         ({"classes": ("a", "a")}, "1 different names; expected 2"),
     ],
 )
-def test_what_cannot_be_tuned_is_refused(arguments: dict[str, object], message: str) -> None:
+def test_unusable_arrays_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         tune(**{"maps": MAPS, "truths": TRUTHS, "settings": SETTINGS, **arguments})
 
 
-def test_a_store_goes_with_its_truth(tmp_path: Path) -> None:
+def test_a_store_needs_a_truth(tmp_path: Path) -> None:
     labelled = write_labelled(tmp_path / "validation.zarr.zip", count=3)
     with pytest.raises(UserError, match="maps is a ProbabilityStore: expected a Truth"):
         tune(labelled.store, TRUTHS)

@@ -1,1 +1,1 @@
-"""Judges probabilities: stores them, tunes rules on them, and says how good the masks are and how sure that is."""
+"""Measures predictions: probability store, Dice, precision and recall, intervals, calibration. Start at `evaluate`."""

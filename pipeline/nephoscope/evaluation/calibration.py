@@ -1,5 +1,6 @@
-"""Calibration of presence: a logistic fit per class, so that a score of 0.7 is right in seven cases of ten."""
+"""Calibration of presence: a logistic fit per class, and tables that show how reliable the probabilities are."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,89 +12,93 @@ from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.rules.presence import SURE_MARK, UNSURE_MARK, PresenceDecision, RawPresences, decide_presence, logit
 from nephoscope.rules.rules import Calibration, Rules
 
+Scores = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+BIN_COUNT = 10
+EVERY_CLASS = "all classes"
+CHANCE = "calibrated chance"
 
-def fit_calibrations(scores: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> tuple[Calibration, ...]:
+
+def fit_calibrations(scores: npt.NDArray[np.floating], present: Bools) -> tuple[Calibration, ...]:
     """Scores and true presence (N×C each) → one calibration per class."""
     return tuple(_fit(scores[:, index], present[:, index]) for index in range(scores.shape[1]))
 
 
-def _fit(scores: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> Calibration:
-    """A class that is always or never present cannot be calibrated: its scores stay as they are."""
+def _fit(scores: npt.NDArray[np.floating], present: Bools) -> Calibration:
+    # A class that is always or never present cannot be calibrated; its scores stay unchanged.
     if present.all() or not present.any():
         return Calibration()
     model = LogisticRegression().fit(logit(scores)[:, None], present)
     slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
     if slope > 0:
         return Calibration(slope=slope, intercept=intercept)
-    # A score that falls where presence rises knows nothing: say the base rate, never turn the order round.
+    # The score falls where presence rises, so it is useless: predict the base rate instead of reversing the order.
     return Calibration(slope=0.0, intercept=float(logit(present.mean(keepdims=True))[0]))
 
 
-Scores = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-BINS = 10
-EVERY_CLASS = "all classes"
-CHANCE = "calibrated chance"
+class PresenceSource(NamedTuple):
+    """One source of presence scores, by its name in the tables."""
 
-
-class Stated(NamedTuple):
-    """What was said of presence (N×C), by whom."""
-
-    source: str
+    name: str
     scores: Scores
+    """N×C"""
 
 
-def statements(raw: RawPresences, rules: Rules) -> list[Stated]:
-    """Before and after calibration: both networks as they come, and the chance that is told."""
+def presence_sources(raw: RawPresences, rules: Rules) -> list[PresenceSource]:
+    """The raw scores of classifier and segmenter, and the calibrated probability."""
     return [
-        Stated("classifier as it comes", np.asarray(raw.classifier, np.float64)),
-        Stated("strongest pixels as they come", np.asarray(raw.top_mean, np.float64)),
-        Stated(CHANCE, decide_presence(raw, rules).probability),
+        PresenceSource("classifier as it comes", np.asarray(raw.classifier, np.float64)),
+        PresenceSource("strongest pixels as they come", np.asarray(raw.top_mean, np.float64)),
+        PresenceSource(CHANCE, decide_presence(raw, rules).probability),
     ]
 
 
-def reliability_table(stated: list[Stated], present: Bools, classes: tuple[str, ...]) -> pd.DataFrame:
-    """source, class_name, stated (mean of the bin), found (share present), pictures: ten bins of equal width."""
+def reliability_table(sources: Sequence[PresenceSource], present: Bools, classes: tuple[str, ...]) -> pd.DataFrame:
+    """source, class_name, stated (mean score of a bin), found (share present), pictures; ten bins of equal width."""
     rows = [
-        (one.source, name, *each)
-        for one in stated
-        for name, scores, true in _by_class(one.scores, present, classes)
-        for each in _bins(scores, true)
+        (source.name, class_name, *values)
+        for source in sources
+        for class_name, scores, truth in _per_class(source.scores, present, classes)
+        for values in _bin(scores, truth)
     ]
     return pd.DataFrame(rows, columns=["source", "class_name", "stated", "found", "pictures"])
 
 
-def _by_class(scores: Scores, present: Bools, classes: tuple[str, ...]) -> list[tuple[str, Scores, Bools]]:
-    each = [(name, scores[:, index], present[:, index]) for index, name in enumerate(classes)]
-    return [*each, (EVERY_CLASS, scores.ravel(), present.ravel())]
+def _per_class(scores: Scores, present: Bools, classes: tuple[str, ...]) -> list[tuple[str, Scores, Bools]]:
+    """(class_name, scores, present) of every class, and last of all classes together."""
+    per_class = [(name, scores[:, index], present[:, index]) for index, name in enumerate(classes)]
+    return [*per_class, (EVERY_CLASS, scores.ravel(), present.ravel())]
 
 
-def _bins(scores: Scores, present: Bools) -> list[tuple[float, float, int]]:
-    place = np.minimum((scores * BINS).astype(int), BINS - 1)
-    filled = [place == index for index in range(BINS) if (place == index).any()]
+def _bin(scores: Scores, present: Bools) -> list[tuple[float, float, int]]:
+    """(mean score, share present, count) of every bin that is not empty."""
+    bins = np.minimum((scores * BIN_COUNT).astype(int), BIN_COUNT - 1)
+    filled = [bins == index for index in range(BIN_COUNT) if (bins == index).any()]
     return [(float(scores[inside].mean()), float(present[inside].mean()), int(inside.sum())) for inside in filled]
 
 
-def brier_table(stated: list[Stated], present: Bools, classes: tuple[str, ...], bootstrap: Bootstrap) -> pd.DataFrame:
-    """source, class_name, brier with its interval, calibration_error (mean distance of stated from found)."""
+def brier_table(
+    sources: Sequence[PresenceSource], present: Bools, classes: tuple[str, ...], bootstrap: Bootstrap
+) -> pd.DataFrame:
+    """source, class_name, brier, low, high, calibration_error (mean |score - share present| over the bins)."""
     rows = []
-    for one in stated:
-        squared = (one.scores - present) ** 2
+    for source in sources:
+        squared = (source.scores - present) ** 2
         intervals = [bootstrap.interval(squared[:, index]) for index in range(len(classes))]
-        for (name, scores, true), interval in zip(
-            _by_class(one.scores, present, classes), [*intervals, bootstrap.interval(squared)], strict=True
+        for (class_name, scores, truth), interval in zip(
+            _per_class(source.scores, present, classes), [*intervals, bootstrap.interval(squared)], strict=True
         ):
-            error = sum(abs(said - found) * count for said, found, count in _bins(scores, true)) / len(true)
-            rows.append((one.source, name, interval.mean, interval.low, interval.high, error))
+            error = sum(abs(mean - share) * count for mean, share, count in _bin(scores, truth)) / len(truth)
+            rows.append((source.name, class_name, interval.mean, interval.low, interval.high, error))
     return pd.DataFrame(rows, columns=["source", "class_name", "brier", "low", "high", "calibration_error"])
 
 
 def confidence_table(decision: PresenceDecision, present: Bools, classes: tuple[str, ...]) -> pd.DataFrame:
-    """mark, class_name, share of the decisions, wrong_share (of them), stated_wrong_share (1 - confidence)."""
-    wrong, stated, rows = decision.present != present, 1 - decision.confidence, []
+    """mark, class_name, share of decisions with the mark, wrong_share of them, stated_wrong_share (1 - confidence)."""
+    wrong, expected_wrong, rows = decision.present != present, 1 - decision.confidence, []
     for mark, marked in ((SURE_MARK, ~decision.unsure), (UNSURE_MARK, decision.unsure)):
-        for name, errors, inside in _by_class(stated, marked, classes):
-            found = wrong.ravel() if name == EVERY_CLASS else wrong[:, classes.index(name)]
-            shares = (found[inside].mean(), errors[inside].mean()) if inside.any() else (np.nan, np.nan)
-            rows.append((mark, name, inside.mean(), *shares))
+        for class_name, expected, inside in _per_class(expected_wrong, marked, classes):
+            errors = wrong.ravel() if class_name == EVERY_CLASS else wrong[:, classes.index(class_name)]
+            shares = (errors[inside].mean(), expected[inside].mean()) if inside.any() else (np.nan, np.nan)
+            rows.append((mark, class_name, inside.mean(), *shares))
     return pd.DataFrame(rows, columns=["mark", "class_name", "share", "wrong_share", "stated_wrong_share"])

@@ -1,4 +1,4 @@
-"""What became of a class in a picture: found, or which kind of error it is."""
+"""Error types: what a prediction got right or wrong about a class in an image."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,19 @@ from nephoscope.rules.rules import Rules
 
 MISSED, FALSE_ALARM, POOR_OVERLAP, RIGHT = "missed", "false alarm", "poor overlap", "right"
 KINDS = {
-    MISSED: "annotated, and nothing is predicted",
-    FALSE_ALARM: "predicted, and nothing is annotated",
+    MISSED: "annotated, but nothing is predicted",
+    FALSE_ALARM: "predicted, but nothing is annotated",
     POOR_OVERLAP: "annotated and predicted, with a Dice below 0.5",
     RIGHT: "annotated and predicted, with a Dice of 0.5 or more",
 }
-"""Kind → its meaning"""
+"""Error type → its meaning"""
 RIGHTLY_EMPTY = "rightly empty"
-"""Neither annotated nor predicted: the class is not in the picture, so there is nothing to look at."""
+"""Neither annotated nor predicted"""
 POOR = 0.5
 
 
 def error_types_of(scores: pd.DataFrame) -> pd.Series:
-    """truth_area, predicted_area, dice → the kind of every row."""
+    """truth_area, predicted_area, dice → the error type of every row."""
     annotated, predicted = scores["truth_area"] > 0, scores["predicted_area"] > 0
     cases = {
         RIGHTLY_EMPTY: ~annotated & ~predicted,
@@ -33,7 +33,7 @@ def error_types_of(scores: pd.DataFrame) -> pd.Series:
 
 
 def count_error_types(scores: pd.DataFrame) -> pd.DataFrame:
-    """class_name, then per kind the pictures in which the class is of it; classes in their order."""
+    """class_name and a column per error type with its number of images."""
     counts = pd.crosstab(scores["class_name"], error_types_of(scores))
     order = pd.unique(scores["class_name"])
     counts = counts.reindex(index=order, columns=[*KINDS, RIGHTLY_EMPTY], fill_value=0)
@@ -44,17 +44,16 @@ COLUMNS = ("image_id", "class_name", "presence", "truth", "predicted", "error")
 
 
 def find_worst_errors(scores: pd.DataFrame, rules: Rules, count: int) -> pd.DataFrame:
-    """Of each class at most `count` misses, lowest presence first, then as many false alarms, highest first.
+    """Per class at most `count` misses (lowest presence first) and `count` false alarms (highest presence first).
 
-    What is decided is presence alone, as the presence threshold does it: whether the mask then turned out empty
-    because its components were too small is another question.
+    Only the decision on presence counts. Whether a mask became empty later, by its minimum area, is ignored.
     """
-    table = pd.concat([scores.iloc[:0], *_each(scores, rules, count)]) if count else scores.iloc[:0]
+    table = pd.concat([scores.iloc[:0], *_worst_per_class(scores, rules, count)]) if count else scores.iloc[:0]
     table = table.reindex(columns=list(COLUMNS)).reset_index(drop=True)
     return table.astype({"truth": int, "predicted": int})
 
 
-def _each(scores: pd.DataFrame, rules: Rules, count: int) -> Iterator[pd.DataFrame]:
+def _worst_per_class(scores: pd.DataFrame, rules: Rules, count: int) -> Iterator[pd.DataFrame]:
     for class_name, rule in zip(rules.classes, rules.rules, strict=True):
         rows = scores[scores["class_name"] == class_name].sort_values(["presence", "image_id"])
         truth, predicted = rows["truth_area"] > 0, rows["presence"] >= rule.presence_threshold

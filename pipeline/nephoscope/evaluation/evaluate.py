@@ -1,4 +1,4 @@
-"""Everything that an evaluation measures, and the files in which it is kept."""
+"""The whole evaluation of rules on a split: tables, precision-recall curves and metrics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from nephoscope.data.formats import HumanDice
-from nephoscope.evaluation.calibration import brier_table, confidence_table, reliability_table, statements
+from nephoscope.evaluation.calibration import brier_table, confidence_table, presence_sources, reliability_table
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit
-from nephoscope.evaluation.precision_recall import Curve, pixel_curves, presence_curves
+from nephoscope.evaluation.precision_recall import Curve, average_precisions, pixel_curves, presence_curves
 from nephoscope.evaluation.scores import score_images
 from nephoscope.evaluation.tables import (
     EMPTY,
@@ -30,6 +30,7 @@ from nephoscope.rules.rules import Rules
 class Evaluation:
     tables: dict[str, pd.DataFrame]
     curves: dict[str, pd.DataFrame]
+    """presence and pixels: threshold, recall, precision, class_name"""
     metrics: dict[str, float]
 
     def write(self, tables: Path, curves: Path) -> None:
@@ -38,21 +39,21 @@ class Evaluation:
 
 
 def evaluate_rules(labelled: LabelledSplit, rules: Rules, bootstrap: Bootstrap, human: HumanDice | None) -> Evaluation:
-    """Judged pictures and rules → tables, precision-recall curves and the metrics of a run."""
+    """Decide all images of a split by the rules, and measure the masks against the truth."""
     scores = score_images(labelled, rules)
     classes, present = labelled.classes, scores.present
-    stated = statements(labelled.raw, rules)
+    sources = presence_sources(labelled.raw, rules)
     presence = presence_curves(scores.fused, present)
     pixels = pixel_curves(labelled, len(classes))
     tables = {
         "dice": dice_table(scores, bootstrap, human),
         "steps": step_table(scores, bootstrap),
-        "presence": presence_table(scores, rules).assign(average_precision=[c.average_precision for c in presence]),
-        "pixels": pixel_table(scores).assign(average_precision=[c.average_precision for c in pixels]),
+        "presence": presence_table(scores, rules).assign(average_precision=average_precisions(presence)),
+        "pixels": pixel_table(scores).assign(average_precision=average_precisions(pixels)),
         "pictures": picture_table(scores),
         "scores": scores.table(),
-        "reliability": reliability_table(stated, present, classes),
-        "brier": brier_table(stated, present, classes, bootstrap),
+        "reliability": reliability_table(sources, present, classes),
+        "brier": brier_table(sources, present, classes, bootstrap),
         "confidence_marks": confidence_table(decide_presence(labelled.raw, rules), present, classes),
     }
     curves = {

@@ -1,4 +1,4 @@
-"""How sure a mean is: bootstrap intervals over pictures, because the classes of one picture are not independent."""
+"""Bootstrap intervals of means, and paired comparisons. Images are resampled: the classes of an image are dependent."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,55 +20,54 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Is B better than A, on the same pictures?"""
+    """B against A on the same images."""
 
     difference: Interval
     """B - A"""
     better: float
-    """share of the resamples in which B is ahead; equals count half"""
+    """Share of resamples in which B is ahead; ties count half"""
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """The same resamples serve every figure of a run, so that figures can be compared pair by pair."""
+    """All intervals of a run use the same resamples, so they can be compared."""
 
     resamples: int = 2000
     confidence: float = 0.95
     seed: int = 0
 
     def interval(self, scores: npt.NDArray[np.floating]) -> Interval:
-        """Scores of pictures (N, or N×C: mean over both) → their mean and its percentile interval."""
-        per_picture = _per_picture(scores)
-        low, high = self.quantiles(self.weights(len(per_picture)) @ per_picture)
-        return Interval(float(per_picture.mean()), float(low), float(high))
+        """Scores of images (N, or N×C) → their mean and its percentile interval."""
+        per_image = _per_image(scores)
+        low, high = self.quantiles(self.weights(len(per_image)) @ per_image)
+        return Interval(float(per_image.mean()), float(low), float(high))
 
     def compare(self, a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> Comparison:
-        """Scores of the same pictures by A and by B (N or N×C each) → how much better B is, picture by picture."""
+        """Scores of the same images by A and by B (N or N×C each) → the difference B - A, paired by image."""
         if a.shape != b.shape:
-            raise ValueError(f"A has scores of shape {a.shape}, B of {b.shape}; a paired comparison needs the same")
-        difference = _per_picture(b) - _per_picture(a)
+            raise ValueError(f"A has scores of shape {a.shape}, B of shape {b.shape}; expected the same shape")
+        difference = _per_image(b) - _per_image(a)
         means = self.weights(len(difference)) @ difference
         return Comparison(self.interval(difference), float((means > 0).mean() + (means == 0).mean() / 2))
 
     def quantiles(self, resampled: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Figures of the resamples (R×…) → the two ends of their interval: 2×…"""
+        """Values of R resamples (R×…) → both ends of their interval: 2×…"""
         tail = (1 - self.confidence) / 2
         return np.asarray(np.quantile(resampled, [tail, 1 - tail], axis=0), np.float64)
 
     def weights(self, count: int) -> npt.NDArray[np.float64]:
-        """resamples × count: how much each picture weighs in each resample."""
+        """resamples×count: the weight of every image in every resample; a row sums to 1."""
         return _draw_weights(self.resamples, count, self.seed)
 
 
 @lru_cache(maxsize=4)
 def _draw_weights(resamples: int, count: int, seed: int) -> npt.NDArray[np.float64]:
-    """Drawn once, for a run asks for the same resamples with every figure."""
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples) / count
     drawn.setflags(write=False)
     return drawn
 
 
-def _per_picture(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+def _per_image(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return scores if scores.ndim == 1 else scores.mean(axis=1)
 
 
@@ -77,27 +76,31 @@ KEYS = ["image_id", "class_name"]
 
 
 def compare_runs(earlier: pd.DataFrame, present: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """Judgements of two runs (image_id, class_name, truth_area, dice) → class_name ("mean" first), earlier, present,
-    difference, low, high, better: the share of resampled sets of pictures on which the present run is ahead."""
+    """Scores of two runs (image_id, class_name, truth_area, dice) → their difference, paired by image.
+
+    Columns: class_name ("mean" first), earlier, present, difference, low, high, better (see `Comparison`).
+    """
     both = earlier.merge(present, on=KEYS, suffixes=("_earlier", "_present"), validate="one_to_one")
     if len(both) != max(len(earlier), len(present)):
         raise UserError(
-            f"the earlier run was judged on {earlier['image_id'].nunique()} pictures, this one on "
-            f"{present['image_id'].nunique()}; {both['image_id'].nunique()} are in both. "
-            "Only runs with the same holdout can be compared: keep the data, `prepare` and its seed as they were"
+            f"the earlier run was scored on {earlier['image_id'].nunique()} images, this run on "
+            f"{present['image_id'].nunique()}; {both['image_id'].nunique()} images are in both. "
+            "Runs can be compared only on the same holdout: use the same data, `prepare` settings and seed"
         )
     if (both["truth_area_earlier"] != both["truth_area_present"]).any():
-        raise UserError("the two runs were judged against different truths; rerun the earlier one on the present data")
+        raise UserError(
+            "the two runs were scored against different truths; run the earlier one again on the present data"
+        )
     before, after = (_by_class(both, f"dice_{run}") for run in ("earlier", "present"))
     columns: dict[str, tuple[Floats, Floats]] = {"mean": (before.to_numpy(), after.to_numpy())}
     columns |= {str(name): (before[name].to_numpy(), after[name].to_numpy()) for name in before.columns}
     rows = []
     for name, dices in columns.items():
         compared = bootstrap.compare(*dices)
-        rows.append((name, *(one.mean() for one in dices), *vars(compared.difference).values(), compared.better))
+        rows.append((name, *(values.mean() for values in dices), *vars(compared.difference).values(), compared.better))
     return pd.DataFrame(rows, columns=["class_name", "earlier", "present", "difference", "low", "high", "better"])
 
 
 def _by_class(scores: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Pictures × classes"""
+    """Images × classes"""
     return scores.pivot_table(column, index="image_id", columns="class_name", sort=False)

@@ -1,4 +1,4 @@
-"""Labels that the networks contradict: pictures they never learned from, whose annotation surprises them most."""
+"""Label issues: annotations that contradict the networks, on images that the networks were not trained on."""
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,9 @@ COLUMNS = ("image_id", "class_name", "split", "annotated", "chance", "surprise",
 
 
 def find_label_issues(labelled: LabelledImages, rules: Rules, split: str) -> pd.DataFrame:
-    """Every picture and class whose annotation is the less likely one; surprise is in bits, the largest first.
+    """Every image and class with an annotation of probability below 0.5, largest surprise (in bits) first.
 
-    A surprise of 5 bits: were all chances right, so unlikely an annotation would be met once in 32 labels.
+    Example: if all probabilities are right, one label in 32 has a surprise of at least 5 bits.
     """
     chance = decide_presence(labelled.raw, rules).probability
     areas = np.stack([labelled[index].truth.mean(axis=(1, 2)) for index in range(len(labelled))])

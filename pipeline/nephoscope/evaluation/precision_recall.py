@@ -1,4 +1,4 @@
-"""Precision and recall over thresholds, computed apart from drawing them; average precision is the step sum."""
+"""Precision and recall over thresholds. Average precision is the area under the step curve."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,23 +12,22 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 from nephoscope.evaluation.labelled import LabelledImage
 
 ROUNDED = 1e-6
-"""Curves stand on disk with six digits."""
+"""Files of curves have six digits."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Thresholds descend, so recall ascends; points at which nothing changes are left out."""
+    """Thresholds descend, so recall ascends. Points where nothing changes are left out."""
 
     threshold: npt.NDArray[np.float64]
     precision: npt.NDArray[np.float64]
     recall: npt.NDArray[np.float64]
     average_precision: float
-    """NaN without positives: shown as "n/a", never as 0."""
+    """NaN if the class is never present"""
 
     @classmethod
-    def unknown(cls) -> Self:
-        nothing = np.zeros(0)
-        return cls(nothing, nothing, nothing, float("nan"))
+    def empty(cls) -> Self:
+        return cls(np.zeros(0), np.zeros(0), np.zeros(0), float("nan"))
 
     def table(self, class_name: str) -> pd.DataFrame:
         columns = {"threshold": self.threshold, "recall": self.recall, "precision": self.precision}
@@ -36,7 +35,7 @@ class Curve:
 
 
 def reached_at(thresholds: npt.NDArray[np.float64], threshold: float) -> int | None:
-    """The point of a curve that is everything from this threshold up; None above the highest, where nothing is.
+    """Index of the point for this threshold; None if the threshold is above all scores.
 
     >>> reached_at(np.array([0.9, 0.5, 0.1]), 0.4), reached_at(np.array([0.9, 0.5, 0.1]), 0.95)
     (1, None)
@@ -48,16 +47,16 @@ def reached_at(thresholds: npt.NDArray[np.float64], threshold: float) -> int | N
 def presence_curve(scores: npt.NDArray[np.floating], present: npt.NDArray[np.bool_]) -> Curve:
     """Scores and true presence of one class (N each) → its curve."""
     if not present.any():
-        return Curve.unknown()
+        return Curve.empty()
     precision, recall, threshold = precision_recall_curve(present, scores)
     average = float(average_precision_score(present, scores))
     return Curve(threshold[::-1], precision[:-1][::-1], recall[:-1][::-1], average)
 
 
 def pixel_curve(positives: npt.NDArray[np.int64], totals: npt.NDArray[np.int64]) -> Curve:
-    """Counts of true and of all pixels per level (256 each) → the curve over all 256 thresholds."""
+    """True pixels and all pixels per level (256 each) → the curve over all levels that occur."""
     if positives.sum() == 0:
-        return Curve.unknown()
+        return Curve.empty()
     used = np.flatnonzero(totals)[::-1]
     hits, predicted = np.cumsum(positives[used]), np.cumsum(totals[used])
     precision, recall = hits / predicted, hits / hits[-1]
@@ -68,7 +67,7 @@ def pixel_curve(positives: npt.NDArray[np.int64], totals: npt.NDArray[np.int64])
 def count_levels(
     images: Iterable[LabelledImage], class_count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Visible pixels of all pictures → true pixels and all pixels per class and level: C×256 each."""
+    """Images → true visible pixels and all visible pixels, per class and level: C×256 each."""
     positives, totals = np.zeros((2, class_count, 256), np.int64)
     for image in images:
         for index in range(class_count):
@@ -79,11 +78,15 @@ def count_levels(
 
 
 def presence_curves(presence: npt.NDArray[np.float64], present: npt.NDArray[np.bool_]) -> list[Curve]:
-    """N×C each → a curve per class, and last that of any class: the maximum over classes."""
+    """N×C each → a curve per class, and last the curve of any class (maximum over classes)."""
     curves = [presence_curve(presence[:, index], present[:, index]) for index in range(presence.shape[1])]
     return [*curves, presence_curve(presence.max(axis=1), np.asarray(present.any(axis=1)))]
 
 
 def pixel_curves(images: Iterable[LabelledImage], class_count: int) -> list[Curve]:
-    """A curve per class over the visible pixels of all pictures together."""
+    """A curve per class over the visible pixels of all images together."""
     return [pixel_curve(*counts) for counts in zip(*count_levels(images, class_count), strict=True)]
+
+
+def average_precisions(curves: Iterable[Curve]) -> list[float]:
+    return [curve.average_precision for curve in curves]

@@ -1,4 +1,4 @@
-"""Rules applied to judged pictures: Dice of every picture and class, step by step, and the areas behind it."""
+"""Rules applied to labelled images: areas and Dice of every image and class, for every step of the rules."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,6 @@ AT_HALF = Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
 
 def steps_of(rules: Rules) -> dict[str, Step]:
     """Name → step. Every step applies one more part of the rules; parts that no class has are left out."""
-    each = rules.rules
     steps: dict[str, tuple[Step, bool]] = {
         "threshold 0.5": (lambda _: AT_HALF, True),
         "tuned pixel threshold": (
@@ -30,9 +29,9 @@ def steps_of(rules: Rules) -> dict[str, Step]:
         ),
         "+ minimum area": (
             lambda rule: rule.model_copy(update={"presence_threshold": 0.0}),
-            any(rule.min_area > 1 for rule in each),
+            any(rule.min_area > 1 for rule in rules.rules),
         ),
-        "+ presence gate": (lambda rule: rule, any(rule.presence_threshold > 0 for rule in each)),
+        "+ presence gate": (lambda rule: rule, any(rule.presence_threshold > 0 for rule in rules.rules)),
     }
     return {name: step for name, (step, used) in steps.items() if used}
 
@@ -45,15 +44,15 @@ class ImageScores:
     image_ids: tuple[str, ...]
     classes: tuple[str, ...]
     fused: Presences
-    """N×C: calibrated and fused, as curves over all thresholds ask for it"""
+    """N×C: calibrated and fused presence"""
     presence: Presences
-    """N×C: the same, forced where the rules say so, as their thresholds decide it"""
+    """N×C: the same after forcing the top class, as compared with the presence thresholds"""
     areas: npt.NDArray[np.int64]
     """N×C×steps×3: overlap, truth, predicted, in pixels at the output shape"""
     steps: tuple[str, ...]
-    """their names"""
+    """Names of the steps; the last step is the whole rule"""
     pixels: int
-    """of one picture at the output shape"""
+    """Pixels of one image at the output shape"""
 
     @property
     def step_dices(self) -> npt.NDArray[np.float64]:
@@ -62,20 +61,21 @@ class ImageScores:
 
     @property
     def dices(self) -> npt.NDArray[np.float64]:
-        """N×C, by the whole rule"""
+        """N×C, of the whole rule"""
         return self.step_dices[..., -1]
 
     @property
     def final_areas(self) -> npt.NDArray[np.int64]:
-        """N×C×3, by the whole rule"""
+        """N×C×3, of the whole rule"""
         return self.areas[:, :, -1]
 
     @property
     def present(self) -> npt.NDArray[np.bool_]:
+        """N×C, in truth"""
         return self.final_areas[..., TRUTH] > 0
 
     def table(self) -> pd.DataFrame:
-        """One row per picture and class."""
+        """image_id, class_name, presence, truth_area, predicted_area, overlap (pixels), dice."""
         keys = pd.MultiIndex.from_product([self.image_ids, self.classes], names=["image_id", "class_name"])
         overlap, truth, predicted = self.final_areas.reshape(-1, 3).T
         columns = {
@@ -89,13 +89,13 @@ class ImageScores:
 
 
 def score_images(labelled: LabelledImages, rules: Rules) -> ImageScores:
-    """Decide every picture by the rules and measure it against truth."""
+    """Decide every image by the rules and compare its masks with the truth."""
     if rules.classes != labelled.classes:
-        raise UserError(f"rules are for {rules.classes}, probabilities are of {labelled.classes}")
+        raise UserError(f"the rules have classes {rules.classes}, the probabilities have {labelled.classes}")
     if rules.inference_settings != labelled.inference_settings:
         raise UserError(
-            f"rules were tuned with {rules.inference_settings!r}, "
-            f"probabilities were made with {labelled.inference_settings!r}; run `dvc repro tune`"
+            f"the rules were tuned with {rules.inference_settings!r}, the probabilities were predicted with "
+            f"{labelled.inference_settings!r}; run `dvc repro tune`"
         )
     presence, steps = presences(labelled.raw, rules), steps_of(rules)
     top_mean = labelled.raw.top_mean
@@ -113,7 +113,7 @@ def score_images(labelled: LabelledImages, rules: Rules) -> ImageScores:
 def _measure(
     image: LabelledImage, presence: npt.NDArray[np.float64], rules: Sequence[Rule], steps: Sequence[Step]
 ) -> npt.NDArray[np.int64]:
-    """C×steps×3"""
+    """C×steps×3: overlap, truth, predicted"""
     areas = np.zeros((len(rules), len(steps), 3), np.int64)
     for index, rule in enumerate(rules):
         truth = image.truth[index]

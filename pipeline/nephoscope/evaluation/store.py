@@ -1,4 +1,4 @@
-"""The probability store: what both networks say of every picture of a split, in one compressed file.
+"""The probability store: the predictions of both networks for every image of a split, in one compressed file.
 
 A Zarr group in a zip: `levels` N×C×H×W uint8 at the output shape, `visible` N×H×W, and the raw presences N×C.
 """
@@ -19,26 +19,26 @@ from nephoscope.masks.rle import Mask, Shape
 from nephoscope.rules.presence import RawPresences
 from nephoscope.rules.rules import InferenceSettings, Levels
 
-if TYPE_CHECKING:  # zarr is imported where a store is opened: predicting and tuning arrays do without it
+if TYPE_CHECKING:  # zarr is imported only to open a store; prediction and tuning of arrays do not need it
     import zarr
 
 IN_HEADER, IN_DIRECTORY, DIRECTORY_ENTRY = 10, 12, 46
-"""Bytes: where a zip has the time of a file, before it and in the directory at the end; size of an entry there."""
+"""Bytes: offset of the time in the header of a file and in its directory entry; size of a directory entry."""
 NO_DATE = b"\x00\x00\x21\x00"
-"""The first that a zip can tell: 1980-01-01."""
+"""1980-01-01, the first date of the format"""
 
 
 class Prediction(NamedTuple):
-    """What the networks say of one picture, before any rule."""
+    """The output of the networks for one image, before any rule."""
 
     levels: Levels
     """C×H×W at the output shape"""
     visible: Mask
     """H×W"""
     classifier: npt.NDArray[np.floating]
-    """C: presence, as the classifier has it"""
+    """C: raw presence of the classifier"""
     top_mean: npt.NDArray[np.floating]
-    """C: mean probability of the strongest visible pixels"""
+    """C: top-fraction mean of the segmenter"""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ProbabilityStore:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open a finished store; maps are read when they are asked for."""
+        """Open a finished store. Maps are read from disk on access."""
         import zarr
         from zarr.storage import ZipStore
 
@@ -72,7 +72,7 @@ class ProbabilityStore:
 
 
 class StoreWriter:
-    """Takes predictions in any order, each once."""
+    """Writes predictions in any order, each once."""
 
     def __init__(self, group: "zarr.Group", count: int, classes: Sequence[str], shape: Shape) -> None:
         self._levels = _create(group, "levels", (count, len(classes), *shape), np.uint8)
@@ -91,7 +91,7 @@ class StoreWriter:
 def atomic_store(
     path: Path, image_ids: Sequence[str], classes: Sequence[str], shape: Shape, inference_settings: InferenceSettings
 ) -> Iterator[StoreWriter]:
-    """A store to fill; it takes its place at `path` only once every picture is in it."""
+    """A writer for a new store, which appears at `path` only after every image is written."""
     import zarr
     from zarr.storage import ZipStore
 
@@ -107,14 +107,14 @@ def atomic_store(
             yield writer
             missing = np.flatnonzero(np.isnan(writer.classifier + writer.top_mean).any(axis=1))
             if missing.size:
-                raise ValueError(f"{missing.size} pictures have no numbers, {image_ids[int(missing[0])]} first")
+                raise ValueError(f"{missing.size} images were not written, the first is {image_ids[int(missing[0])]}")
             group.create_array("classifier", data=writer.classifier)
             group.create_array("top_mean", data=writer.top_mean)
         _undate(unfinished)
 
 
 def _undate(path: Path) -> None:
-    """A zip tells when each of its files was written, so that DVC would see a change where there is none."""
+    """Erase the times of all files in a zip. Otherwise DVC would see a change in equal contents."""
     with ZipFile(path) as zipped:
         entries, place = zipped.infolist(), zipped.start_dir
     with path.open("r+b") as file:
@@ -129,7 +129,7 @@ def _undate(path: Path) -> None:
 def _create(group: "zarr.Group", name: str, shape: tuple[int, ...], dtype: type) -> Any:
     from zarr.codecs import BloscCodec
 
-    # Chunk 1×…: one picture is read or written without touching its neighbours.
+    # Chunks of one image, so that an image is read and written alone.
     return group.create_array(
         name,
         shape=shape,

@@ -1,4 +1,4 @@
-"""Tables on disk: a folder of CSV files, one per table."""
+"""The tables of an evaluation, and folders of CSV files, one per table."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,12 +16,12 @@ from nephoscope.masks.dice import dice_of_areas
 from nephoscope.rules.rules import Rules
 
 NAMES = ("image_id", "class_name", "member", "pattern")
-"""Columns of text"""
+"""Columns that hold text"""
 
 
 def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], *, plotted: bool = False) -> None:
-    """The folder takes its place only once it is whole."""
-    # DVC hands its plots the text of a number, which Vega takes to sort by: 8.7e-06 would come after 1.0.
+    """Write all tables, then move the folder to its place. `plotted`: six fixed digits."""
+    # DVC passes numbers to its plots as text, and Vega sorts text: 8.7e-06 would come after 1.0.
     float_format = "%.6f" if plotted else None
     with atomic_write(folder) as unfinished:
         unfinished.mkdir()
@@ -30,7 +30,7 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame], *, plotted: b
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A CSV of a stage. Names stay text, whatever they look like: "0012", "nan" or "1"."""
+    """A CSV file of a stage. Names stay text even if they look like numbers: "0012", "nan"."""
     header = pd.read_csv(path, nrows=0).columns
     unknown = {name: [""] for name in header if name not in NAMES}
     return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), keep_default_na=False, na_values=unknown)
@@ -54,7 +54,7 @@ HUMAN = (HUMAN_UNION, HUMAN_SINGLE)
 
 
 def dice_table(scores: ImageScores, bootstrap: Bootstrap, human: HumanDice | None) -> pd.DataFrame:
-    """What was reached beside the references: reference, class_name ("mean" first), dice, low, high."""
+    """reference (the rules first), class_name ("mean" first), dice, low, high."""
     truth = scores.final_areas[..., TRUTH]
     whole = dice_of_areas(truth, truth, scores.pixels)
     dices_of = {
@@ -68,8 +68,10 @@ def dice_table(scores: ImageScores, bootstrap: Bootstrap, human: HumanDice | Non
 
 
 def step_table(scores: ImageScores, bootstrap: Bootstrap) -> pd.DataFrame:
-    """What each step of the rule contributes: step, class_name, dice, low, high, and the gain over the step before it
-    with its interval, pictures paired; the first step has none."""
+    """step, class_name, dice, low, high, gain over the step before (paired by image), gain_low, gain_high.
+
+    The first step has no gain.
+    """
     dices = scores.step_dices
     tables = [_with_intervals(step, dices[..., i], scores.classes, bootstrap) for i, step in enumerate(scores.steps)]
     tables[1:] = [
@@ -82,7 +84,7 @@ def _gains(before: Dices, after: Dices, bootstrap: Bootstrap) -> dict[str, list[
     pairs = [(before, after), *zip(before.T, after.T, strict=True)]
     differences = [bootstrap.compare(*pair).difference for pair in pairs]
     names = {"gain": "mean", "gain_low": "low", "gain_high": "high"}
-    return {name: [getattr(one, end) for one in differences] for name, end in names.items()}
+    return {name: [getattr(difference, end) for difference in differences] for name, end in names.items()}
 
 
 def _with_intervals(name: str, dices: Dices, classes: tuple[str, ...], bootstrap: Bootstrap) -> pd.DataFrame:
@@ -99,7 +101,7 @@ def _human_table(human: HumanDice) -> pd.DataFrame:
 
 
 def presence_table(scores: ImageScores, rules: Rules) -> pd.DataFrame:
-    """Presence at the tuned thresholds, per class and for any class."""
+    """Precision, recall and more of presence at the tuned thresholds, per class and for any class."""
     thresholds = np.array([rule.presence_threshold for rule in rules.rules])
     decided, present = scores.presence >= thresholds, scores.present
     rows = [
@@ -113,7 +115,7 @@ def presence_table(scores: ImageScores, rules: Rules) -> pd.DataFrame:
 def _presence_row(
     name: str, decided: npt.NDArray[np.bool_], present: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]
 ) -> dict[str, object]:
-    # A ratio without a denominator is unknown, not 0.
+    # A ratio with denominator 0 is NaN, not 0.
     precision, recall, f1, _ = precision_recall_fscore_support(
         present, decided, average="binary", pos_label=True, zero_division=np.nan
     )
@@ -134,7 +136,7 @@ def _any(of_classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 
 def pixel_table(scores: ImageScores) -> pd.DataFrame:
-    """2×2 confusion of pixels per class: hit, false alarm, miss, right nothing."""
+    """Confusion of pixels per class: hit (TP), false_alarm (FP), miss (FN), right_nothing (TN)."""
     overlap, truth, predicted = (scores.final_areas[..., i].sum(0) for i in (OVERLAP, TRUTH, PREDICTED))
     columns = {
         "class_name": scores.classes,
@@ -147,7 +149,7 @@ def pixel_table(scores: ImageScores) -> pd.DataFrame:
 
 
 def picture_table(scores: ImageScores) -> pd.DataFrame:
-    """Pictures, worst mean Dice first: image_id, mean, Dice per class."""
+    """image_id, mean, Dice per class; worst mean first."""
     table = pd.DataFrame(scores.dices, columns=list(scores.classes))
     table.insert(0, "mean", scores.dices.mean(1))
     table.insert(0, "image_id", scores.image_ids)

@@ -1,6 +1,7 @@
-"""The colour of every class, RGB: one palette for figures, overlays and pages, told apart by colour-blind people too.
+"""The colour of every class (RGB) in figures, overlays and pages.
 
-After Okabe and Ito, ordered so that the first four stand out both from dark water and from white clouds.
+The palette of Okabe and Ito, which colour-blind people can distinguish. The first four contrast with dark water and
+with white clouds.
 """
 
 Colour = tuple[int, int, int]

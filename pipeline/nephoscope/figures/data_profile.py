@@ -1,4 +1,4 @@
-"""The findings as figures. A figure is built from a finished table and counts nothing itself."""
+"""Figures of the data profile, drawn from finished tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ COLOURS = [to_hex(colour) for colour in CLASS_COLOURS]
 
 @dataclass(frozen=True)
 class Palette:
-    """What a figure is drawn with; a page has its own colours, by day and by night."""
+    """The colours of a figure. A page has its own, for light and dark mode."""
 
     ink: str
     muted: str
@@ -37,15 +37,15 @@ ON_WHITE = Palette("black", "#5b6b7b", "white", tuple(COLOURS))
 
 
 def draw_masks_per_image(table: pd.DataFrame, palette: Palette = ON_WHITE) -> Figure:
-    figure, axes = _new(palette, "Masks per picture", "masks in a picture", "pictures")
+    figure, axes = _new(palette, "Masks per image", "masks in an image", "images")
     bars = axes.bar(table["masks"].astype(str), table["images"], color=palette.muted)
     axes.bar_label(bars, [f"{share:.0%}" for share in table["share"]], color=palette.ink)
     return figure
 
 
 def draw_images_per_class(table: pd.DataFrame, palette: Palette = ON_WHITE) -> Figure:
-    """Pictures that show a class, and above them those that do not."""
-    figure, axes = _new(palette, "Pictures per class", "", "pictures")
+    """Images with and without every class, stacked."""
+    figure, axes = _new(palette, "Images per class", "", "images")
     bars = axes.bar(table["class_name"], table["images"], color=palette.classes[: len(table)], edgecolor=palette.ink)
     axes.bar(
         table["class_name"], table["empty"], bottom=table["images"],
@@ -57,11 +57,11 @@ def draw_images_per_class(table: pd.DataFrame, palette: Palette = ON_WHITE) -> F
 
 
 def draw_co_occurrence(table: pd.DataFrame, palette: Palette = ON_WHITE) -> Figure:
-    """Row by row: of the pictures that show this class, the share that show the other as well."""
+    """Per row: of the images with this class, the share that also has the class of the column."""
     classes = list(table["class_name"])
     counts = table[classes].to_numpy()
     shares = counts / counts.diagonal()[:, None].clip(1)
-    figure, axes = _new(palette, "Where the row's class is present, the column's is too", "", "")
+    figure, axes = _new(palette, "Share of images with the row's class that have the column's class too", "", "")
     axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     axes.set_xticks(range(len(classes)), classes)
     axes.set_yticks(range(len(classes)), classes)
@@ -73,14 +73,14 @@ def draw_co_occurrence(table: pd.DataFrame, palette: Palette = ON_WHITE) -> Figu
 
 
 def draw_areas(images: pd.DataFrame, classes: tuple[str, ...], palette: Palette = ON_WHITE) -> Figure:
-    """A manifest's images → the areas of the masks that are not empty, quartiles and extremes per class."""
-    figure, axes = _new(palette, "Area of the masks", "", "share of the picture")
+    """Images of a manifest → per class the quartiles and extremes of its mask areas, without empty masks."""
+    figure, axes = _new(palette, "Area of the masks", "", "share of the image")
     areas = [images[f"area_{name}"] for name in classes]
     boxes = axes.boxplot([area[area > 0].to_numpy() for area in areas], whis=(0, 100), patch_artist=True)
     for patch, colour in zip(boxes["boxes"], palette.classes, strict=False):
         patch.set_facecolor(colour)
     for median in boxes["medians"]:
-        median.set_color("black")  # on the class's colour, whatever the paper
+        median.set_color("black")  # readable on the class colours in light and dark mode
     for line in (*boxes["whiskers"], *boxes["caps"]):
         line.set_color(palette.ink)
     axes.set_xticks(range(1, len(classes) + 1), classes)
@@ -102,14 +102,14 @@ def _new(palette: Palette, title: str, x_label: str, y_label: str) -> tuple[Figu
 
 
 QUANTILES = (0.02, 0.35, 0.65, 0.98)
-QUANTILES_OF_LONG_PICTURES = (0.25, 0.98)
+QUANTILES_OF_WIDE_IMAGES = (0.25, 0.98)
 FIGURE_WIDTH = 12.8  # inches
 
 
 def draw_samples(manifest: Manifest, truth: Truth, cache: Cache, root: Path) -> Figure:
-    """Pictures of train alone: who looks at the samples learns nothing of validation and holdout."""
+    """Samples of train only, so that nobody looks at validation or holdout."""
     classes, (height, width) = manifest.metadata.classes, manifest.metadata.output_shape
-    quantiles = QUANTILES if width < 3 * height else QUANTILES_OF_LONG_PICTURES
+    quantiles = QUANTILES if width < 3 * height else QUANTILES_OF_WIDE_IMAGES
     panel_height = FIGURE_WIDTH / len(quantiles) * height / width
     figure = Figure(figsize=(FIGURE_WIDTH, (panel_height + 0.3) * len(classes) + 0.5), layout="constrained")
     panels = figure.subplots(len(classes), len(quantiles), squeeze=False)
@@ -119,7 +119,7 @@ def draw_samples(manifest: Manifest, truth: Truth, cache: Cache, root: Path) -> 
             axes.set_xticks([])
             axes.set_yticks([])
             axes.set_frame_on(False)
-        # A class with few pictures leaves panels empty.
+        # A class with few images leaves panels empty.
         for axes, row in zip(line, choose_rows(manifest, class_name, quantiles), strict=False):
             axes.imshow(_draw(row, manifest, truth, cache, root))
             axes.set_title(str(manifest.images["image_id"].iloc[row]), fontsize=8)
@@ -128,7 +128,7 @@ def draw_samples(manifest: Manifest, truth: Truth, cache: Cache, root: Path) -> 
 
 
 def choose_rows(manifest: Manifest, class_name: str, quantiles: Sequence[float]) -> list[int]:
-    """Rows of train that show the class, at these quantiles of its area, each row once."""
+    """Rows of train with the class, at these quantiles of its area, each row once."""
     areas = manifest.images[f"area_{class_name}"].iloc[manifest.rows("train")]
     shown = areas[areas > 0].sort_values(kind="stable")
     places = dict.fromkeys(round(quantile * (len(shown) - 1)) for quantile in quantiles)
@@ -153,7 +153,7 @@ DPI = 110
 def write_profile(
     folder: Path, manifest: Manifest, truth: Truth, cache: Cache, groups: npt.NDArray[np.int64], root: Path
 ) -> None:
-    """Everything worth knowing about the data; `groups` are the near duplicates among the labelled pictures."""
+    """Write the tables (CSV) and figures (PNG) of the profile. `groups`: near-duplicate group per labelled image."""
     tables = profile_tables(manifest) | {"near_duplicates": list_duplicates(manifest, groups)}
     figures: dict[str, Figure] = {
         "masks_per_image": draw_masks_per_image(tables["masks_per_image"]),
@@ -171,7 +171,7 @@ def write_profile(
 
 
 def list_duplicates(manifest: Manifest, groups: npt.NDArray[np.int64]) -> pd.DataFrame:
-    """group, image_id, split of the labelled pictures that are not alone in their group."""
+    """group, image_id, split of all labelled images that share their group with others."""
     labelled = manifest.images.iloc[: len(groups)][["image_id", "split"]]
     table = labelled.assign(group=groups)[["group", "image_id", "split"]]
     return table[table["group"].duplicated(keep=False)].sort_values(["group", "image_id"], ignore_index=True)

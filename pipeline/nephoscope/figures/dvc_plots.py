@@ -1,4 +1,4 @@
-"""The page in which `dvc plots show` draws: its drawing library is inside, so that it opens without a network."""
+"""The HTML template of `dvc plots show`, with the plotting library inside, so that it opens offline."""
 
 import vl_convert
 
@@ -21,6 +21,6 @@ BUNDLE
 
 
 def plots_page() -> str:
-    """A frame with DVC's placeholder `{plot_divs}`; its plots call `vegaEmbed`, which the bundle brings."""
-    bundle = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]  # its types forget the default
+    """A page with DVC's placeholder `{plot_divs}`. The plots of DVC call `vegaEmbed` of the bundle."""
+    bundle = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]  # its type stubs lack the default
     return FRAME.replace("BUNDLE", bundle.replace("</script", "<\\/script"))

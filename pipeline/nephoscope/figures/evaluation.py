@@ -1,4 +1,4 @@
-"""The figures of an evaluation and of training. A figure is drawn from finished tables and computes nothing itself."""
+"""Figures of an evaluation and of training, drawn from finished tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINE_STYLES = ("-", "--", ":", "-.")
 KEYS = ("member", "epoch")
 HIGHEST_PRECISION = 1.02
-"""of the axis: a curve at 1 is seen whole"""
+"""Upper end of the axis, so that a curve at 1 is fully visible"""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One class of a precision-recall figure."""
+    """One class in a precision-recall figure."""
 
     class_name: str
     chosen: tuple[float, float] | None = None
-    """(recall, precision) at the tuned threshold; None where there is none"""
+    """(recall, precision) at the tuned threshold, if there is one"""
 
 
 def draw_intervals(table: pd.DataFrame, highlighted: str) -> Figure:
-    """label, dice, low, high (NaN: no interval) → a dot and its interval per row, the first on top."""
+    """label, dice, low, high (NaN: no interval) → one dot with its interval per row, first row on top."""
     figure, (axes,) = new_axes(0.42 * len(table) + 0.55)
     for place, row in enumerate(table.itertuples()):
         ours = row.label == highlighted
@@ -42,7 +42,7 @@ def draw_intervals(table: pd.DataFrame, highlighted: str) -> Figure:
 
 
 def draw_dice_per_class(table: pd.DataFrame, highlighted: str) -> Figure:
-    """reference, class_name, dice, low, high → per class a dot and its interval for every reference."""
+    """reference, class_name, dice, low, high → per class one dot with its interval for every reference."""
     references, classes = list(dict.fromkeys(table["reference"])), list(dict.fromkeys(table["class_name"]))
     figure, (axes,) = new_axes((0.13 * len(references) + 0.2) * len(classes) + 0.6 + 0.22 * len(references))
     for index, reference in enumerate(references):
@@ -61,17 +61,18 @@ def draw_dice_per_class(table: pd.DataFrame, highlighted: str) -> Figure:
 
 
 def draw_curves(curves: pd.DataFrame, lines: Sequence[Line]) -> Figure:
-    """threshold, recall, precision, class_name → the curve of every line, its tuned threshold as a dot.
+    """threshold, recall, precision, class_name → the curve of every line, with a dot at the tuned threshold.
 
-    The groups `curve-<index>` and `chosen-<index>` hold them, so that a page can show them one by one; it has the key.
+    Their SVG groups are `curve-<index>` and `chosen-<index>`, so that a page can show them one by one. The page has the
+    legend.
     """
     figure, (axes,) = new_axes(WIDTH * 0.82)
     for index, line in enumerate(lines):
         curve = curves[curves["class_name"] == line.class_name]
-        # "any" is no class: it goes in ink and dashed.
+        # "any" is not a class, so it is drawn in ink and dashed.
         colour, style = (INK, "--") if line.class_name == "any" else (CLASS_STANDINS[index % len(CLASS_STANDINS)], "-")
         recall, precision = curve["recall"].to_numpy(), curve["precision"].to_numpy()
-        # Steps whose area is the average precision: a point speaks for the recall gained on the way to it.
+        # Steps whose area is the average precision: a point counts for the recall gained since the point before.
         steps = np.append(0 * recall[:1], recall), np.append(precision[:1], precision)
         axes.plot(*steps, drawstyle="steps-pre", color=colour, linestyle=style, linewidth=1.8, gid=f"curve-{index}")
         if line.chosen is not None:
@@ -84,7 +85,7 @@ def draw_curves(curves: pd.DataFrame, lines: Sequence[Line]) -> Figure:
 
 
 def draw_reliability(table: pd.DataFrame, highlighted: str) -> Figure:
-    """source, stated, found, pictures → the share that was there over what was said; a dot's area is its pictures."""
+    """source, stated, found, pictures → observed share over predicted probability; dot area: number of images."""
     sources = list(dict.fromkeys(table["source"]))
     figure, (axes,) = new_axes(WIDTH * 0.72 + 0.22 * len(sources))
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
@@ -95,7 +96,7 @@ def draw_reliability(table: pd.DataFrame, highlighted: str) -> Figure:
         axes.plot(rows["stated"], rows["found"], style, color=colour, linewidth=width, marker=marker, label=source)
         size = 400 * rows["pictures"] / table["pictures"].max()
         axes.scatter(rows["stated"], rows["found"], s=size, color=colour, alpha=0.35, linewidths=0)
-    axes.set(xlabel="probability that was stated", ylabel="share that was there", xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlabel="predicted probability", ylabel="observed share", xlim=(0, 1), ylim=(0, 1))
     _add_legend(figure, axes, columns=1)
     return figure
 
@@ -112,14 +113,14 @@ def draw_history(history: pd.DataFrame, chosen: Mapping[str, int]) -> Figure:
             _draw_courses(axes, history, name, style, chosen)
         axes.legend(frameon=False, labelcolor=INK, fontsize=9)
         axes.set_ylabel(label)
-    # A lone epoch would otherwise get a scale of fractions.
+    # Otherwise a single epoch would get fractional ticks.
     all_axes[-1].set(xlabel="epoch", xlim=(history["epoch"].min() - 0.5, history["epoch"].max() + 0.5))
     all_axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
 def _draw_courses(axes: Axes, history: pd.DataFrame, name: str, style: str, chosen: Mapping[str, int]) -> None:
-    # Epochs are chosen by validation; what is measured on train recedes.
+    # Epochs are chosen on validation, so curves of train are muted.
     colour = MUTED if name.startswith("train") else ACCENT
     axes.plot([], [], style, color=colour, label=name.replace("pr_auc", "PR AUC").replace("_", " "))
     for member, rows in history.groupby("member"):

@@ -1,6 +1,6 @@
-"""Figures as inline SVG whose colours the page decides, so that they read well on light and on dark paper.
+"""Figures as inline SVG with the colours of the page, readable in light and dark mode.
 
-A figure is drawn with stand-in colours; in the SVG each becomes a CSS variable that the page defines twice.
+A figure is drawn with stand-in colours. In the SVG each becomes a CSS variable, which the page defines for both modes.
 """
 
 import re
@@ -20,18 +20,18 @@ VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", ACCENT: "
 CLASS_STANDINS = tuple(f"#0606{index:02x}" for index in range(len(CLASS_COLOURS)))
 VARIABLES |= {standin: f"class-{index}" for index, standin in enumerate(CLASS_STANDINS)}
 WIDTH = 5.2
-"""inches: narrow enough to stay legible on a phone, where the whole figure must fit"""
+"""inches; text stays legible when the whole figure is shrunk to a phone"""
 COLUMNS = 2
-"""of panels: more would be too small there"""
+"""Columns of panels; more would be too small on a phone"""
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 DROPPED = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|font-family: [^;]*; ", re.DOTALL)
-"""Remarks, and styles that are the page's own affair: a `<style>` would hold for the whole page."""
+"""Comments and styles. A `<style>` would apply to the whole page."""
 LARGEST_LUMINANCE = 0.3
-"""A colour of this relative luminance has a contrast of 3:1 against white, the least for lines and marks."""
+"""A colour of this relative luminance has a contrast of 3:1 against white, the minimum for lines (WCAG)."""
 
 
 def new_axes(height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of this height in inches with axes one above the other, plain and in the page's colours."""
+    """A figure of this height (inches) with `rows` axes below each other, in the colours of the page."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     panels = list(figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0])
     for axes in panels:
@@ -40,8 +40,10 @@ def new_axes(height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
 
 
 def new_panels(count: int, row_height: float, further_height: float) -> tuple[Figure, list[Axes]]:
-    """A figure with so many axes, two beside each other, on the same scales; heights in inches, those of a row and of
-    all that is not rows."""
+    """A figure with `count` axes in two columns, on the same scales.
+
+    Heights in inches: of one row of axes, and of everything else together.
+    """
     columns, rows = min(count, COLUMNS), -(-count // COLUMNS)
     figure = Figure(figsize=(WIDTH, rows * row_height + further_height), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel())
@@ -49,7 +51,7 @@ def new_panels(count: int, row_height: float, further_height: float) -> tuple[Fi
         axes.remove()
     for axes in panels[:count]:
         _make_plain(axes)
-    # Where the last row is not full, the row above it is the lowest of its column.
+    # If the last row is not full, the row above is the lowest of its column.
     for axes in panels[:count][-columns:]:
         axes.tick_params(labelbottom=True)
     return figure, panels[:count]
@@ -67,9 +69,9 @@ def _make_plain(axes: Axes) -> None:
 
 
 def to_svg(figure: Figure, name: str, description: str) -> str:
-    """Figure → one `<svg>` element to be set into a page; `name` keeps its ids apart from those of others."""
+    """Figure → one inline `<svg>` element. `name` is a prefix that makes its ids unique in a page."""
     buffer = StringIO()
-    # Text stays text: it is small, it can be searched, and it takes the page's font.
+    # Text stays text: smaller, searchable, and in the font of the page.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nephoscope"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata=NO_METADATA)
     text = buffer.getvalue()
@@ -81,11 +83,11 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     body = opening + body[body.index(">") + 1 :]
     body = re.sub(r'\bid="', f'id="{name}-', body).replace("url(#", f"url(#{name}-")
     body = body.replace('xlink:href="#', f'href="#{name}-').replace('xlink:href="', 'href="')
-    return re.sub(r"#0[1-6]0[1-6]0[0-9a-f]", lambda found: _variable(found[0]), body).strip()
+    return re.sub(r"#0[1-6]0[1-6]0[0-9a-f]", lambda match: _variable(match[0]), body).strip()
 
 
 def readable_on_white(colour: Colour) -> str:
-    """The colour, darkened as far as lines on white need; its hue stays.
+    """The colour, darkened until lines on white are visible; the hue stays.
 
     >>> readable_on_white((0, 114, 178))
     '#0072b2'

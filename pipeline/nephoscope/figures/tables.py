@@ -1,4 +1,4 @@
-"""What holds for the rules of all classes together, in words: for the report's table and the model card."""
+"""Tables as people read them, for the report and the model card: text cells, intervals, rules."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,21 +14,22 @@ from nephoscope.templates import UNKNOWN
 
 
 def rule_notes(rules: Rules) -> str:
-    return " ".join([_presence_note(rules), *_following_note(rules)])
+    """The parts that all classes share, in words."""
+    return " ".join([_presence_note(rules), *_adaptive_note(rules)])
 
 
 def _presence_note(rules: Rules) -> str:
     weight = rules.classifier_weight
-    forced = "; where no class is present, the strongest is forced" if rules.force_top_class else ""
-    return f"Presence is {100 * weight:.0f} % classifier and {100 - 100 * weight:.0f} % strongest pixels{forced}."
+    forced = "; if no class is present, the most probable one is forced" if rules.force_top_class else ""
+    return f"Presence is {100 * weight:.0f} % classifier and {100 - 100 * weight:.0f} % top-fraction mean{forced}."
 
 
-def _following_note(rules: Rules) -> list[str]:
+def _adaptive_note(rules: Rules) -> list[str]:
     if not rules.adaptive_power:
         return []
-    power = "" if rules.adaptive_power == 1 else f", to the power of {rules.adaptive_power:g}"
-    top_mean = f"the mean of its own strongest pixels there ({FAINTEST:g} at least){power}"
-    return [f"In every picture the pixel threshold of a class holds times {top_mean}."]
+    power = "" if rules.adaptive_power == 1 else f" to the power of {rules.adaptive_power:g}"
+    top_mean = f"the top-fraction mean of the image (at least {FAINTEST:g}){power}"
+    return [f"The pixel threshold of every class is multiplied by {top_mean}."]
 
 
 HEADINGS = {"class_name": "class", "f1": "F1", "brier": "Brier", "std": "deviation"}
@@ -46,14 +47,14 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    """The first cell of a row is its heading."""
+    """The first cell of a row is its heading"""
     highlighted: str = ""
-    """Heading of the row that stands out."""
+    """Heading of the emphasised row"""
     note: str = ""
 
     @classmethod
     def of_frame(cls, caption: str, frame: pd.DataFrame, limit: int | None = None, rest_in: str = "") -> Self:
-        """Every row of a data frame, or the first so many and a note where the rest is."""
+        """All rows of a data frame, or the first `limit` rows and a note about the file with the rest."""
         names = [str(name) for name in frame.columns]
         shown = frame.head(len(frame) if limit is None else limit)
         rows = [[to_cell(value, name) for value, name in zip(row, names, strict=True)] for row in _values(shown)]
@@ -74,7 +75,7 @@ def _values(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
 
 
 def to_cell(value: Any, column: str = "") -> Cell:
-    """A value as people read it; what is not known is "n/a", and shares are percents.
+    """A value as text. Unknown values are "n/a", shares are percentages.
 
     >>> to_cell(0.25).text, to_cell(1234).text, to_cell(float("nan")).text
     ('0.250', '1,234', 'n/a')
@@ -91,9 +92,9 @@ def to_cell(value: Any, column: str = "") -> Cell:
 
 
 def setting_text(value: Any) -> str:
-    """A setting as people write it."""
+    """A setting as text."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {one}" for key, one in value.items())
+        return ", ".join(f"{key} {part}" for key, part in value.items())
     if isinstance(value, list | tuple) and len(value) > LONGEST:
         return f"{', '.join(map(str, value[:3]))}, …, {value[-1]} ({len(value)} values)"
     if isinstance(value, list | tuple):
@@ -104,12 +105,12 @@ def setting_text(value: Any) -> str:
 
 
 def dice_cell(dice: float, low: float, high: float) -> Cell:
-    """Dice over its interval, where it has one."""
+    """Dice, with its interval below if there is one."""
     return Cell(to_cell(dice).text, "" if math.isnan(low) else f"{low:.3f} to {high:.3f}")
 
 
 def signed_cell(difference: float, low: float, high: float) -> Cell:
-    """A difference over its interval.
+    """A difference, with its interval below.
 
     >>> signed_cell(0.25, -0.125, 0.5)
     Cell(text='+0.250', detail='-0.125 to +0.500')
@@ -118,12 +119,12 @@ def signed_cell(difference: float, low: float, high: float) -> Cell:
 
 
 def show_dice(caption: str, table: pd.DataFrame, key: str, columns: Sequence[str], highlighted: str = OURS) -> Table:
-    """key, class_name, dice, low, high → a row per key, a column per class that is asked for."""
+    """key, class_name, dice, low, high → a row per key, a column per class in `columns`."""
     cells = {
         (row[0], row[1]): dice_cell(*row[2:]) for row in _values(table[[key, "class_name", "dice", "low", "high"]])
     }
-    keys = [one for one in dict.fromkeys(table[key]) if any((one, name) in cells for name in columns)]
-    rows = [[Cell(one), *(cells.get((one, name), Cell("")) for name in columns)] for one in keys]
+    values = [value for value in dict.fromkeys(table[key]) if any((value, name) in cells for name in columns)]
+    rows = [[Cell(value), *(cells.get((value, name), Cell("")) for name in columns)] for value in values]
     return Table.of_cells(caption, [key, *columns], rows, highlighted)
 
 
@@ -147,7 +148,7 @@ def show_rules(rules: Rules) -> Table:
 def _shown_from(threshold: float) -> str:
     if threshold >= NEVER:
         return "never"
-    return f"≥ {threshold:.3f}" if threshold > 0 else "every picture"
+    return f"≥ {threshold:.3f}" if threshold > 0 else "every image"
 
 
 def level_cell(level: int) -> Cell:

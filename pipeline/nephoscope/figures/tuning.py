@@ -1,4 +1,4 @@
-"""The figures of a tuning: Dice over the parts of a rule, one panel per class."""
+"""Figures of a tuning: Dice over the parts of a rule, one panel per class."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,18 +16,20 @@ from nephoscope.rules.rules import NEVER
 
 Floats = npt.NDArray[np.float64]
 Parts = Mapping[str, Mapping[str, float]]
-"""Of one class: part → chosen, best"""
+"""For one class: part → "chosen" and "best" → value"""
 DEEPEST = 0.2
-"""Dice behind the best from which a rule is simply bad; more would hide how flat the top is"""
+"""Larger differences to the best Dice get the same colour, so that the flat top stays visible"""
 PIXELS_PER_INCH = 150
-"""of the surfaces, which are pictures in the figure: a path for every cell would weigh a hundred times as much"""
+"""Resolution of the surfaces. They are raster images; one path per cell would be a hundred times as large."""
 HALO = [withStroke(linewidth=2.6, foreground=PAPER)]
-"""Ink on paper can be seen on any colour, in light and in dark."""
+"""Makes lines visible on any colour, in light and dark mode"""
 
 
 def draw_surfaces(surface: pd.DataFrame, thresholds: pd.DataFrame, best: Mapping[str, float]) -> Figure:
-    """class_name, pixel_threshold (level), min_area, dice, within_noise → how far each rule is behind the `best` Dice
-    of its class; a dot is the chosen rule, a cross the exact optimum, a line runs around the plateau."""
+    """class_name, pixel_threshold (level), min_area, dice, within_noise → difference to the `best` Dice of the class.
+
+    A dot marks the chosen rule, a cross the exact optimum, a line the border of the plateau.
+    """
     figure, panels = new_panels(len(best), 1.75, 1.35)
     behind = surface["dice"] - surface["class_name"].map(best)
     scale = Normalize(max(-DEEPEST, min(float(behind.min()), -1e-3)), 0)
@@ -36,12 +38,12 @@ def draw_surfaces(surface: pd.DataFrame, thresholds: pd.DataFrame, best: Mapping
         rows = surface[surface["class_name"] == name].assign(behind=behind)
         _draw_surface(axes, rows, scale)
         never = _is_never(parts)
-        _name_panel(axes, name, "never shown" if never else f"best {dice:.3f}")
+        _title_panel(axes, name, "never shown" if never else f"best {dice:.3f}")
         if not never:
-            _draw_places(axes, parts)
+            _draw_marks(axes, parts)
     _add_colour_bar(figure, panels, scale)
     _label_outer(panels, "pixel threshold", "minimum area (pixels)")
-    _add_key(figure, panels[0])
+    _add_legend(figure, panels[0])
     return figure
 
 
@@ -59,20 +61,20 @@ def _draw_surface(axes: Axes, rows: pd.DataFrame, scale: Normalize) -> None:
 
 
 def _area_text(area: float) -> str:
-    # The cell of area 0 is drawn around 0, but there are no areas below.
+    # The cell of area 0 is centred on 0, but areas are not negative.
     if area < 0:
         return ""
     return f"{area / 1000:g}k" if area >= 1000 else f"{area:g}"
 
 
-def _draw_places(axes: Axes, parts: Parts) -> None:
+def _draw_marks(axes: Axes, parts: Parts) -> None:
     for mark, size, which in (("x", 9, "best"), ("o", 7.5, "chosen")):
         place = parts["pixel_threshold"][which] / 255, parts["min_area"][which]
         _draw_mark(axes, *place, mark, size)
 
 
 def _draw_mark(axes: Axes, x: float, y: float, mark: str, size: float, label: str | None = None) -> None:
-    # A cross has no inside, so its edge is its ink.
+    # A cross has no fill, so its edge needs the ink colour.
     look = (
         {"markeredgecolor": PAPER}
         if mark == "o"
@@ -84,7 +86,7 @@ def _draw_mark(axes: Axes, x: float, y: float, mark: str, size: float, label: st
 
 
 def draw_presence(presence: pd.DataFrame, thresholds: pd.DataFrame, classes: Sequence[str]) -> Figure:
-    """class_name, presence_threshold, dice, low, high → Dice and its band; a dot is the chosen threshold."""
+    """class_name, presence_threshold, dice, low, high → Dice with its interval; a dot marks the chosen threshold."""
     figure, panels = new_panels(len(classes), 1.6, 0.35)
     for index, (axes, name) in enumerate(zip(panels, classes, strict=True)):
         rows, parts = presence[presence["class_name"] == name], _parts(thresholds, name)
@@ -95,7 +97,7 @@ def draw_presence(presence: pd.DataFrame, thresholds: pd.DataFrame, classes: Seq
         if not _is_never(parts):
             dice = float(np.interp(chosen, x, rows["dice"]))
             axes.plot([chosen], [dice], "o", color=colour, markersize=8, markeredgecolor=PAPER, zorder=3, clip_on=False)
-        _name_panel(axes, name, _shown_from(chosen))
+        _title_panel(axes, name, _shown_from(chosen))
         axes.set_xlim(0, 1)
     _label_outer(panels, "presence threshold", "Dice")
     return figure
@@ -104,11 +106,11 @@ def draw_presence(presence: pd.DataFrame, thresholds: pd.DataFrame, classes: Seq
 def _shown_from(threshold: float) -> str:
     if threshold >= NEVER:
         return "never shown"
-    return f"from {threshold:.3f}" if threshold > 0 else "every picture"
+    return f"from {threshold:.3f}" if threshold > 0 else "every image"
 
 
 def edges(values: npt.NDArray[np.number]) -> Floats:
-    """Ascending values → the edges of cells around them, one more than values.
+    """N ascending values → N + 1 edges of the cells around them.
 
     >>> edges(np.array([0, 10, 30]))
     array([-5.,  5., 20., 40.])
@@ -120,9 +122,9 @@ def edges(values: npt.NDArray[np.number]) -> Floats:
 
 
 def outline(within: npt.NDArray[np.bool_], x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Cells (rows×columns) and their edges → the border around them as one line, broken by NaN.
+    """Cells (rows×columns) and their edges → the border of the True cells as x and y of one line, broken by NaN.
 
-    A contour would cut corners, and fails where there is but one row.
+    A contour of matplotlib would cut corners and fail on a single row.
     """
     padded = np.pad(within, 1)
     upright = [(x[[j, j]], y[[i, i + 1]]) for i, j in np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])]
@@ -141,7 +143,7 @@ def _is_never(parts: Parts) -> bool:
     return parts["presence_threshold"]["chosen"] >= NEVER
 
 
-def _name_panel(axes: Axes, name: str, remark: str) -> None:
+def _title_panel(axes: Axes, name: str, remark: str) -> None:
     axes.set_title(name, loc="left", color=INK, fontsize=10, fontweight="bold")
     axes.set_title(remark, loc="right", color=MUTED, fontsize=9)
 
@@ -153,7 +155,7 @@ def _label_outer(panels: Sequence[Axes], x: str, y: str) -> None:
         axes.set_ylabel(y if place.is_first_col() else "")
     for axes in panels[-COLUMNS:]:
         axes.set_xlabel(x)
-    # "1.00" and the "0.00" of the next panel would touch.
+    # Short ticks: "1.00" would touch the "0.00" of the next panel.
     panels[0].xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
@@ -176,10 +178,10 @@ def _add_colour_bar(figure: Figure, panels: Sequence[Axes], scale: Normalize) ->
     bar.ax.xaxis.label.set_color(INK)
 
 
-def _add_key(figure: Figure, axes: Axes) -> None:
-    nowhere = float("nan")
-    _draw_mark(axes, nowhere, nowhere, "o", 7.5, "chosen rule")
-    _draw_mark(axes, nowhere, nowhere, "x", 9, "exact optimum")
+def _add_legend(figure: Figure, axes: Axes) -> None:
+    outside = float("nan")
+    _draw_mark(axes, outside, outside, "o", 7.5, "chosen rule")
+    _draw_mark(axes, outside, outside, "x", 9, "exact optimum")
     axes.plot([], [], color=INK, linewidth=1.1, label="plateau")
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK, fontsize=9)
