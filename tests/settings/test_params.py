@@ -108,6 +108,30 @@ def test_groups_of_settings_import_only_what_they_share(group: str) -> None:
     assert own <= {f"nephoscope.settings.{group}", "nephoscope.settings.section"}
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "tune: {classifier_weight: 2}",
+            "tune.classifier_weight: Input should be less than or equal to 1, or 'searched'",
+        ),
+        ("tune: {family: seed}", "tune.family: Input should be 'pixel', 'area' or 'presence', or 'searched'"),
+        ("tune: {min_areas: none}", "tune.min_areas: Input should be a valid tuple, or 'every'"),
+        ("tune: {min_areas: [3, -1]}", "tune.min_areas.1: Input should be greater than or equal to 0"),
+        (
+            "train_segmenter: {machine: {workers: -1}}",
+            "train_segmenter.machine.workers: Input should be greater than or equal to 0, or 'auto'",
+        ),
+        ("train_segmenter: {input_shape: [0, 4]}", "train_segmenter.input_shape.0: Input should be greater than 0"),
+        ("prepare: {folds: 1}", "prepare: folds: 1 is no division; write 0 for one split, or 2 or more"),
+    ],
+)
+def test_a_message_has_the_setting_and_all_allowed_values(tmp_path: Path, text: str, line: str) -> None:
+    with pytest.raises(ParamsError) as refused:
+        load(tmp_path, text)
+    assert f"  {line}" in str(refused.value).splitlines()
+
+
 def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_bytes(b"report: {title: caf\xe9}")

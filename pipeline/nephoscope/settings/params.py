@@ -1,10 +1,12 @@
 """The whole of `params.yaml`, typed: `Params.load()` reads and checks it, and every stage takes its own section."""
 
 from pathlib import Path
-from typing import Any, Self
+from types import NoneType, UnionType
+from typing import Any, Self, Union, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from nephoscope.settings.data import Prepare, Synthesize
 from nephoscope.settings.inference import Explain, Export, Predict, Submit
@@ -58,23 +60,48 @@ class Params(Section):
 
 
 def _explain(path: Path | str, error: ValidationError) -> str:
-    lines = [f"{path}: {error.error_count()} setting(s) cannot be used:"]
+    """The message of a ParamsError: a line per setting, with all alternatives of a setting in one line."""
+    messages: dict[str, list[str]] = {}
     for problem in error.errors():
-        place = ".".join(map(str, problem["loc"]))
-        message = problem["msg"]
-        if place in RENAMED:
-            message = f"renamed; write {problem['loc'][0]}.{RENAMED[place]}"
-        elif place in REMOVED:
-            message = "removed; delete this key"
-        elif problem["type"] == "extra_forbidden":
-            message = f"unknown; known here: {', '.join(_keys_of(problem['loc'][:-1]))}"
-        lines.append(f"  {place or 'the file'}: {message}")
+        place = _place(problem["loc"])
+        messages.setdefault(place, []).append(_message(place, problem))
+    lines = [f"{path}: {len(messages)} setting(s) cannot be used:"]
+    for place, (first, *others) in messages.items():
+        alternatives = "".join(f", or {other.removeprefix('Input should be ')}" for other in others)
+        lines.append(f"  {place or 'the file'}: {first}{alternatives}")
     return "\n".join(lines)
 
 
-def _keys_of(place: tuple[Any, ...]) -> list[str]:
-    """The keys of a section, or of a group of settings inside one."""
-    section: Any = Params
-    for key in place:
-        section = section.model_fields[key].annotation
-    return sorted(section.model_fields)
+def _message(place: str, problem: ErrorDetails) -> str:
+    if place in RENAMED:
+        return f"renamed; write {problem['loc'][0]}.{RENAMED[place]}"
+    if place in REMOVED:
+        return "removed; delete this key"
+    if problem["type"] == "extra_forbidden":
+        section = _annotation(problem["loc"][:-1])
+        return f"unknown; known here: {', '.join(sorted(section.model_fields))}"
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """The path of a setting. Pydantic adds the name of an alternative after a setting with several types; drop it."""
+    kept: list[int | str] = []
+    for index, key in enumerate(location):
+        if not _has_alternatives(_annotation(location[:index])):
+            kept.append(key)
+    return ".".join(map(str, kept))
+
+
+def _annotation(location: tuple[int | str, ...]) -> Any:
+    """The type of a section or setting; None for anything inside a setting."""
+    annotation: Any = Params
+    for key in location:
+        field = getattr(annotation, "model_fields", {}).get(key)
+        annotation = field and field.annotation
+    return annotation
+
+
+def _has_alternatives(annotation: Any) -> bool:
+    if get_origin(annotation) not in (Union, UnionType):
+        return False
+    return len([option for option in get_args(annotation) if option is not NoneType]) > 1
