@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nephoscope.data.manifest import Manifest
 from nephoscope.settings.training import Augmentation, TrainSegmenter
 from nephoscope.training.augmentation import Arrays, Augment, Box, Sample, cut_and_mix, draw_box
-from nephoscope.training.loaders import Pictures, make_train_loader, make_validation_loader
+from nephoscope.training.loaders import CachedImages, make_train_loader, make_validation_loader
 from nephoscope.training.members import Member, list_members, member_rows
 from nephoscope.training.sampling import Shuffled, balance
 from tests.builders.blobs import blobs_in
@@ -22,29 +22,29 @@ def sample() -> Sample:
     return Sample(image, image[..., 0] % 4, image[..., 0] > 9)
 
 
-def test_flips_move_all_three_alike() -> None:
+def test_flips_move_image_truth_and_visible_together() -> None:
     flipped = Augment(Augmentation(horizontal_flip=1, vertical_flip=1))(sample(), seed=0)
     for moved, still in zip(flipped, sample(), strict=True):
         assert (moved == still[::-1, ::-1]).all()
 
 
 @pytest.mark.parametrize("step", ["rotation", "grid_distortion", "shift_scale_rotate", "brightness"])
-def test_the_same_seed_gives_the_same_picture(step: str) -> None:
+def test_the_same_seed_gives_the_same_image(step: str) -> None:
     augment = Augment(Augmentation.model_validate({**NONE, step: 1.0}))
     big = Sample(*(np.kron(array, np.ones((16, 16, *[1] * (array.ndim - 2)), array.dtype)) for array in sample()))
-    one, same, other = augment(big, 1), augment(big, 1), augment(big, 2)
-    assert all((a == b).all() for a, b in zip(one, same, strict=True))
-    assert any((a != b).any() for a, b in zip(one, other, strict=True))
+    first, same, other = augment(big, 1), augment(big, 1), augment(big, 2)
+    assert all((a == b).all() for a, b in zip(first, same, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other, strict=True))
 
 
-def test_what_a_rotation_brings_in_from_outside_is_invisible() -> None:
+def test_pixels_rotated_in_from_outside_are_invisible() -> None:
     full = Sample(np.full((64, 96, 3), 200, np.uint8), np.ones((64, 96), np.uint8), np.ones((64, 96), bool))
     turned = Augment(Augmentation.model_validate({**NONE, "rotation": 1.0, "rotation_degrees": 45}))(full, 3)
     assert not turned.visible.all()
     assert (turned.planes[~turned.visible] == 0).all()
 
 
-def test_cutmix_takes_the_box_and_its_truth_from_the_picture_before() -> None:
+def test_cutmix_takes_the_box_and_its_truth_from_the_image_before() -> None:
     images = np.stack([np.full((2, 4, 3), value, np.uint8) for value in (10, 20)])
     planes, visible = images[..., 0] // 10, np.array([[[True] * 4] * 2, [[False] * 4] * 2])
     mixed = cut_and_mix(Arrays(images, planes, visible, np.eye(2, dtype=np.float32)), Box(0, 0, 2, 1))
@@ -55,13 +55,13 @@ def test_cutmix_takes_the_box_and_its_truth_from_the_picture_before() -> None:
 
 
 @given(st.integers(0, 2**16))
-def test_a_box_lies_inside(seed: int) -> None:
+def test_a_box_lies_inside_the_image(seed: int) -> None:
     box = draw_box((5, 9), np.random.default_rng(seed))
     assert 0 <= box.top <= box.bottom <= 5
     assert 0 <= box.left <= box.right <= 9
 
 
-def test_balanced_drawing_evens_out_the_patterns() -> None:
+def test_balanced_sampling_draws_every_combination_equally_often() -> None:
     presence = np.array([[True, False]] * 9 + [[False, True]])
     sampler = Shuffled(np.arange(10), seed=0, weights=balance(presence))
     drawn = []
@@ -71,7 +71,7 @@ def test_balanced_drawing_evens_out_the_patterns() -> None:
     assert np.mean(np.array(drawn) == 9) == pytest.approx(0.5, abs=0.05)
 
 
-def test_every_row_comes_once_an_epoch_in_another_order() -> None:
+def test_every_epoch_has_every_row_once_in_a_new_order() -> None:
     sampler = Shuffled(np.arange(10), seed=0)
     first = [draw.row for draw in sampler]
     sampler.set_epoch(1)
@@ -80,17 +80,17 @@ def test_every_row_comes_once_an_epoch_in_another_order() -> None:
     assert first != second
 
 
-def test_an_epoch_goes_on_where_it_was_left() -> None:
+def test_an_epoch_resumes_where_it_stopped() -> None:
     whole = list(Shuffled(np.arange(10), seed=0))
     rest = Shuffled(np.arange(10), seed=0)
     rest.skipped = 4
     assert list(rest) == whole[4:]
 
 
-def test_batches_are_as_the_networks_want_them(tmp_path: Path) -> None:
+def test_batches_have_the_types_and_shapes_of_the_networks(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
     manifest = Manifest.load(artifacts.prepare.manifest)
-    pictures = Pictures(artifacts.prepare.cache, manifest.presence(), (16, 24))
+    pictures = CachedImages(artifacts.prepare.cache, manifest.presence(), (16, 24))
     params = TrainSegmenter(batch_size=8)
     batch = next(iter(make_train_loader(pictures, manifest.rows("train"), params, seed=0)))
     assert (batch.images.shape, batch.images.dtype) == ((8, 3, 16, 24), torch.uint8)
@@ -98,11 +98,11 @@ def test_batches_are_as_the_networks_want_them(tmp_path: Path) -> None:
     assert batch.planes.shape == batch.visible.shape == (8, 16, 24)
     shown = torch.stack([(batch.planes >> bit & 1).flatten(1).any(1) for bit in range(2)], dim=1)
     assert torch.equal(shown, batch.presence > 0)
-    seen = sum(len(one.images) for one in make_validation_loader(pictures, manifest.rows("validation"), params))
+    seen = sum(len(batch.images) for batch in make_validation_loader(pictures, manifest.rows("validation"), params))
     assert seen == len(manifest.rows("validation"))
 
 
-def test_members_of_folds_share_the_pool_and_never_touch_holdout(tmp_path: Path) -> None:
+def test_members_of_folds_share_the_pool_without_holdout(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path, folds=3)
     manifest = Manifest.load(artifacts.prepare.manifest)
     members = list_members((0,), 3)
@@ -114,7 +114,7 @@ def test_members_of_folds_share_the_pool_and_never_touch_holdout(tmp_path: Path)
         assert not (learnt | chosen) & set(manifest.rows("holdout").tolist())
 
 
-def test_without_folds_a_member_is_a_seed(tmp_path: Path) -> None:
+def test_without_folds_there_is_one_member_per_seed(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
     manifest = Manifest.load(artifacts.prepare.manifest)
     rows, validation_rows = member_rows(Member("seed0", 0, -1), manifest)

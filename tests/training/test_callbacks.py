@@ -24,7 +24,7 @@ METADATA = NetworkMetadata(
 )  # fmt: skip
 
 
-def test_a_save_that_breaks_off_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_save_keeps_the_previous_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaking_off(_: object, path: Path) -> None:
         Path(path).write_bytes(b"half")
         raise KeyboardInterrupt
@@ -40,7 +40,7 @@ def test_a_save_that_breaks_off_leaves_the_one_before(tmp_path: Path, monkeypatc
 def test_an_epoch_without_a_score_is_never_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[tuple[int, float]] = []
     monkeypatch.setattr(keeping, "save_checkpoint", lambda _path, _network, of: kept.append((of.epoch, of.score)))
-    keeper = keeping.SaveBest(tmp_path / "best.safetensors", METADATA, "pr_auc", begun=10)
+    keeper = keeping.SaveBest(tmp_path / "best.safetensors", METADATA, "pr_auc", epochs_before=10)
     for epoch, score in enumerate([float("nan"), 0.4, float("nan"), 0.6, 0.5]):
         metrics = {"validation_pr_auc": score}
         trainer = SimpleNamespace(callback_metrics=metrics, current_epoch=epoch, is_global_zero=True)
@@ -48,18 +48,18 @@ def test_an_epoch_without_a_score_is_never_the_best(tmp_path: Path, monkeypatch:
     assert kept == [(11, 0.4), (13, 0.6)]
 
 
-def test_a_run_without_a_score_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_a_valid_score_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifacts = blobs_in(tmp_path, count=8)
     trainer = SimpleNamespace(fit=lambda *_, **__: None, interrupted=False, is_global_zero=True)
     monkeypatch.setattr(fit, "build_trainer", lambda *_: trainer)
-    with pytest.raises(UserError, match=r"seed0: no epoch has a score by pr_auc; .* monitor: loss"):
+    with pytest.raises(UserError, match=r"seed0: no epoch has a valid pr_auc; .* monitor: loss"):
         train_members(classifier(), artifacts.prepare, artifacts.train_classifier)
     assert not artifacts.train_classifier.members.exists()
     assert not list(artifacts.train_classifier.resume.rglob("finished"))
 
 
-def test_a_network_that_answers_nan_in_validation_is_told() -> None:
+def test_nan_in_validation_is_an_error() -> None:
     task = ClassifierTask(lambda _: torch.full((3, 2), torch.nan), classifier(), torch.ones(2), seed=0)
     task.on_validation_epoch_start()
-    with pytest.raises(UserError, match=r"the network answers NaN; .* smaller encoder_rate and decoder_rate"):
+    with pytest.raises(UserError, match=r"the network returns NaN; .* smaller encoder_rate and decoder_rate"):
         task.validation_step(batch(planes()), 0)

@@ -8,7 +8,7 @@ from nephoscope.training.depthwise import QuickDepthwise
 
 @settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([3, 5]), st.integers(1, 2), st.integers(0, 2), st.integers(2, 9))
-def test_gradients_are_those_of_full_precision_but_for_rounding(
+def test_gradients_equal_those_of_full_precision_up_to_rounding(
     seed: int, kernel: int, stride: int, padding: int, channels: int
 ) -> None:
     torch.manual_seed(seed)
@@ -18,15 +18,15 @@ def test_gradients_are_those_of_full_precision_but_for_rounding(
     towards = torch.randn_like(exact).bfloat16().float()
     expected = torch.autograd.grad((exact * towards).sum(), (images, weight))
     with torch.autocast("cpu", dtype=torch.bfloat16), QuickDepthwise():
-        found = torch.nn.functional.conv2d(images, weight, None, stride, padding, 1, channels)
-    assert found.dtype == torch.bfloat16
-    gradients = torch.autograd.grad((found.float() * towards).sum(), (images, weight))
-    torch.testing.assert_close(found.float(), exact, rtol=0.01, atol=0.05)
+        output = torch.nn.functional.conv2d(images, weight, None, stride, padding, 1, channels)
+    assert output.dtype == torch.bfloat16
+    gradients = torch.autograd.grad((output.float() * towards).sum(), (images, weight))
+    torch.testing.assert_close(output.float(), exact, rtol=0.01, atol=0.05)
     for gradient, wanted in zip(gradients, expected, strict=True):
         torch.testing.assert_close(gradient, wanted, rtol=0.01, atol=0.02)
 
 
-def test_a_network_uses_it_for_every_depthwise_convolution_and_only_under_autocast() -> None:
+def test_it_applies_to_every_depthwise_convolution_and_only_under_autocast() -> None:
     network = timm.create_model("mobilenetv3_small_050", num_classes=2)
     depthwise = sum(1 for part in network.modules() if isinstance(part, torch.nn.Conv2d) and part.groups > 1)
     images = torch.rand(2, 3, 32, 48)

@@ -22,7 +22,7 @@ from nephoscope.training import fit
 from nephoscope.training.augmentation import Augment
 from nephoscope.training.callbacks import History, Unfreezing
 from nephoscope.training.fit import build_task
-from nephoscope.training.loaders import Pictures, make_train_loader
+from nephoscope.training.loaders import CachedImages, make_train_loader
 from nephoscope.training.members import Member
 from nephoscope.training.optimisers import build_optimiser, build_schedule
 from nephoscope.training.train import find_weights, resume_key, train_members
@@ -37,7 +37,7 @@ def test_a_segmenter_finds_the_discs(tmp_path: Path) -> None:
     assert read_json(artifacts.train_segmenter.metrics)["score"] > 0.8
 
 
-def test_a_classifier_tells_the_discs(tmp_path: Path) -> None:
+def test_a_classifier_recognises_the_discs(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path, count=96)
     params = classifier(epochs=6, encoder="resnet10t", optimiser={"encoder_rate": 3e-3, "decoder_rate": 3e-3})
     train(params, artifacts)
@@ -46,8 +46,8 @@ def test_a_classifier_tells_the_discs(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
     runs = [blobs_in(tmp_path / name) for name in "ab"]
-    one, other = (train(segmenter(), run) for run in runs)
-    assert one.read_bytes() == other.read_bytes()
+    first, second = (train(segmenter(), run) for run in runs)
+    assert first.read_bytes() == second.read_bytes()
     for told in (lambda run: run.train_segmenter.history, lambda run: run.train_segmenter.metrics):
         assert told(runs[0]).read_bytes() == told(runs[1]).read_bytes()
 
@@ -72,7 +72,7 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     assert metadata.score == pytest.approx(history["validation_dice"].max())
 
 
-def test_training_stops_when_nothing_is_gained(tmp_path: Path) -> None:
+def test_training_stops_after_epochs_without_gain(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
     rates = {"encoder_rate": 1e-12, "decoder_rate": 1e-12, "schedule": "constant"}
     train(classifier(epochs=9, patience=2, optimiser=rates), artifacts)
@@ -101,7 +101,7 @@ def train_until_killed(params: TrainSegmenter, artifacts: Artifacts) -> None:
         {"epochs": 1, "finetune": {"epochs": 3}},
     ],
 )
-def test_a_killed_run_ends_as_if_it_had_never_stopped(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, changes: dict[str, object]) -> None:
     killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
     assert exit_code_of(train_until_killed, segmenter(**changes), killed) == 9
     assert not killed.train_segmenter.members.exists()
@@ -111,7 +111,7 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(tmp_path: Path, changes: d
     assert same(weights_of(went_on), weights_of(uninterrupted))
 
 
-def test_a_finish_goes_on_from_the_best_at_its_own_shape_and_rates(tmp_path: Path) -> None:
+def test_fine_tuning_starts_from_the_best_epoch_with_its_own_shape_and_rates(tmp_path: Path) -> None:
     main, finished = blobs_in(tmp_path / "main"), blobs_in(tmp_path / "finished")
     changes = {"input_shape": (16, 24), "optimiser": {"schedule": "constant"}}
     standing = {"epochs": 2, "encoder_rate": 1e-12, "decoder_rate": 1e-12}
@@ -124,11 +124,11 @@ def test_a_finish_goes_on_from_the_best_at_its_own_shape_and_rates(tmp_path: Pat
     assert metadata.input_shape == (32, 48)
     assert metadata.settings["epochs"] == 2
     assert metadata.settings["finetune"]["epochs"] == 2
-    for weight, begun in zip(network.parameters(), best.parameters(), strict=True):
-        torch.testing.assert_close(weight, begun, rtol=0, atol=1e-8)
+    for weight, epochs_before in zip(network.parameters(), best.parameters(), strict=True):
+        torch.testing.assert_close(weight, epochs_before, rtol=0, atol=1e-8)
 
 
-def test_a_changed_setting_starts_afresh(tmp_path: Path) -> None:
+def test_a_changed_setting_starts_from_the_beginning(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
     manifest = Manifest.load(artifacts.prepare.manifest)
     old = artifacts.train_segmenter.resume / resume_key(segmenter(), manifest, artifacts.prepare.cache)
@@ -141,7 +141,7 @@ def test_a_changed_setting_starts_afresh(tmp_path: Path) -> None:
     assert len(pd.read_csv(artifacts.train_segmenter.history)) == 2
 
 
-def test_a_frozen_encoder_stays_as_it_was_and_then_wakes(tmp_path: Path) -> None:
+def test_a_frozen_encoder_stays_unchanged_until_it_is_unfrozen(tmp_path: Path) -> None:
     networks = []
     for epochs in (1, 3):
         artifacts = blobs_in(tmp_path / str(epochs))
@@ -158,15 +158,15 @@ def test_a_frozen_encoder_stays_as_it_was_and_then_wakes(tmp_path: Path) -> None
         assert not torch.equal(awake[part], given[part])
 
 
-def test_nothing_drops_at_random_in_a_frozen_encoder() -> None:
+def test_a_frozen_encoder_has_no_dropout() -> None:
     network = build_segmenter("FPN", "timm-tf_efficientnet_lite0", 2).train()  # smp's has stochastic depth
     task = SimpleNamespace(network=network)
     resting = Unfreezing(frozen_epochs=1, steps=2)
     pictures = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
     for epoch, random in ((0, False), (1, True)):
         resting.on_train_epoch_start(SimpleNamespace(current_epoch=epoch, world_size=1), task)  # type: ignore[arg-type]
-        one, other = (network.encoder(network.normalise(pictures))[-1] for _ in range(2))
-        assert torch.equal(one, other) is not random
+        first, second = (network.encoder(network.normalise(pictures))[-1] for _ in range(2))
+        assert torch.equal(first, second) is not random
 
 
 @pytest.mark.parametrize("name", ["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"])
@@ -187,7 +187,7 @@ def test_every_optimiser_runs_with_every_schedule(name: str, schedule: str) -> N
 
 @pytest.mark.parametrize("steps", range(1, 12))
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_a_cycle_of_any_length_has_a_rate_for_every_step(steps: int, share: float) -> None:
+def test_onecycle_of_any_length_has_a_rate_for_every_step(steps: int, share: float) -> None:
     settings = Optimiser(schedule="onecycle", warmup_share=share)
     optimiser = build_optimiser(build_segmenter("VanillaUnet", "", 2), settings)
     planned = build_schedule(optimiser, settings, steps)
@@ -209,14 +209,14 @@ def test_a_cycle_of_any_length_has_a_rate_for_every_step(steps: int, share: floa
         {"machine": {"accelerator": "cpu", "precision": "bf16"}, "optimiser": {"name": "sgd"}},
     ],
 )
-def test_settings_go_together(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_settings_can_be_combined(tmp_path: Path, changes: dict[str, object]) -> None:
     path = train(segmenter(epochs=1, **changes), blobs_in(tmp_path))
     _, metadata = load_checkpoint(path)
     assert metadata.settings["epochs"] == 1
     assert metadata.input_shape == tuple(changes.get("input_shape", (32, 48)))  # type: ignore[arg-type]
 
 
-def test_two_processes_learn_together(tmp_path: Path) -> None:
+def test_two_processes_train_together(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
     machine = {"accelerator": "cpu", "devices": 2, "strategy": "ddp_fork"}
     path = train(segmenter(epochs=2, machine=machine), artifacts)
@@ -226,32 +226,32 @@ def test_two_processes_learn_together(tmp_path: Path) -> None:
     assert metadata.score == pytest.approx(history["validation_dice"].max())
 
 
-def test_what_learns_can_be_sent_to_another_process(tmp_path: Path) -> None:
+def test_a_task_can_be_sent_to_another_process(tmp_path: Path) -> None:
     """As strategies that spawn their processes do."""
     params, folder = segmenter(), blobs_in(tmp_path).prepare
     task = build_task(params, (32, 48), torch.tensor([0.5, 0.5]), seed=0, weights="none")
-    pictures = Pictures(folder.cache, np.ones((64, 2), bool), (32, 48), Augment(params.augmentation))
+    pictures = CachedImages(folder.cache, np.ones((64, 2), bool), (32, 48), Augment(params.augmentation))
     loader = make_train_loader(pictures, np.arange(64), params, seed=0)
     there, served = pickle.loads(pickle.dumps((task, loader)))
     assert same(there.state_dict(), task.state_dict())
     assert next(iter(served)).images.shape == (8, 3, 32, 48)
 
 
-def test_a_classifier_begins_with_the_segmenter_of_its_fold(tmp_path: Path) -> None:
+def test_a_classifier_starts_from_the_segmenter_of_its_fold(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path, folds=2)
     folder = artifacts.train_segmenter.members
     train_members(segmenter(epochs=1, seeds=[3]), artifacts.prepare, artifacts.train_segmenter)
     for fold in range(2):
-        found = find_weights(Member(f"seed0-fold{fold}", 0, fold), "segmenter", folder)
-        assert Path(found) == folder / f"seed3-fold{fold}.safetensors"
+        weights = find_weights(Member(f"seed0-fold{fold}", 0, fold), "segmenter", folder)
+        assert Path(weights) == folder / f"seed3-fold{fold}.safetensors"
     own = Member("seed3-fold1", 3, 1)
     assert Path(find_weights(own, "segmenter", folder)) == folder / "seed3-fold1.safetensors"
     assert find_weights(own, "bundled", folder) == "bundled"
-    with pytest.raises(UserError, match=r"no segmenter for seed0; `python -m stages.train_segmenter`"):
+    with pytest.raises(UserError, match=r"no segmenter for seed0; run `dvc repro train_segmenter`"):
         find_weights(Member("seed0", 0, -1), "segmenter", folder)
 
 
-def test_other_first_weights_are_another_run(tmp_path: Path) -> None:
+def test_other_initial_weights_are_another_run(tmp_path: Path) -> None:
     artifacts = blobs_in(tmp_path)
     manifest = Manifest.load(artifacts.prepare.manifest)
     start = tmp_path / "start.safetensors"
@@ -274,22 +274,22 @@ def test_a_corrected_label_is_another_run(tmp_path: Path) -> None:
 
 
 def shares(params: TrainClassifier | TrainSegmenter) -> list[float]:
-    """Of three pictures, two show a (on a tenth and on a half), one of them b (on a fifth), and one shows nothing."""
+    """Three images: two show a (on 10 % and 50 %), one of these also b (on 20 %), and one shows nothing."""
     metadata = Metadata("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
     images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0], "area_b": [0.2, 0.0, 0.0]})
     return fit._positive_shares(params, Manifest(metadata, images), np.arange(3)).tolist()
 
 
-def test_how_often_a_class_is_true_is_asked_where_it_counts() -> None:
+def test_shares_of_positives_count_only_relevant_pixels() -> None:
     assert shares(classifier()) == pytest.approx([2 / 3, 1 / 3])
     assert shares(segmenter()) == pytest.approx([0.2, 0.2 / 3])
     assert shares(segmenter(pictures="positives")) == pytest.approx([0.3, 0.2])
 
 
-def test_how_often_a_class_is_true_follows_what_is_drawn() -> None:
-    # With a pattern for every picture balanced draws change nothing; of two empty ones each has half the weight.
+def test_shares_of_positives_follow_the_sampling() -> None:
+    # Balanced sampling changes nothing if every image has its own combination; two empty images share one weight.
     assert shares(segmenter(sampling="balanced")) == pytest.approx([0.2, 0.2 / 3])
     metadata = Metadata("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
     images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0, 0.0], "area_b": [0.2, 0.0, 0.0, 0.0]})
-    found = fit._positive_shares(classifier(sampling="balanced"), Manifest(metadata, images), np.arange(4))
-    assert found.tolist() == pytest.approx([2 / 3, 1 / 3])
+    shares = fit._positive_shares(classifier(sampling="balanced"), Manifest(metadata, images), np.arange(4))
+    assert shares.tolist() == pytest.approx([2 / 3, 1 / 3])

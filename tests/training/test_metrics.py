@@ -18,7 +18,7 @@ def test_perfect_maps_score_one() -> None:
     assert judge.scores() == {"dice": pytest.approx(1.0), "pr_auc": pytest.approx(1.0)}
 
 
-def test_pixel_pr_auc_is_that_of_scikit_learn_over_what_was_seen() -> None:
+def test_pixel_pr_auc_equals_scikit_learn_on_visible_pixels() -> None:
     logits = torch.randn(3, 2, 5, 7, generator=torch.Generator().manual_seed(1))
     visible = torch.rand(3, 5, 7, generator=torch.Generator().manual_seed(2)) > 0.3
     judge = PixelMetrics()
@@ -28,13 +28,13 @@ def test_pixel_pr_auc_is_that_of_scikit_learn_over_what_was_seen() -> None:
     assert judge.scores()["pr_auc"] == pytest.approx(np.mean(expected))
 
 
-def test_leaving_all_empty_is_within_reach() -> None:
+def test_attainable_dice_includes_empty_masks() -> None:
     judge = PixelMetrics()
     judge.add(torch.zeros(3, 2, 5, 7), batch(torch.zeros(3, 5, 7, dtype=torch.uint8)))
     assert judge.scores()["dice"] == 1
 
 
-def test_classes_that_validation_never_shows_are_left_out() -> None:
+def test_classes_absent_from_validation_are_left_out() -> None:
     judge = PresenceMetrics()
     some = batch(planes())
     judge.add(
@@ -43,6 +43,6 @@ def test_classes_that_validation_never_shows_are_left_out() -> None:
     assert judge.scores() == {"pr_auc": 1.0}
 
 
-def test_layers_wake_from_the_deepest() -> None:
+def test_layers_are_unfrozen_from_the_deepest() -> None:
     assert [frozen_count(10, epoch, frozen_epochs=2, steps=2) for epoch in range(5)] == [10, 10, 5, 0, 0]
     assert [frozen_count(9, epoch, frozen_epochs=1, steps=1) for epoch in range(3)] == [9, 0, 0]

@@ -50,13 +50,13 @@ def run_until_killed(artifacts: Artifacts, changes: dict[str, object], killed_at
         ("validation", {"optimiser": {"schedule": "plateau"}}),
     ],
 )
-def test_no_batch_and_no_validation_is_done_twice_or_left_out(
+def test_no_batch_and_no_validation_is_repeated_or_skipped(
     tmp_path: Path, killed_at: str, changes: dict[str, object]
 ) -> None:
     killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
     assert exit_code_of(run_until_killed, killed, changes, killed_at) == 9
     went_on, uninterrupted = run(killed, changes), run(whole, changes)
     assert same(weights_of(went_on), weights_of(uninterrupted))
-    # The loss of the interrupted epoch is that of its second part: all else is told alike.
-    told = [pd.read_csv(one.train_segmenter.history).drop(columns="train_loss") for one in (killed, whole)]
-    pd.testing.assert_frame_equal(*told)
+    # The loss of the interrupted epoch is that of its second part: all else is histories alike.
+    histories = [pd.read_csv(run.train_segmenter.history).drop(columns="train_loss") for run in (killed, whole)]
+    pd.testing.assert_frame_equal(*histories)

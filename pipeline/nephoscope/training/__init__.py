@@ -1,1 +1,1 @@
-"""Batches and steps: how a network learns from the cache."""
+"""Training: from the cache to the best checkpoint of every member; start at train.py."""

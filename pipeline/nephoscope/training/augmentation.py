@@ -1,4 +1,4 @@
-"""Augmentation of one picture with its truth. The only file that imports albumentations."""
+"""Augmentation of an image with its truth, and CutMix of a batch. The only file that imports albumentations."""
 
 import os
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, Shape
 from nephoscope.settings.training import Augmentation
 
-# It would ask the internet for a newer version of itself.
+# Otherwise it searches the internet for a newer version at import.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 
@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 
 
 class Augment:
-    """A sample and a seed → another sample; the same seed gives the same. What comes from outside is invisible."""
+    """A sample and a seed → an augmented sample, the same for the same seed. Pixels from outside are invisible."""
 
     def __init__(self, settings: Augmentation) -> None:
         self.settings = settings
@@ -40,10 +40,10 @@ class Augment:
     def _distort(self, sample: Sample, seed: int) -> Sample:
         self.steps.set_random_seed(seed)
         image, *masks = (np.ascontiguousarray(array) for array in sample)
-        # Masks are resampled by the nearest pixel, so the bits of a plane stay whole.
-        done = self.steps(image=image, masks=[mask.view(np.uint8) for mask in masks])
-        planes, visible = done["masks"]
-        return Sample(done["image"], planes, visible.astype(bool))
+        # Masks are resampled by nearest neighbour, so that the bits of a plane stay intact.
+        augmented = self.steps(image=image, masks=[mask.view(np.uint8) for mask in masks])
+        planes, visible = augmented["masks"]
+        return Sample(augmented["image"], planes, visible.astype(bool))
 
 
 def _build_steps(settings: Augmentation) -> Any:
@@ -63,7 +63,7 @@ def _build_steps(settings: Augmentation) -> Any:
 
 
 class Arrays(NamedTuple):
-    """A batch, before it becomes tensors."""
+    """A batch as arrays."""
 
     images: Image
     """N×H×W×3"""
@@ -83,7 +83,7 @@ class Box(NamedTuple):
 
 
 def draw_box(shape: Shape, random: np.random.Generator) -> Box:
-    """A rectangle in the picture's proportions whose area is any share of it, somewhere inside."""
+    """A random rectangle inside the image, with the image's aspect ratio and a uniformly drawn share of its area."""
     side = np.sqrt(random.random())
     height, width = round(shape[0] * side), round(shape[1] * side)
     top, left = int(random.integers(shape[0] - height + 1)), int(random.integers(shape[1] - width + 1))
@@ -91,9 +91,9 @@ def draw_box(shape: Shape, random: np.random.Generator) -> Box:
 
 
 def cut_and_mix(batch: Arrays, box: Box) -> Arrays:
-    """The box of each picture comes from the one before it; presence is mixed by area, as nothing better is known
+    """Replace the box of each image by that of the image before it, with its truth.
 
-    of a picture whose class may lie in the box or beside it.
+    Presence is mixed by area, because it is not known whether a class lies inside or outside the box.
     """
     inside = np.s_[:, box.top : box.bottom, box.left : box.right]
 

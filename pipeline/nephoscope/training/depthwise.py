@@ -1,4 +1,4 @@
-"""Depthwise convolutions, learnt in 16 bits on a CPU without their slow way back."""
+"""Faster training of depthwise convolutions in 16 bits on a CPU."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from torch.overrides import TorchFunctionMode
 
 
 class QuickDepthwise(TorchFunctionMode):
-    """Under it, a depthwise convolution in bf16 has its gradients computed in fp32.
+    """A context in which depthwise convolutions in bf16 compute their gradients in fp32.
 
-    oneDNN's kernels for them in bf16 take up to fifteen times as long: two thirds of an EfficientNet's training step.
+    oneDNN's bf16 kernels for these gradients are up to fifteen times slower, and take two thirds of a training step.
     """
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        # As modules call it, with everything by position.
+        # Modules call conv2d with positional arguments only.
         if function is torch.conv2d and len(args) == 7 and torch.is_autocast_enabled("cpu"):
             images, weight, bias, stride, padding, dilation, groups = args
             if bias is None and groups == images.shape[1] == weight.shape[0] > 1 and not isinstance(padding, str):
@@ -33,12 +33,12 @@ class _Depthwise(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Any:
         images, weight = context.saved_tensors
-        wanted = context.needs_input_grad[:2]
+        needed = context.needs_input_grad[:2]
         of_images, of_weight, _ = torch.ops.aten.convolution_backward(
             gradients[0].float(), images.float(), weight.float(), None, *context.geometry, False, (0, 0), len(weight),
-            (*wanted, False),
+            (*needed, False),
         )  # fmt: skip
-        return (of_images.bfloat16() if wanted[0] else None, of_weight, None, None, None)
+        return (of_images.bfloat16() if needed[0] else None, of_weight, None, None, None)
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:

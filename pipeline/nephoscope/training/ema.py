@@ -1,4 +1,4 @@
-"""Averaged weights: an exponential moving average that is what validation sees and what is kept."""
+"""EMA: an exponential moving average of the weights, which is validated and saved."""
 
 from functools import partial
 
@@ -11,11 +11,11 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class ExponentialMovingAverage(WeightAveraging):
-    """Weights and batch statistics alike.
+    """Average weights and batch statistics.
 
-    Unlike Lightning's EMAWeightAveraging the average begins short and grows long, so that runs of few steps are not
-    held back by their first weights, and the averaged weights stay in place until validation has wholly ended,
-    where the best are kept.
+    It differs from Lightning's EMAWeightAveraging in two ways. The averaging window grows with the number of steps, so
+    that the first weights do not dominate short runs. The averaged weights stay in place until `on_validation_end`,
+    where the best are saved.
     """
 
     def __init__(self, decay: float) -> None:
@@ -26,16 +26,16 @@ class ExponentialMovingAverage(WeightAveraging):
             self._average_model.to(pl_module.device)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Too early: the best weights are kept in on_validation_end."""
+        """Do not restore the plain weights yet: `SaveBest` saves in on_validation_end."""
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_validation_epoch_end(trainer, pl_module)
 
 
 def average(averaged: Tensors, current: Tensors, count: Tensor | int, *, decay: float) -> None:
-    """The next averages, after `count` earlier ones, of tensors of one kind; counters (of batches) are taken over.
+    """Update the averages of several tensors in place, after `count` earlier updates. Integer tensors are copied.
 
-    All at once: to read the count is to wait for the GPU.
+    All tensors at once, because reading the count waits for the GPU.
     """
     if not averaged[0].is_floating_point():
         torch._foreach_copy_(averaged, current)

@@ -1,4 +1,4 @@
-"""Fit: one member from its first weights to its best, going on where a killed run stopped."""
+"""Fit one member, from its initial weights to its best checkpoint. A killed run resumes."""
 
 import logging
 import sys
@@ -27,14 +27,14 @@ from nephoscope.settings.training import TrainClassifier, TrainSegmenter
 from nephoscope.training.augmentation import Augment
 from nephoscope.training.callbacks import History, SaveBest, SaveMidway, SaveState, Unfreezing
 from nephoscope.training.ema import ExponentialMovingAverage
-from nephoscope.training.loaders import Pictures, make_train_loader, make_validation_loader
+from nephoscope.training.loaders import CachedImages, make_train_loader, make_validation_loader
 from nephoscope.training.members import Member, Phase, Rows, member_rows
 from nephoscope.training.sampling import balance
 from nephoscope.training.tasks import ClassifierTask, SegmenterTask
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
 SAVE_EVERY = timedelta(minutes=2)
-"""A killed run loses no more than this."""
+"""A killed run loses at most this."""
 
 
 def fit_member(
@@ -45,14 +45,14 @@ def fit_member(
     phases: Sequence[Phase],
     weights: str,
 ) -> None:
-    """Train one member from these weights, leg by leg; afterwards its best lie in the folder of the last."""
+    """Train one member phase by phase. Its best checkpoint is in the folder of the last phase."""
     for phase in phases:
         if not phase.progress.finished.is_file():
-            _fit_leg(member, phase, _metadata(member, params, phase, manifest), manifest, cache, weights)
+            _fit_phase(member, phase, _metadata(member, params, phase, manifest), manifest, cache, weights)
         weights = str(phase.progress.best)
 
 
-def _fit_leg(
+def _fit_phase(
     member: Member, phase: Phase, metadata: NetworkMetadata, manifest: Manifest, cache: Path, weights: str
 ) -> None:
     params, progress, seed = phase.params, phase.progress, member.seed
@@ -60,17 +60,17 @@ def _fit_leg(
     rows, validation_rows = _rows(member, params, manifest)
     task = build_task(params, metadata.input_shape, _positive_shares(params, manifest, rows), seed, weights)
     task.network.to(memory_format=torch.channels_last)
-    torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it and bf16 is off
+    torch.set_float32_matmul_precision("high")  # TF32 on GPUs, where bf16 is off
 
     presence = manifest.presence()
-    pictures = Pictures(cache, presence, metadata.input_shape, Augment(params.augmentation))
-    unchanged = Pictures(cache, presence, metadata.input_shape)
+    augmented = CachedImages(cache, presence, metadata.input_shape, Augment(params.augmentation))
+    plain = CachedImages(cache, presence, metadata.input_shape)
     with quiet():
         trainer = build_trainer(params, _callbacks(phase, metadata))
         trainer.fit(
             task,
-            make_train_loader(pictures, rows, params, seed),
-            make_validation_loader(unchanged, validation_rows, params),
+            make_train_loader(augmented, rows, params, seed),
+            make_validation_loader(plain, validation_rows, params),
             ckpt_path=progress.last if progress.last.is_file() else None,
             weights_only=True,
         )
@@ -79,8 +79,8 @@ def _fit_leg(
     if trainer.is_global_zero:
         if not progress.best.is_file():
             raise UserError(
-                f"{member.name}: no epoch has a score by {params.monitor}; does validation show any class? Give more "
-                "pictures, or let monitor: loss choose the epoch"
+                f"{member.name}: no epoch has a valid {params.monitor}; does any validation image show a class? Add "
+                "images, or set monitor: loss"
             )
         progress.finished.touch()
 
@@ -89,9 +89,11 @@ def _rows(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Ma
     rows, validation_rows = member_rows(member, manifest)
     if isinstance(params, TrainSegmenter) and params.pictures == "positives":
         rows = rows[manifest.presence(rows).any(axis=1)]
-    for name, some in (("train", rows), ("validation", validation_rows)):
-        if some.size == 0:
-            raise UserError(f"{member.name}: no picture to {name} on; see prepare.validation_share and .holdout_share")
+    for split, split_rows in (("train", rows), ("validation", validation_rows)):
+        if split_rows.size == 0:
+            raise UserError(
+                f"{member.name}: no image for {split}; change prepare.validation_share or prepare.holdout_share"
+            )
     return rows, validation_rows
 
 
@@ -129,15 +131,15 @@ def build_task(
 
 
 def _positive_shares(params: TrainClassifier | TrainSegmenter, manifest: Manifest, rows: Rows) -> Tensor:
-    """How often each class is true where it counts (C): in pictures for a classifier, in pixels for a segmenter."""
+    """Share of positives of each class (C): of images for a classifier, of pixels for a segmenter."""
     presence = manifest.presence(rows)
     drawn = balance(presence) if params.sampling == "balanced" else torch.ones(len(rows), dtype=torch.double)
     if not isinstance(params, TrainSegmenter):
         return (drawn @ torch.from_numpy(presence).double() / drawn.sum()).float()
     areas = manifest.images[[f"area_{name}" for name in manifest.metadata.classes]].to_numpy()[rows]
     counted = torch.from_numpy(areas > 0 if params.pictures == "positives" else np.ones_like(areas, bool)).double()
-    times = (drawn @ counted).clamp(min=torch.finfo(torch.double).tiny)  # a class that is nowhere has none
-    return (drawn @ torch.from_numpy(areas).double() / times).float()
+    counts = (drawn @ counted).clamp(min=torch.finfo(torch.double).tiny)  # avoids 0 / 0 for a class that never occurs
+    return (drawn @ torch.from_numpy(areas).double() / counts).float()
 
 
 def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Callback]) -> Trainer:
@@ -164,8 +166,8 @@ def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Call
 def _callbacks(phase: Phase, metadata: NetworkMetadata) -> list[Callback]:
     params, progress = phase.params, phase.progress
     callbacks: list[Callback] = [
-        SaveBest(progress.best, metadata, params.monitor, begun=phase.begun),
-        History(progress.history, metadata.member, begun=phase.begun, epochs=params.epochs),
+        SaveBest(progress.best, metadata, params.monitor, epochs_before=phase.epochs_before),
+        History(progress.history, metadata.member, epochs_before=phase.epochs_before, epochs=params.epochs),
         ModelCheckpoint(progress.folder, "last", save_on_train_epoch_end=True, enable_version_counter=False),
         SaveMidway(progress.folder, "last", train_time_interval=SAVE_EVERY, enable_version_counter=False),
     ]
@@ -184,12 +186,12 @@ def _callbacks(phase: Phase, metadata: NetworkMetadata) -> list[Callback]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Lightning advises on hardware and loaders at every start; what it says is decided in params here."""
+    """Silence Lightning's advice on hardware and loaders, which the settings decide."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r".*does not have many workers.*")
-        # Lightning 2.6 asks torch in a way that torch 2.15 would rather be asked otherwise.
+        # Lightning 2.6 uses an API that PyTorch 2.15 deprecates.
         warnings.filterwarnings("ignore", r".*LeafSpec.*", FutureWarning)
         warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty.*")
         yield

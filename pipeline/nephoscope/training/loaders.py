@@ -1,4 +1,4 @@
-"""From the cache to batches of tensors."""
+"""Data loading: from the cache to batches of tensors."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,8 +31,8 @@ class Batch(NamedTuple):
     """N×C float, 0 to 1"""
 
 
-class Pictures(Dataset[tuple[Sample, npt.NDArray[np.bool_], int]]):
-    """The cache, row by row, at the shape the network sees."""
+class CachedImages(Dataset[tuple[Sample, npt.NDArray[np.bool_], int]]):
+    """Samples of the cache at the input shape of the network."""
 
     def __init__(
         self, folder: Path, presence: npt.NDArray[np.bool_], shape: Shape, augment: Augment | None = None
@@ -41,7 +41,7 @@ class Pictures(Dataset[tuple[Sample, npt.NDArray[np.bool_], int]]):
         self._cache: Cache | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # Another process maps the files itself; pickling the arrays would copy the whole cache.
+        # Every process maps the files itself; pickling the arrays would copy the whole cache.
         return {**self.__dict__, "_cache": None}
 
     def __getitem__(self, draw: Draw) -> tuple[Sample, npt.NDArray[np.bool_], int]:
@@ -57,7 +57,7 @@ class Pictures(Dataset[tuple[Sample, npt.NDArray[np.bool_], int]]):
 
 
 class Collate:
-    """Samples → batch, with CutMix in this share of the batches."""
+    """Samples → batch, with CutMix in a share of the batches."""
 
     def __init__(self, cutmix: float = 0.0) -> None:
         self.cutmix = cutmix
@@ -66,7 +66,7 @@ class Collate:
         samples, presence, seeds = zip(*drawn, strict=True)
         images, planes, visible = (np.stack(arrays) for arrays in zip(*samples, strict=True))
         arrays = Arrays(images, planes, visible, np.stack(presence).astype(np.float32))
-        # Apart from the stream that augmented the first picture with the same seed.
+        # Not the seed alone: the first image was augmented with it.
         random = np.random.default_rng([seeds[0], len(seeds)])
         if random.random() < self.cutmix:
             arrays = cut_and_mix(arrays, draw_box((planes.shape[1], planes.shape[2]), random))
@@ -75,7 +75,7 @@ class Collate:
 
 
 class ResumableLoader(DataLoader[Any]):
-    """Knows how far into the epoch it is; Lightning keeps that in its checkpoints."""
+    """A loader that resumes in the middle of an epoch. Lightning saves its state in checkpoints."""
 
     sampler: Shuffled
     served = 0
@@ -94,25 +94,28 @@ class ResumableLoader(DataLoader[Any]):
         self.sampler.skipped = state["served"] * (self.batch_size or 1)
 
 
-def make_train_loader(pictures: Pictures, rows: npt.NDArray[np.int64], params: Training, seed: int) -> ResumableLoader:
-    weights = balance(pictures.presence[rows]) if params.sampling == "balanced" else None
+def make_train_loader(
+    images: CachedImages, rows: npt.NDArray[np.int64], params: Training, seed: int
+) -> ResumableLoader:
+    weights = balance(images.presence[rows]) if params.sampling == "balanced" else None
     sampler = Shuffled(rows, seed, weights)
-    # A last batch of one picture has no statistics for batch norm.
+    # The last, smaller batch is dropped: batch norm cannot use a batch of one image.
     return ResumableLoader(
-        pictures,
+        images,
         params.batch_size,
         sampler=sampler,
         collate_fn=Collate(params.augmentation.cutmix),
         drop_last=len(sampler) >= params.batch_size,
-        **_machinery(params),
+        **_loader_options(params),
     )
 
 
-def make_validation_loader(pictures: Pictures, rows: npt.NDArray[np.int64], params: Training) -> DataLoader[Any]:
-    return DataLoader(pictures, params.batch_size, sampler=InOrder(rows), collate_fn=Collate(), **_machinery(params))
+def make_validation_loader(images: CachedImages, rows: npt.NDArray[np.int64], params: Training) -> DataLoader[Any]:
+    return DataLoader(images, params.batch_size, sampler=InOrder(rows), collate_fn=Collate(), **_loader_options(params))
 
 
 def resize_sample(sample: Sample, shape: Shape) -> Sample:
+    """The sample at this shape; the image as networks see it."""
     if sample.planes.shape == tuple(shape):
         return sample
     planes = np.zeros(shape, np.uint8)
@@ -123,7 +126,7 @@ def resize_sample(sample: Sample, shape: Shape) -> Sample:
     return Sample(fit_image(sample.image, shape), planes, resize_mask(sample.visible, shape))
 
 
-def _machinery(params: Training) -> dict[str, Any]:
+def _loader_options(params: Training) -> dict[str, Any]:
     workers = resolve_workers(params.machine)
     return {
         "num_workers": workers,

@@ -1,4 +1,4 @@
-"""Members: the networks whose probabilities are averaged, one per seed (and per fold)."""
+"""Members (one network per seed and fold) and the phases of their training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Member(NamedTuple):
     name: str
     seed: int
     fold: int
-    """-1: none; else the fold that chooses the epoch and that gradients never see"""
+    """The fold that this member never trains on and that chooses its epoch; -1: no folds."""
 
 
 def list_members(seeds: Sequence[int], folds: int) -> list[Member]:
@@ -34,7 +34,7 @@ def list_members(seeds: Sequence[int], folds: int) -> list[Member]:
 
 
 def member_rows(member: Member, manifest: Manifest) -> tuple[Rows, Rows]:
-    """Cache rows that this member learns from, and those that choose its epoch. Holdout is in neither."""
+    """Cache rows for training, and for choosing the epoch. Holdout is in neither."""
     if member.fold < 0:
         return manifest.rows("train"), manifest.rows("validation")
     pool = manifest.rows("train", "validation")
@@ -44,7 +44,7 @@ def member_rows(member: Member, manifest: Manifest) -> tuple[Rows, Rows]:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a leg leaves behind while it runs, and when it is done."""
+    """The files of a phase, while it runs and after it."""
 
     folder: Path
 
@@ -58,7 +58,7 @@ class Progress:
 
     @property
     def last(self) -> Path:
-        """All that is needed to go on in the middle of an epoch."""
+        """The state to resume from."""
         return self.folder / "last.ckpt"
 
     @property
@@ -68,17 +68,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class Phase:
-    """Each begins with the best weights of the one before."""
+    """A part of training. It starts from the best weights of the phase before."""
 
     params: TrainClassifier | TrainSegmenter
-    """with the epochs, shape and rates of this leg"""
-    begun: int
-    """epochs of the legs before it"""
+    """with the epochs, shape and rates of this phase"""
+    epochs_before: int
+    """number of epochs of the phases before it"""
     progress: Progress
 
 
 def list_phases(params: TrainClassifier | TrainSegmenter, folder: Path) -> list[Phase]:
-    """The main leg, and the finish where there is one."""
+    """The main phase, and the fine-tuning phase if there is one."""
     finetune = params.finetune
     phases = [Phase(params, 0, Progress(folder / "main"))]
     if finetune.epochs:

@@ -1,4 +1,4 @@
-"""What validation says of a network while it learns. Rules do not exist yet, so nothing here depends on one."""
+"""Validation metrics during training. They need no rules, because rules are tuned later."""
 
 from typing import Protocol, TypeVar
 
@@ -13,13 +13,13 @@ from nephoscope.training.loaders import Batch
 from nephoscope.training.sampling import process
 
 LEVELS = 256
-STRONGEST_SHARE = 0.1
+TOP_FRACTION = 0.1
 Counts = npt.NDArray[np.int64]
 T = TypeVar("T")
 
 
 class ValidationMetrics(Protocol):
-    """Collects batches of one validation run, then gives its scores by name."""
+    """Collects the batches of a validation run and computes its scores by name."""
 
     def add(self, logits: Tensor, batch: Batch) -> None: ...
 
@@ -27,37 +27,37 @@ class ValidationMetrics(Protocol):
 
 
 class PresenceMetrics:
-    """pr_auc: mean average precision over the classes that validation shows at all."""
+    """pr_auc: mean average precision over the classes that occur in validation."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = []
+        self.batches: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = []
 
     def add(self, logits: Tensor, batch: Batch) -> None:
-        self.seen.append((logits.float().cpu().numpy(), batch.presence.cpu().numpy()))
+        self.batches.append((logits.float().cpu().numpy(), batch.presence.cpu().numpy()))
 
     def scores(self) -> dict[str, float]:
-        logits, presence = (np.concatenate(arrays) for arrays in zip(*gather(self.seen), strict=True))
-        shown = [index for index in range(presence.shape[1]) if presence[:, index].any()]
-        each = [average_precision_score(presence[:, index] > 0, logits[:, index]) for index in shown]
-        return {"pr_auc": float(np.mean(each)) if each else float("nan")}
+        logits, presence = (np.concatenate(arrays) for arrays in zip(*gather(self.batches), strict=True))
+        classes = [index for index in range(presence.shape[1]) if presence[:, index].any()]
+        precisions = [average_precision_score(presence[:, index] > 0, logits[:, index]) for index in classes]
+        return {"pr_auc": float(np.mean(precisions)) if precisions else float("nan")}
 
 
 class PixelMetrics:
-    """dice and pr_auc from histograms of the probability levels of every picture and class."""
+    """dice and pr_auc, from histograms of the levels of every image and class."""
 
     def __init__(self) -> None:
-        self.seen: list[Counts] = []
+        self.batches: list[Counts] = []
 
     def add(self, logits: Tensor, batch: Batch) -> None:
-        self.seen.append(level_histograms(logits, batch))
+        self.batches.append(level_histograms(logits, batch))
 
     def scores(self) -> dict[str, float]:
-        histograms = np.concatenate(gather(self.seen))
+        histograms = np.concatenate(gather(self.batches))
         return {"dice": attainable_dice(histograms), "pr_auc": pixel_pr_auc(histograms)}
 
 
 def level_histograms(logits: Tensor, batch: Batch) -> Counts:
-    """Logits (N×C×H×W) → visible pixels per picture, class, truth (0, 1) and level: N×C×2×256."""
+    """Logits (N×C×H×W) → number of visible pixels per image, class, truth (0, 1) and level: N×C×2×256."""
     count, classes = logits.shape[:2]
     levels = (logits.float().sigmoid() * (LEVELS - 1)).round().long()
     truth = unpack(batch.planes, classes).long()
@@ -70,20 +70,19 @@ def level_histograms(logits: Tensor, batch: Batch) -> Counts:
 def attainable_dice(histograms: Counts) -> float:
     """Mean Dice under the best presence and pixel threshold of each class.
 
-    A fixed threshold of a half would follow the calibration, which swings from epoch to epoch, more than the masks.
-    Chosen and measured on the same pictures, so it is a guide to the epoch and no result.
+    With a fixed threshold of 0.5, changes of calibration between epochs would hide the quality of the masks.
+    Thresholds are chosen on the same images, so this compares epochs and is not a result.
     """
-    each = [_class_dice(histograms[:, index]) for index in range(histograms.shape[1])]
-    return float(np.mean(each))
+    return float(np.mean([_class_dice(histograms[:, index]) for index in range(histograms.shape[1])]))
 
 
 def _class_dice(histograms: Counts) -> float:
-    """N×2×256 → mean Dice over pictures at the best pair of thresholds."""
+    """N×2×256 → mean Dice over images at the best pair of thresholds."""
     reaching = histograms[..., ::-1].cumsum(-1)[..., ::-1]
     truth_area = reaching[:, 1, :1]
     scores = dice_of_areas(reaching[:, 1, 1:], truth_area, reaching[:, :, 1:].sum(1))
     order = np.argsort(-_top_means(histograms.sum(1)), kind="stable")
-    # Row k: the k pictures with the strongest pixels are called present, the others empty.
+    # Row k: the class is present in the k images with the largest top-fraction mean, and empty in the others.
     kept = np.vstack([np.zeros(scores.shape[1]), scores[order].cumsum(0)])
     empty = (truth_area == 0)[order]
     dropped = np.vstack([empty[::-1].cumsum(0)[::-1], [[0]]])
@@ -91,22 +90,22 @@ def _class_dice(histograms: Counts) -> float:
 
 
 def _top_means(histograms: Counts) -> npt.NDArray[np.float64]:
-    """N×256 → sum of the levels of the strongest tenth of the pixels, per pixel of it: N."""
-    wanted = np.maximum(1, np.round(STRONGEST_SHARE * histograms.sum(1, keepdims=True)))
+    """Histograms (N×256) → mean level of the top fraction of pixels (N)."""
+    sizes = np.maximum(1, np.round(TOP_FRACTION * histograms.sum(1, keepdims=True)))
     above = histograms[:, ::-1].cumsum(1)
-    taken = np.minimum(above, wanted) - np.minimum(above - histograms[:, ::-1], wanted)
-    return np.asarray((taken * np.arange(LEVELS)[::-1]).sum(1) / wanted[:, 0], np.float64)
+    taken = np.minimum(above, sizes) - np.minimum(above - histograms[:, ::-1], sizes)
+    return np.asarray((taken * np.arange(LEVELS)[::-1]).sum(1) / sizes[:, 0], np.float64)
 
 
 def pixel_pr_auc(histograms: Counts) -> float:
-    """Mean over classes of the step sum of precision over recall; classes without a true pixel are left out."""
-    each = []
+    """Average precision of pixels, as a step sum, averaged over the classes that occur."""
+    precisions = []
     for pooled in histograms.sum(0):
         positives, total = pooled[1, ::-1].cumsum(), pooled.sum(0)[::-1].cumsum()
         if positives[-1]:
             gained = np.diff(positives, prepend=0) / positives[-1]
-            each.append(float((gained * positives / np.maximum(total, 1)).sum()))
-    return float(np.mean(each)) if each else float("nan")
+            precisions.append(float((gained * positives / np.maximum(total, 1)).sum()))
+    return float(np.mean(precisions)) if precisions else float("nan")
 
 
 def unpack(planes: Tensor, classes: int) -> Tensor:
@@ -115,11 +114,11 @@ def unpack(planes: Tensor, classes: int) -> Tensor:
     return (planes[:, None] >> bits & 1).bool()
 
 
-def gather(seen: list[T]) -> list[T]:
-    """What all processes have seen."""
+def gather(items: list[T]) -> list[T]:
+    """The items of all processes."""
     count = process()[1]
     if count == 1:
-        return seen
-    everyone: list[list[T]] = [[] for _ in range(count)]
-    distributed.all_gather_object(everyone, seen)
-    return [part for one in everyone for part in one]
+        return items
+    gathered: list[list[T]] = [[] for _ in range(count)]
+    distributed.all_gather_object(gathered, items)
+    return [item for part in gathered for item in part]

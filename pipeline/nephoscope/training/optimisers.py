@@ -1,4 +1,4 @@
-"""Optimisers and schedules, with rates of their own for encoder and decoder."""
+"""Optimisers and learning-rate schedules, with separate rates for encoder and decoder."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -23,9 +23,9 @@ OPTIMISERS: dict[OptimiserName, Callable[[Groups, float], optim.Optimizer]] = {
 
 def _onecycle(optimiser: optim.Optimizer, settings: Optimiser, steps: int) -> LRScheduler | None:
     if steps < 4:
-        return None  # too short to rise and fall
+        return None  # too short for a rise and a fall
     peaks = [group["lr"] for group in optimiser.param_groups]
-    # torch divides by the length of either slope: both need a step at least.
+    # PyTorch divides by the length of the rise and of the fall, so both need at least one step.
     rising = min(max(settings.warmup_share, 2 / steps), 1 - 2 / steps)
     return OneCycleLR(optimiser, peaks, total_steps=steps, pct_start=rising, cycle_momentum=False)
 
@@ -55,16 +55,16 @@ SCHEDULES: dict[ScheduleName, Callable[[optim.Optimizer, Optimiser, int], LRSche
 }
 
 
-def build_optimiser(network: Network, settings: Optimiser, beside: Iterable[nn.Parameter] = ()) -> optim.Optimizer:
-    """Group 0 is the encoder (where there is one), the last group everything new, in the network or beside it."""
-    rated = {
+def build_optimiser(network: Network, settings: Optimiser, further: Iterable[nn.Parameter] = ()) -> optim.Optimizer:
+    """The first group is the encoder, if there is one; the last is the decoder or head, with `further` parameters."""
+    rates = {
         "encoder": (network.encoder_parameters(), settings.encoder_rate),
-        "decoder": ([*network.decoder_parameters(), *beside], settings.decoder_rate),
+        "decoder": ([*network.decoder_parameters(), *further], settings.decoder_rate),
     }
-    groups = [{"name": name, "params": params, "lr": rate} for name, (params, rate) in rated.items() if params]
+    groups = [{"name": name, "params": params, "lr": rate} for name, (params, rate) in rates.items() if params]
     return OPTIMISERS[settings.name](groups, settings.weight_decay)
 
 
 def build_schedule(optimiser: optim.Optimizer, settings: Optimiser, steps: int) -> LRScheduler | None:
-    """`steps` batches in all; plateau is stepped once an epoch, with the score."""
+    """A schedule over this many batches; `plateau` is stepped once per epoch with the score."""
     return SCHEDULES[settings.schedule](optimiser, settings, steps)

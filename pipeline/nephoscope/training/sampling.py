@@ -1,4 +1,4 @@
-"""Which pictures come next: a pure function of seed and epoch, shared among processes, that can go on midway."""
+"""The order of images: a pure function of seed and epoch, shared among processes and resumable."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,20 +11,20 @@ from torch.utils.data import Sampler
 
 
 class Draw(NamedTuple):
-    """One picture of one epoch. The seed makes its augmentation the same, whichever process does it."""
+    """One image of one epoch. The seed fixes its augmentation, whichever process computes it."""
 
     row: int
     seed: int
 
 
 class Shuffled(Sampler[Draw]):
-    """Rows in another order every epoch; with weights they are drawn with replacement, heavy ones more often."""
+    """Rows in a new order every epoch. With weights they are drawn with replacement, in proportion to their weight."""
 
     def __init__(self, rows: npt.NDArray[np.int64], seed: int, weights: Tensor | None = None) -> None:
         self.rows, self.seed, self.weights = rows, seed, weights
         self.epoch = 0
         self.skipped = 0
-        """Draws of this epoch that were served before a run was killed."""
+        """Number of draws of this epoch that a resumed run has used already."""
 
     def set_epoch(self, epoch: int) -> None:
         if epoch != self.epoch:
@@ -35,8 +35,8 @@ class Shuffled(Sampler[Draw]):
         order = self._order(generator)
         seeds = torch.randint(2**31, (len(order),), generator=generator)
         rank, count = process()
-        for place in range(rank + self.skipped * count, len(self) * count, count):
-            yield Draw(int(self.rows[order[place]]), int(seeds[place]))
+        for index in range(rank + self.skipped * count, len(self) * count, count):
+            yield Draw(int(self.rows[order[index]]), int(seeds[index]))
 
     def _order(self, generator: torch.Generator) -> Tensor:
         if self.weights is None:
@@ -44,12 +44,12 @@ class Shuffled(Sampler[Draw]):
         return torch.multinomial(self.weights, len(self.rows), replacement=True, generator=generator)
 
     def __len__(self) -> int:
-        """The same for every process, or the others would wait for one that has a batch less."""
+        """The same for every process; otherwise processes would wait forever for one with fewer batches."""
         return len(self.rows) // process()[1]
 
 
 class InOrder(Sampler[Draw]):
-    """Every row once, among all processes together."""
+    """Every row once, divided among the processes."""
 
     def __init__(self, rows: npt.NDArray[np.int64]) -> None:
         self.rows = rows
@@ -64,13 +64,13 @@ class InOrder(Sampler[Draw]):
 
 
 def balance(presence: npt.NDArray[np.bool_]) -> Tensor:
-    """Presence (N×C) → weights (N) under which every pattern of classes is drawn equally often."""
+    """Presence (N×C) → weights (N) that draw every combination of classes equally often."""
     _, pattern, counts = np.unique(presence, axis=0, return_inverse=True, return_counts=True)
     return torch.from_numpy(1.0 / counts[pattern.reshape(-1)])
 
 
 def process() -> tuple[int, int]:
-    """Rank of this process, and how many there are."""
+    """Rank of this process, and the number of processes."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1

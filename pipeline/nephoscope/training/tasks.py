@@ -1,4 +1,4 @@
-"""The two tasks, as Lightning sees them: how a batch becomes a loss, and what validation reports."""
+"""The two training tasks for Lightning: the loss of a batch, and the metrics of validation."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -23,7 +23,7 @@ Settings = TypeVar("Settings", TrainClassifier, TrainSegmenter)
 
 
 class Task(LightningModule, Generic[Settings]):
-    """A network, the loss it goes down, and the scores that choose its epoch."""
+    """A network, its loss, and the metrics that choose its epoch."""
 
     metrics_type: ClassVar[type[ValidationMetrics]]
 
@@ -35,15 +35,15 @@ class Task(LightningModule, Generic[Settings]):
         self.resumed: dict[str, Any] = {}
 
     def setup(self, stage: str) -> None:  # noqa: ARG002 - Lightning passes it by name
-        # Not earlier: a task is pickled on its way into another process, and a function made here cannot be.
+        # Not in __init__: a task is pickled for other processes, and local functions cannot be pickled.
         self.loss = build_loss(self.params.loss, LossSettings(self.positive_shares, self.params.label_smoothing))
 
     @abstractmethod
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Logits against the truth of the batch → loss."""
+        """Logits and the truth of the batch → loss."""
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        # Dropout as a function of the step alone: on a CPU a run that goes on after a kill ends with the same weights.
+        # Dropout depends on the step only, so that on a CPU a resumed run ends with the same weights.
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * self.trainer.world_size + self.global_rank)
         with QuickDepthwise():
             loss = self.compare(self.network(batch.images), batch)
@@ -56,30 +56,32 @@ class Task(LightningModule, Generic[Settings]):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,  # noqa: ARG002 - Lightning passes it by name
     ) -> None:
-        # In bf16 Lightning refuses to clip for fused optimisers, as fp16 would want it; bf16 scales no gradients.
+        # Lightning refuses to clip with fused optimisers in mixed precision, which matters only for scaled fp16.
         if gradient_clip_val:
             weights = [weight for group in optimizer.param_groups for weight in group["params"]]
             clip_grad_norm_(weights, gradient_clip_val)
 
     def on_validation_epoch_start(self) -> None:
-        self.judge = self.metrics_type()
+        self.validation_metrics = self.metrics_type()
 
     def validation_step(self, batch: Batch, _: int) -> None:
         logits = self.network(batch.images)
         if logits.isnan().any():
-            raise UserError("the network answers NaN; train with a smaller encoder_rate and decoder_rate, or in fp32")
-        self.judge.add(logits, batch)
+            raise UserError(
+                "the network returns NaN; train with a smaller encoder_rate and decoder_rate, or with precision: fp32"
+            )
+        self.validation_metrics.add(logits, batch)
         loss = self.compare(logits, batch)
         self.log("validation_loss", loss, on_epoch=True, sync_dist=True, batch_size=len(batch.images))
 
     def on_validation_epoch_end(self) -> None:
-        scores = self.judge.scores()
+        scores = self.validation_metrics.scores()
         self.log_dict({f"validation_{name}": score for name, score in scores.items()}, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         inside = {id(weight) for weight in self.network.parameters()}
-        beside = [weight for weight in self.parameters() if id(weight) not in inside]
-        optimiser = build_optimiser(self.network, self.params.optimiser, beside)
+        further = [weight for weight in self.parameters() if id(weight) not in inside]
+        optimiser = build_optimiser(self.network, self.params.optimiser, further)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = build_schedule(optimiser, self.params.optimiser, steps)
         if schedule is None:
@@ -94,9 +96,9 @@ class Task(LightningModule, Generic[Settings]):
         return cast(ResumableLoader, self.trainer.train_dataloader)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        # Lightning would put the loader back only where nobody asked for the number of steps before.
+        # Lightning restores a loader only if estimated_stepping_batches was not read before.
         checkpoint["loader"] = self._train_loader.state_dict()
-        # Lightning steps this schedule only after it has saved, so a run that goes on would miss a step.
+        # Lightning steps this schedule after saving, so a resumed run would miss a step.
         checkpoint["plateau"] = self.plateau.state_dict() if self.plateau is not None else None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -136,6 +138,6 @@ class SegmenterTask(Task[TrainSegmenter]):
 
 
 def monitored_score(metrics: Any, monitor: str) -> float:
-    """What chooses the epoch, higher is better; NaN where validation could not tell."""
+    """The score that chooses the epoch (higher is better); NaN if it is undefined."""
     value = float(metrics[f"validation_{monitor}"])
     return -value if monitor == "loss" else value

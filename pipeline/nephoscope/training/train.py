@@ -1,4 +1,4 @@
-"""Train all members of a network, so that a rerun finishes what a killed run began."""
+"""Train all members of a network. A killed run resumes."""
 
 import hashlib
 import json
@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
-from nephoscope import models
-from nephoscope import training as learning
+from nephoscope import models, training
 from nephoscope.artifacts import PrepareFolder, TrainFolder
 from nephoscope.data.manifest import Manifest
 from nephoscope.errors import UserError
@@ -30,9 +29,9 @@ def train_members(
     folder: TrainFolder,
     segmenters: Path | None = None,
 ) -> None:
-    """Every member in turn; members, history and metrics appear once all have finished.
+    """Train every member in turn, then write members, history and metrics.
 
-    With `weights: segmenter` a member begins with the encoder of one of these.
+    `segmenters` is the folder of trained segmenters, for `weights: segmenter`.
     """
     manifest = Manifest.load(prepared.manifest)
     members = list_members(params.seeds, manifest.metadata.folds)
@@ -44,27 +43,29 @@ def train_members(
     for member in members:
         fit_member(member, params, manifest, prepared.cache, phases[member], weights[member])
     if _is_first():
-        _deliver(phases, folder)
+        _write_outputs(phases, folder)
 
 
 def _is_first() -> bool:
-    """Among several processes only the first writes what all have in common."""
+    """Only the first of several processes writes common files."""
     return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
 def find_weights(member: Member, weights: str, segmenters: Path | None) -> str:
-    """`segmenter` → the checkpoint of the segmenter of the same name, or the first that never saw what this one is
-    judged on; anything else as it is."""
+    """The value of the setting `weights`, with `segmenter` replaced by a checkpoint.
+
+    It is the segmenter of the same name, or else the first one that held out the same fold.
+    """
     if weights != SEGMENTER or segmenters is None:
         return weights
-    found = {path.stem: path for path in sorted(segmenters.glob("*.safetensors"))}
-    if member.name in found:
-        return str(found[member.name])
-    fitting = [path for path in found.values() if load_metadata(path).fold == member.fold]
+    checkpoints = {path.stem: path for path in sorted(segmenters.glob("*.safetensors"))}
+    if member.name in checkpoints:
+        return str(checkpoints[member.name])
+    fitting = [path for path in checkpoints.values() if load_metadata(path).fold == member.fold]
     if not fitting:
         raise UserError(
-            f"weights: {SEGMENTER}, but {segmenters} holds no segmenter for {member.name}; "
-            "`python -m stages.train_segmenter` trains it, or begin with weights: bundled"
+            f"weights: {SEGMENTER}, but {segmenters} has no segmenter for {member.name}; "
+            "run `dvc repro train_segmenter`, or use weights: bundled"
         )
     return str(fitting[0])
 
@@ -72,11 +73,11 @@ def find_weights(member: Member, weights: str, segmenters: Path | None) -> str:
 def resume_key(
     params: TrainClassifier | TrainSegmenter, manifest: Manifest, cache: Path, weights: Iterable[str] = ()
 ) -> str:
-    """Names the run: with another setting, other data, first weights or code there is nothing to go on with."""
+    """Hash of settings, data, initial weights and code. A run resumes only if all of them are the same."""
     content = [params.model_dump(mode="json"), manifest.metadata.to_dict(), manifest.images.to_csv(index=False)]
-    given = (Path(one) for one in weights)
-    files = [*sorted(cache.iterdir()), *(path for path in given if path.is_file())]
-    files += [path for package in (learning, models) for path in sorted(Path(package.__path__[0]).glob("*.py"))]
+    initial = (Path(value) for value in weights)
+    files = [*sorted(cache.iterdir()), *(path for path in initial if path.is_file())]
+    files += [path for package in (training, models) for path in sorted(Path(package.__path__[0]).glob("*.py"))]
     content += [_digest(path) for path in files]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
@@ -87,7 +88,7 @@ def _digest(path: Path) -> str:
 
 
 def _resume_folder(folder: Path, key: str) -> Path:
-    """Where this run keeps what it has; what other runs kept goes."""
+    """The folder of this run's state; folders of other runs are deleted."""
     if _is_first() and folder.is_dir():
         for other in folder.iterdir():
             if other.name != key:
@@ -95,14 +96,16 @@ def _resume_folder(folder: Path, key: str) -> Path:
     return folder / key
 
 
-def _deliver(phases: dict[Member, list[Phase]], folder: TrainFolder) -> None:
-    best = {member.name: each[-1].progress.best for member, each in phases.items()}
+def _write_outputs(phases: dict[Member, list[Phase]], folder: TrainFolder) -> None:
+    best = {member.name: member_phases[-1].progress.best for member, member_phases in phases.items()}
     with atomic_write(folder.members) as unfinished:
         unfinished.mkdir()
         for name, path in best.items():
             shutil.copyfile(path, unfinished / f"{name}.safetensors")
     with atomic_write(folder.history) as unfinished:
-        histories = [pd.read_csv(phase.progress.history) for each in phases.values() for phase in each]
+        histories = [
+            pd.read_csv(phase.progress.history) for member_phases in phases.values() for phase in member_phases
+        ]
         pd.concat(histories, ignore_index=True).to_csv(unfinished, index=False)
     metadata = [load_metadata(path) for path in best.values()]
     write_json(folder.metrics, {"score": round(float(np.mean([member.score for member in metadata])), 3)})
