@@ -80,15 +80,15 @@ def test_training_stops_after_epochs_without_gain(tmp_path: Path) -> None:
 
 
 def train_until_killed(params: TrainSegmenter, artifacts: Artifacts) -> None:
-    """Dies before it has told of the second epoch."""
-    tell = History._tell
+    """Train, and die before the second epoch is printed."""
+    original = History._print
 
-    def tell_or_die(self: History, epoch: int, metrics: Any) -> None:
+    def print_or_die(self: History, epoch: int, metrics: Any) -> None:
         if epoch == 1:
             die()
-        tell(self, epoch, metrics)
+        original(self, epoch, metrics)
 
-    History._tell = tell_or_die  # type: ignore[method-assign]
+    History._print = print_or_die  # type: ignore[method-assign]
     train(params, artifacts)
 
 
@@ -291,5 +291,5 @@ def test_shares_of_positives_follow_the_sampling() -> None:
     assert shares(segmenter(sampling="balanced")) == pytest.approx([0.2, 0.2 / 3])
     metadata = Metadata("clouds", ("a", "b"), (64, 96), (64, 96), (32, 48), 0)
     images = pd.DataFrame({"area_a": [0.1, 0.5, 0.0, 0.0], "area_b": [0.2, 0.0, 0.0, 0.0]})
-    shares = fit._positive_shares(classifier(sampling="balanced"), Manifest(metadata, images), np.arange(4))
-    assert shares.tolist() == pytest.approx([2 / 3, 1 / 3])
+    drawn_shares = fit._positive_shares(classifier(sampling="balanced"), Manifest(metadata, images), np.arange(4))
+    assert drawn_shares.tolist() == pytest.approx([2 / 3, 1 / 3])
