@@ -75,7 +75,7 @@ def test_the_figures_of_the_rule_are_current() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{name}.md" for name in ("formats", "many-pictures", "rule", "tuning"))]
+    "page", ["README.md", *(f"docs/{name}.md" for name in ("formats", "many-pictures", "python", "rule", "tuning"))]
 )
 def test_python_examples_run(page: str, finished: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "artifacts").symlink_to(finished.root)

@@ -53,6 +53,18 @@ def imports_of(path: Path) -> frozenset[str]:
     return frozenset(imported)
 
 
+@cache
+def imports_at_load(module: str) -> frozenset[str]:
+    """The imports that run when the module is loaded: those outside functions."""
+    tree = ast.parse(module_files()[module].read_text("utf-8"))
+    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for part in ast.walk(node)}
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and id(node) not in inside:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return frozenset(names & module_files().keys())
+
+
 def closure(module: str) -> set[str]:
     """The module and every module of ours that it imports, directly or through others."""
     own, seen, todo = module_files(), set(), [module]

@@ -83,6 +83,12 @@ class Rules(BaseModel):
                 raise ValueError(f"{name}: {len(values)} for {len(self.classes)} classes")
         return self
 
+    def apply(self, maps: Any, presences: npt.ArrayLike | None = None, *, visible: Any = None) -> npt.NDArray[np.bool_]:
+        """Maps of N images (N×C×H×W) → their masks (N×C×H×W); see `nephoscope.rules.decide.apply_rules`."""
+        from nephoscope.rules.decide import apply_rules  # here, because that module imports this one
+
+        return apply_rules(self, maps, presences, visible=visible)
+
 
 def read_rules(path: Path, way_out: str = "run `python -m stages.tune` again") -> Rules:
     """The rules in a rules.json; a UserError with the way out if there are none."""
