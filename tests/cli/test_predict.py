@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -103,6 +105,14 @@ def test_workers_of_a_cluster_get_absolute_paths(
     shutil.copytree(finished.export.model, "model")
     predict_pictures([str(pictures)], Path("model"), "out", engine="onnx", cluster="ray://head:10001")
     assert (jobs[0].model, jobs[0].plan.out) == (tmp_path / "model", str(tmp_path / "out"))
+
+
+def test_messages_of_the_library_are_shown(tmp_path: Path) -> None:
+    name = "x" * 246 + ".jpg"
+    assert cv2.imwrite(str(tmp_path / name), np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
+    result = run_command(tmp_path / name, "--out", tmp_path / "out", "--engine", "onnx", "--write", "geojson")
+    assert result.returncode == 0
+    assert f"nephoscope: geojson: {name} is left out: File name too long" in result.stderr
 
 
 def test_a_folder_without_a_model_is_refused(pictures: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import logging
 import sys
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -84,11 +84,8 @@ def predict(
         nephoscope predict 'pictures/*.jpg' --write submission,overlays --out predicted
     """
     from nephoscope.batch.predict import predict_pictures
+    from nephoscope.cli import json_lines, terminal
 
-    if as_json:
-        from nephoscope.cli.json_lines import write_progress as progress
-    else:
-        from nephoscope.cli.terminal import show_progress as progress
     result = predict_pictures(
         pictures,
         model,
@@ -98,17 +95,13 @@ def predict(
         shard_size=shard_size,
         cluster=cluster,
         outputs=parse_outputs(write),
-        progress=progress,
+        progress=json_lines.write_progress if as_json else terminal.show_progress,
     )
     if as_json:
-        from nephoscope.cli.json_lines import write_line, write_records
-
-        write_records(result.records(), result.plan.data_format)
-        write_line("done", out=out, readable=result.readable_count, problem=result.problem_count)
+        json_lines.write_records(result.records(), result.plan.data_format)
+        json_lines.write_line("done", out=out, readable=result.readable_count, problem=result.problem_count)
     else:
-        from nephoscope.cli.terminal import show_records
-
-        show_records(result.records(), result.plan.data_format)
+        terminal.show_records(result.records(), result.plan.data_format)
         typer.echo(f"{out}/: {result.readable_count} images")
     _exit_if_skipped(out, result.problem_count)
 
@@ -176,33 +169,16 @@ def explain(
         nephoscope explain pictures --class-name Fish --out explained
     """
     from nephoscope.batch.heat_maps import explain_pictures
-    from nephoscope.cli.json_lines import write_line, write_progress
-    from nephoscope.cli.terminal import show_progress
+    from nephoscope.cli import json_lines, terminal
 
-    progress = write_progress if as_json else partial(show_progress, doing="explain")
+    progress = json_lines.write_progress if as_json else partial(terminal.show_progress, doing="explain")
     readable_count, problem_count = explain_pictures(pictures, model, out, class_name or (), progress=progress)
     if as_json:
-        _write_heat_maps(pictures, out, class_name or ())
-        write_line("done", out=str(out), readable=readable_count, problem=problem_count)
+        json_lines.write_heat_maps(pictures, out, class_name or ())
+        json_lines.write_line("done", out=str(out), readable=readable_count, problem=problem_count)
     else:
         typer.echo(f"{out}/summary.csv: {readable_count} images")
     _exit_if_skipped(out, problem_count)
-
-
-def _write_heat_maps(pictures: list[str], out: Path, class_names: list[str] | tuple[()]) -> None:
-    """A line per heat map of these images and classes. The folder may hold those of others, too."""
-    from nephoscope.batch.storage import find_pictures
-    from nephoscope.cli.json_lines import write_rows
-
-    image_ids = (PurePosixPath(address).name for address in find_pictures(pictures))
-    # The table has names that are not UTF-8 in this form.
-    wanted = {image_id.encode("utf-8", "backslashreplace").decode() for image_id in image_ids}
-    write_rows(
-        "heat_map",
-        out / "summary.csv",
-        lambda row: row["image_id"] in wanted and (not class_names or row["class_name"] in class_names),
-    )
-    write_rows("problem", out / "problems.csv")
 
 
 @app.command()

@@ -2,15 +2,16 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import typer
 
 from nephoscope.batch.record import Record, class_results
+from nephoscope.batch.storage import find_pictures
 from nephoscope.data.formats import Format
 
 
@@ -43,8 +44,18 @@ def write_records(records: Iterator[Record], data_format: Format) -> None:
             )
 
 
-def write_rows(event: str, table: Path, wanted: Callable[[dict[str, str]], bool] = lambda _: True) -> None:
-    """A line per wanted row of a CSV file."""
+def write_heat_maps(pictures: Sequence[str], folder: Path, class_names: Sequence[str]) -> None:
+    """A line per heat map of these images and classes (none: all), and per problem. The folder may hold others, too."""
+    image_ids = (PurePosixPath(address).name for address in find_pictures(pictures))
+    # The table has names that are not UTF-8 in this form.
+    wanted = {image_id.encode("utf-8", "backslashreplace").decode() for image_id in image_ids}
+    for row in _read_rows(folder / "summary.csv"):
+        if row["image_id"] in wanted and (not class_names or row["class_name"] in class_names):
+            write_line("heat_map", **{**row, "presence": float(row["presence"])})
+    for row in _read_rows(folder / "problems.csv"):
+        write_line("problem", **row)
+
+
+def _read_rows(table: Path) -> Iterator[dict[str, str]]:
     with table.open(encoding="utf-8", newline="") as file:
-        for row in filter(wanted, csv.DictReader(file)):
-            write_line(event, **{key: float(value) if key == "presence" else value for key, value in row.items()})
+        yield from csv.DictReader(file)
