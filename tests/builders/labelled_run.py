@@ -1,4 +1,4 @@
-"""A run in which training is play-acted: maps are blurred truth; everything after `predict` is real, and quick."""
+"""A quick run: training and predictions are synthetic, all later stages are real."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def labelled_params(root: Path, labelled: int = 24) -> Params:
 
 
 def write_labelled_run(params: Params, artifacts: Artifacts) -> None:
-    """Everything that `report` reads."""
+    """Write everything that `report` reads."""
     stages.synthesize.main(params.synthesize, artifacts)
     stages.prepare.main(params.prepare, artifacts)
     data = Manifest.load(artifacts.prepare.manifest).metadata
@@ -56,7 +56,7 @@ def write_labelled_run(params: Params, artifacts: Artifacts) -> None:
 
 
 def write_training(folder: TrainFolder, data: Metadata, seed: int, epochs: int = 6) -> None:
-    """A history, and a checkpoint of which only the header is true."""
+    """A synthetic history, and a checkpoint with a valid header but no weights."""
     rng, epoch = np.random.default_rng(seed), np.arange(epochs)
     decay = np.exp(-epoch / 3)
     columns = {
@@ -76,7 +76,7 @@ def write_training(folder: TrainFolder, data: Metadata, seed: int, epochs: int =
 
 
 def write_probabilities(artifacts: Artifacts, split: Split) -> None:
-    """What two networks would say that know the truth more or less."""
+    """Synthetic predictions that correlate with the truth."""
     manifest = Manifest.load(artifacts.prepare.manifest)
     truth, cache = Truth.load(artifacts.prepare.truth, manifest.metadata), Cache.open(artifacts.prepare.cache)
     rows, shape, classes = manifest.rows(split), manifest.metadata.output_shape, manifest.metadata.classes
@@ -85,14 +85,14 @@ def write_probabilities(artifacts: Artifacts, split: Split) -> None:
     with atomic_store(artifacts.predict.probabilities(split), ids, classes, shape, INFERENCE_SETTINGS) as writer:
         for index, (row, image_id) in enumerate(zip(rows.tolist(), ids, strict=True)):
             masks, visible = truth.masks(image_id), resize_mask(np.asarray(cache.visible[row]), shape)
-            levels = np.stack([_half_known(mask, rng) for mask in masks])
+            levels = np.stack([_noisy_levels(mask, rng) for mask in masks])
             classifier = np.clip(0.2 * masks.any((1, 2)) + rng.uniform(0.1, 0.8, len(classes)), 0, 1)
             top_mean = top_fraction_mean(levels, visible, INFERENCE_SETTINGS.top_fraction)
             writer.write(index, Prediction(levels, visible, classifier, top_mean))
 
 
-def _half_known(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Soft clouds of noise, half of them where the truth is."""
+def _noisy_levels(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Level map: smooth noise plus the blurred truth."""
     coarse = rng.normal(0, 1, (7, 10)).astype(np.float32)
     noise = cv2.resize(coarse, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 12)

@@ -1,4 +1,4 @@
-"""Judged pictures made for tests: maps that know the truth more or less, on disk as `predict` leaves them."""
+"""Synthetic labelled images for tests, in a probability store like that of `predict`."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ INFERENCE_SETTINGS = InferenceSettings(flips=("none",), top_fraction=0.1)
 def write_labelled(
     path: Path, *, count: int = 12, classes: tuple[str, ...] = ("a", "b"), shape: Shape = (24, 36), seed: int = 0
 ) -> LabelledSplit:
-    """Random rectangles as truth (a third of them empty), blurred and disturbed as probabilities."""
+    """Truth: random rectangles, a third of them empty. Maps: the truth, blurred and with noise."""
     rng = np.random.default_rng(seed)
     image_ids = [f"{index:04d}.jpg" for index in range(count)]
     rles: dict[tuple[str, str], str] = {}

@@ -1,4 +1,4 @@
-"""Pictures made for tests of the tuner, and the plain way to do what it does fast."""
+"""Synthetic maps and truths for tests of the tuner, and a slow reference implementation."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -14,7 +14,7 @@ from nephoscope.tuning.families import Grid
 
 
 def draw_pictures(seed: int, count: int = 8, classes: int = 1, shape: tuple[int, int] = (9, 11)) -> LabelledArrays:
-    """Coarse noise as maps, some truths empty, some full, presences with ties."""
+    """Maps of coarse noise; truths that are empty, partial or full; presences with ties."""
     rng = np.random.default_rng(seed)
     maps = (rng.integers(0, 6, (count, classes, *shape)) * 51).astype(np.uint8)
     fill = rng.choice([0.0, 0.4, 1.0], (count, classes, 1, 1), p=[0.4, 0.5, 0.1])
@@ -29,14 +29,14 @@ def gather_pictures(seed: int, **kwargs: int) -> tuple[LabelledArrays, Evidence]
 
 
 def plain_dices(labelled: LabelledArrays, class_index: int, presence: np.ndarray, rule: Rule) -> np.ndarray:
-    """N: decide every mask, and compare it with truth."""
+    """N: Dice of one class, from decided masks."""
     images = (labelled[index] for index in range(len(labelled)))
     masks = [decide(p, im.levels[class_index], im.visible, rule) for p, im in zip(presence, images, strict=True)]
     return np.array([dice(labelled[index].truth[class_index], mask) for index, mask in enumerate(masks)])
 
 
 def rules_of(grid: Grid, presence: np.ndarray) -> Iterator[Rule]:
-    """All rules of a grid, one at a time; every distinct presence is a threshold."""
+    """All rules of a grid, with every distinct presence as a presence threshold."""
     thresholds = [0.0, *np.unique(presence), NEVER] if grid.gated else [0.0]
     axes = product(thresholds, grid.pixel_thresholds, grid.min_areas)
     for presence_threshold, pixel, area in axes:

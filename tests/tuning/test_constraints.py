@@ -99,7 +99,7 @@ def shown_by(tuning: Tuning, scores: np.ndarray) -> np.ndarray:
 
 
 def test_a_bound_for_every_class_skips_classes_that_are_never_annotated() -> None:
-    maps, truths, scores = (np.concatenate([one, one], axis=1) for one in noisy_pictures())
+    maps, truths, scores = (np.concatenate([array, array], axis=1) for array in noisy_pictures())
     truths[:, 1] = False
     bounds = ({"every": 0.9}, {"class 0": 0.9, "class 1": 0.9})
     for_every, for_each = (SETTINGS.model_copy(update={"min_recall": bound}) for bound in bounds)

@@ -58,13 +58,13 @@ def test_adaptive_thresholds_are_tuned_as_they_are_decided(seed: int, power: flo
 
 def test_all_thresholds_and_all_areas_of_a_map() -> None:
     labelled, evidence = gather_pictures(3, count=1, shape=(15, 20))
-    one, image = evidence.of_class[0], labelled[0]
+    of_class, image = evidence.of_class[0], labelled[0]
     thresholds, areas = np.arange(1, 256), np.arange(0, 301)
-    gains = tabulate(one.spans, one.starts, one.truth_area, thresholds, areas).reshape(255, 301)
+    gains = tabulate(of_class.spans, of_class.starts, of_class.truth_area, thresholds, areas).reshape(255, 301)
     for threshold, area in product(range(1, 256, 17), range(0, 301, 13)):
         rule = Rule(presence_threshold=0, pixel_threshold=threshold, min_area=area)
         expected = dice(image.truth[0], decide(1, image.levels[0], image.visible, rule))
-        assert gains[threshold - 1, area] + (one.truth_area[0] == 0) == pytest.approx(expected, abs=1e-12)
+        assert gains[threshold - 1, area] + (of_class.truth_area[0] == 0) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -72,12 +72,12 @@ def test_all_thresholds_and_all_areas_of_a_map() -> None:
 @given(seed=st.integers(0, 2**16))
 def test_no_rule_of_the_family_beats_the_best_rule(family: FamilyName, seed: int) -> None:
     labelled, evidence = gather_pictures(seed, count=6)
-    one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of(family)
+    of_class, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of(family)
     weight = np.ones(6)
-    problem = Problem.gated(presence, weight, one.present) if grid.gated else Problem.open(weight)
-    (choice,) = choose(one, grid, [problem])
+    problem = Problem.gated(presence, weight, of_class.present) if grid.gated else Problem.open(weight)
+    (choice,) = choose(of_class, grid, [problem])
     best = max(plain_dices(labelled, 0, presence, rule).mean() for rule in rules_of(grid, presence))
-    assert choice.best_gain + (~one.present).mean() == pytest.approx(best, abs=1e-12)
+    assert choice.best_gain + (~of_class.present).mean() == pytest.approx(best, abs=1e-12)
     assert plain_dices(labelled, 0, presence, choice.best).mean() == pytest.approx(best, abs=1e-12)
 
 
@@ -86,8 +86,8 @@ def test_all_empty_and_all_full_truth(truth: float) -> None:
     labelled = draw_pictures(0, count=5)
     labelled.truths[:] = bool(truth)
     evidence = gather(labelled)
-    one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("presence")
-    (choice,) = choose(one, grid, [Problem.gated(presence, np.ones(5), one.present)])
+    of_class, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("presence")
+    (choice,) = choose(of_class, grid, [Problem.gated(presence, np.ones(5), of_class.present)])
     best = max(plain_dices(labelled, 0, presence, rule).mean() for rule in rules_of(grid, presence))
     assert plain_dices(labelled, 0, presence, choice.best).mean() == pytest.approx(best, abs=1e-12)
 
@@ -123,12 +123,12 @@ def test_equal_presences_stay_together() -> None:
 
 def test_the_surface_has_the_best_dice_of_every_cell() -> None:
     labelled, evidence = gather_pictures(5, count=6)
-    one, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("presence")
-    surface = map_surface(one, grid, Problem.gated(presence, np.ones(6), one.present))
+    of_class, presence, grid = evidence.of_class[0], labelled.raw.classifier[:, 0], grid_of("presence")
+    surface = map_surface(of_class, grid, Problem.gated(presence, np.ones(6), of_class.present))
     for (t, pixel), (a, area) in product(enumerate(grid.pixel_thresholds), enumerate(grid.min_areas)):
         same = [r for r in rules_of(grid, presence) if (r.pixel_threshold, r.min_area) == (pixel, area)]
         best = max(plain_dices(labelled, 0, presence, rule).mean() for rule in same)
-        assert surface.gains[t, a] + (~one.present).mean() == pytest.approx(best, abs=1e-12)
+        assert surface.gains[t, a] + (~of_class.present).mean() == pytest.approx(best, abs=1e-12)
     assert surface.within_noise[np.unravel_index(surface.gains.argmax(), surface.gains.shape)]
 
 
@@ -139,8 +139,8 @@ def test_a_large_grid_is_searched_in_blocks_like_a_small_one() -> None:
     assert sum(len(block.min_areas) for block in whole.blocks(2048)) == 1000
     problem = Problem.gated(np.arange(5) / 5, np.ones(5), evidence.of_class[0].present)
     (choice,) = choose(evidence.of_class[0], whole, [problem])
-    one = evidence.of_class[0]
-    gains = tabulate(one.spans, one.starts, one.truth_area, thresholds, areas)
+    of_class = evidence.of_class[0]
+    gains = tabulate(of_class.spans, of_class.starts, of_class.truth_area, thresholds, areas)
     totals, _ = find_cuts(gains, problem.order, problem.weight, problem.allowed)
     assert choice.best_gain == pytest.approx(totals.max() / 5, abs=1e-12)
 

@@ -65,9 +65,9 @@ def test_arrays_memory_maps_and_probabilities_tune_alike(tmp_path: Path) -> None
 
 def test_tuning_is_reproducible() -> None:
     labelled = draw_pictures(3, count=12)
-    one, two = (tune(labelled.maps, labelled.truths, settings=SETTINGS) for _ in range(2))
-    assert one.rules == two.rules
-    assert all(one.tables[name].equals(two.tables[name]) for name in one.tables)
+    first, second = (tune(labelled.maps, labelled.truths, settings=SETTINGS) for _ in range(2))
+    assert first.rules == second.rules
+    assert all(first.tables[name].equals(second.tables[name]) for name in first.tables)
 
 
 def test_the_gap_is_tuned_minus_cross_fitted(tuning: Tuning) -> None:

@@ -72,7 +72,7 @@ class ProbabilityStore:
 
 
 class StoreWriter:
-    """Writes predictions in any order, each once."""
+    """Writes predictions in any order, every image once."""
 
     def __init__(self, group: "zarr.Group", count: int, classes: Sequence[str], shape: Shape) -> None:
         self._levels = _create(group, "levels", (count, len(classes), *shape), np.uint8)

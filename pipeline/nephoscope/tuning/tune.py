@@ -89,11 +89,13 @@ def tune(
     >>> rng = np.random.default_rng(0)
     >>> truths = np.zeros((12, 1, 20, 20), bool)
     >>> truths[::2, :, 4:15, 4:15] = True
-    >>> tuning = tune(0.6 * truths + 0.4 * rng.random(truths.shape), truths)
+    >>> maps = 0.6 * truths + 0.4 * rng.random(truths.shape)
+    >>> tuning = tune(maps, truths)
     >>> float(tuning.cross_fitted.mean())
     1.0
-    >>> [rule.pixel_threshold for rule in tuning.rules.rules]
-    [127]
+    >>> from nephoscope.rules.decide import apply_rules
+    >>> bool((apply_rules(tuning.rules, maps) == truths).all())
+    True
     """
     if isinstance(maps, ProbabilityStore):
         if not isinstance(truths, Truth) or any(given is not None for given in (presences, classes, visible)):
