@@ -1,20 +1,21 @@
-"""All benchmarks of speed, in one table, with the ratio of every step to a named way to do the same:
+"""Measure the speed of every step against a named baseline, and write one table:
 
-    python -m benchmarks                          # some 15 minutes; writes benchmarks/results.{md,json}
-    python -m benchmarks --only masks decode      # some of them; the others stay in the table as they are
+    python -m benchmarks                          # about 15 minutes; writes benchmarks/results.{md,json}
+    python -m benchmarks --only masks decode      # only these; the other rows of the table are kept
 
-What got slower since the last table that was written is said, and makes the exit code 1. Leave the machine alone
-meanwhile. Needs the model of a finished run (`dvc repro`), and what `python -m pip install -e '.[test]'` installs.
+Steps that are slower than in the last table are listed, and the exit code is 1. Run nothing else on the machine
+meanwhile. Needs a finished run (`dvc repro`) and the packages of `python -m pip install -e '.[test]'`.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import torch
 
 from benchmarks import app, decode, engines, masks, prediction, training, tuning
-from benchmarks.table import Table, describe_machine
+from benchmarks.table import Row, Table, describe_machine
 from nephoscope.artifacts import Artifacts
 
 TABLE = Path(__file__).parent / "results"
@@ -25,35 +26,49 @@ def main() -> None:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="of a finished run")
-    parser.add_argument("--only", nargs="+", choices=ALL, help="run these alone")
-    given = parser.parse_args()
-    if not Artifacts(given.artifacts).export.model.is_dir():
-        raise SystemExit(f"{given.artifacts}: no finished run there; `dvc repro` makes one, --artifacts names another")
+    parser.add_argument("--only", nargs="+", choices=ALL, help="run only these")
+    arguments = parser.parse_args()
+    if not Artifacts(arguments.artifacts).export.model.is_dir():
+        raise SystemExit(
+            f"{arguments.artifacts}: no finished run here; `dvc repro` makes one, or choose another with --artifacts"
+        )
 
     rows = []
-    for name in given.only or ALL:
+    for name in arguments.only or ALL:
         print(f"… {name}", flush=True)
-        rows += ALL[name](given.artifacts)
+        rows += ALL[name](arguments.artifacts)
     machine = {**describe_machine(), "threads": f"torch {torch.get_num_threads()}, OpenCV {cv2.getNumThreads()}"}
     last = Table.read(TABLE)
     table = Table(machine, tuple(rows)).since(last)
     print(table.markdown())
-    (last.updated(table) if given.only and last else table).write(TABLE)
+    (last.updated(table) if arguments.only and last else table).write(TABLE)
     slower = [row for row in table.rows if row.slower]
     for row in slower:
         print(f"slower than in the last table: {row.step}, {row.case}: ×{row.ratio:.2f}, was ×{row.last_ratio:.2f}")
     raise SystemExit(1 if slower else 0)
 
 
-ALL = {
-    "decode": lambda _: decode.measure(),
-    "masks": lambda _: masks.measure(),
+Measure = Callable[[Path], list[Row]]
+"""The artifacts of a finished run → rows."""
+
+
+def without_run(measure: Callable[[], list[Row]]) -> Measure:
+    return lambda _: measure()
+
+
+def with_model(measure: Callable[[Path], list[Row]]) -> Measure:
+    return lambda artifacts: measure(Artifacts(artifacts).export.model)
+
+
+ALL: dict[str, Measure] = {
+    "decode": without_run(decode.measure),
+    "masks": without_run(masks.measure),
     "engines": engines.measure,
-    "prediction": lambda artifacts: prediction.measure(Artifacts(artifacts).export.model),
-    "growth": lambda artifacts: prediction.measure_growth(Artifacts(artifacts).export.model),
-    "training": lambda _: training.measure(),
-    "tuning": lambda _: tuning.rows(),
-    "app": lambda _: app.measure(),
+    "prediction": with_model(prediction.measure),
+    "growth": with_model(prediction.measure_growth),
+    "training": without_run(training.measure),
+    "tuning": without_run(tuning.measure_drawn),
+    "app": without_run(app.measure),
 }
 
 

@@ -1,10 +1,9 @@
-"""How many scientists stand behind the labels, how that shows in the errors of a model, and how far a model could come:
+"""How many scientists agree with each label, how that relates to a model's errors, and which score is possible at best:
 
     python -m benchmarks.agreement artifacts --boxes boxes.csv
 
-`boxes.csv` (file, x1, y1, x2, y2, label; pixels of the original pictures) holds what single scientists drew; the
-labels are the union of some three of them. Which boxes belong to which picture is told by what they cover
-(`benchmarks.opinions`).
+`boxes.csv` (file, x1, y1, x2, y2, label; pixels of the original images) contains the boxes of single scientists. The
+labels are the union of about three scientists. `benchmarks.opinions` finds the boxes of an image by their overlap.
 """
 
 import argparse
@@ -21,7 +20,7 @@ from sklearn.linear_model import LinearRegression
 from tqdm import tqdm
 
 from benchmarks.opinions import Opinions, find_files
-from benchmarks.robustness import open_judged
+from benchmarks.robustness import open_labelled
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
@@ -34,22 +33,22 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 FIRSTS = (100, 300, 1000)
 STEPS = 100_000
-"""Pictures of which a ceiling is the mean."""
+"""Number of simulated images behind a ceiling."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("artifacts", type=Path, help="of a finished run: prepare, predict and tune are read")
     parser.add_argument("--boxes", type=Path, required=True, help="the scientists' boxes, as CSV")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
 
-    artifacts = Artifacts(given.artifacts)
+    artifacts = Artifacts(arguments.artifacts)
     manifest = Manifest.load(artifacts.prepare.manifest)
     rules = read_rules(artifacts.tune.rules)
-    opinions = Opinions.read(given.boxes, manifest.metadata.classes, manifest.metadata.rle_shape)
+    opinions = Opinions.read(arguments.boxes, manifest.metadata.classes, manifest.metadata.rle_shape)
     cache = Cache.open(artifacts.prepare.cache)
     files, by_chance = (find_files(opinions, cache, mirrored=mirrored) for mirrored in (False, True))
-    class_results("boxes found", pd.DataFrame([{
+    print_table("boxes found", pd.DataFrame([{
         "pictures": len(files), "their boxes found": len(files) - files.count(""),
         "mirrored, by chance": len(files) - by_chance.count(""),
     }]))  # fmt: skip
@@ -57,31 +56,31 @@ def main() -> None:
     file_of = pd.Series(files, index=manifest.images["image_id"])
     label_issues = []
     for split in ("validation", "holdout"):
-        labelled = open_judged(artifacts, split)
+        labelled = open_labelled(artifacts, split)
         label_issues.append(find_label_issues(labelled, rules, split))
         evidence = gather(labelled).adapted(rules.adaptive_power)
         behind = file_of.loc[list(labelled.image_ids)].to_numpy()
         votes = opinions.votes.loc[behind[behind != ""]]
         picked = evidence.take(np.flatnonzero(behind != ""))
-        class_results(f"{split}: {len(picked)} of {len(evidence)} pictures", shown_by_votes(votes, picked, rules))
-        class_results(f"{split}: ceilings", ceilings(opinions.votes, votes, picked, evidence, rules))
+        print_table(f"{split}: {len(picked)} of {len(evidence)} pictures", shown_by_votes(votes, picked, rules))
+        print_table(f"{split}: ceilings", ceilings(opinions.votes, votes, picked, evidence, rules))
     surprising = sort_by_surprise(pd.concat(label_issues))
-    class_results("labels that the networks contradict", contradicted_by_votes(surprising, file_of, opinions.votes))
+    print_table("labels that the networks contradict", contradicted_by_votes(surprising, file_of, opinions.votes))
 
 
-def class_results(title: str, table: pd.DataFrame) -> None:
+def print_table(title: str, table: pd.DataFrame) -> None:
     tqdm.write(f"{title}\n{table.to_string(index=False, float_format='{:.3f}'.format, na_rep='')}\n")
 
 
 def shown_by_votes(votes: pd.DataFrame, evidence: Evidence, rules: Rules) -> pd.DataFrame:
-    """Of each class: in how many pictures nobody drew it, one scientist alone, two, more; in which share of them the
-    model shows it; and the Dice of its masks if it did so in all."""
+    """A row per class and number of scientists who drew it (none, one, two, more): number of images, the share in which
+    the model predicts the class, and the Dice of its masks if it always did."""
     shown = decide_presence(evidence.raw, rules).present
     gains = shown_gains(evidence, rules)
     rows = []
     for index, name in enumerate(evidence.classes):
         present = evidence.present[:, index]
-        # Where the labels have what none of the published drew, one scientist did who is not among them.
+        # A label that no published scientist drew comes from a scientist who is not published: count one.
         counts = np.where(present, np.clip(votes[name].to_numpy(), 1, 3), 0)
         for count, by in enumerate(("nobody", "one", "two", "three or more")):
             of = counts == count
@@ -93,12 +92,12 @@ def shown_by_votes(votes: pd.DataFrame, evidence: Evidence, rules: Rules) -> pd.
 
 
 def contradicted_by_votes(surprising: pd.DataFrame, file_of: pd.Series, votes: pd.DataFrame) -> pd.DataFrame:
-    """Of the most surprising labels that say the class is there: how many scientists drew it."""
+    """How many scientists drew the classes in the most surprising labels; only labels that contain the class."""
     files = file_of.loc[surprising["image_id"]].to_numpy()
-    known = surprising["annotated"].to_numpy() & (files != "")
-    pairs = zip(files[known], surprising["class_name"][known], strict=True)
-    drawn = np.array([max(1, votes.loc[file, name]) for file, name in pairs])
-    places = np.flatnonzero(known)
+    has_votes = surprising["annotated"].to_numpy() & (files != "")
+    labels = zip(files[has_votes], surprising["class_name"][has_votes], strict=True)
+    drawn = np.array([max(1, votes.loc[file, name]) for file, name in labels])
+    places = np.flatnonzero(has_votes)
     rows = []
     for first in (*FIRSTS, len(surprising)):
         of = drawn[places < first]
@@ -111,28 +110,28 @@ def mean(values: npt.NDArray[np.generic]) -> float:
 
 
 def shown_gains(evidence: Evidence, rules: Rules) -> Floats:
-    """N×C: Dice of the masks where the class is present, whatever the gate says."""
-    each = zip(evidence.of_class, rules.rules, strict=True)
-    return np.stack([one.gains_of(rule) for one, rule in each], axis=1)
+    """N×C: Dice of the masks where the class is present, as if the presence threshold were always reached."""
+    classes = zip(evidence.of_class, rules.rules, strict=True)
+    return np.stack([class_evidence.gains_of(rule) for class_evidence, rule in classes], axis=1)
 
 
 @dataclass(frozen=True)
 class Rates:
-    """How likely a scientist is to draw a class: another rate in every picture, spread as a beta distribution."""
+    """The probability that a scientist draws a class. It varies between images by a beta distribution."""
 
     a: float
     b: float
 
     @classmethod
     def fit(cls, drawn: Ints, asked: Ints) -> Self:
-        """The likeliest, where so many of those asked drew it."""
-        found = minimize(
+        """Maximum likelihood, for how many of the asked scientists drew the class in each image."""
+        optimum = minimize(
             lambda log: -betabinom.logpmf(drawn, asked, *np.exp(log)).sum(), np.zeros(2), method="Nelder-Mead"
         )
-        return cls(*np.exp(found.x))
+        return cls(*np.exp(optimum.x))
 
     def asked_for(self, share: float) -> float:
-        """How many have to be asked until one draws it in this share of the pictures."""
+        """The number of scientists for which at least one draws the class in this share of the images."""
         rates = self.spread()
         return float(brentq(lambda asked: self.union(rates, asked).mean() - share, 0.01, 1000))
 
@@ -141,15 +140,15 @@ class Rates:
 
     @staticmethod
     def union(rates: Floats, asked: float) -> Floats:
-        """Chance that one of so many draws it."""
+        """Probability that at least one of the asked scientists draws it."""
         return np.asarray(1 - (1 - rates) ** asked, np.float64)
 
 
 def ceilings(
     all_votes: pd.DataFrame, votes: pd.DataFrame, evidence: Evidence, everything: Evidence, rules: Rules
 ) -> pd.DataFrame:
-    """What presence could be known at best: by one who knows of every picture how likely a scientist is to draw the
-    class, and not who was asked. Its Dice is with the masks of the model, which are better where more agree."""
+    """The best possible scores of a model that knows, per image, the probability that a scientist draws the class, but
+    not which scientists were asked. Its masks are those of the model, which are better where more scientists agree."""
     gains = shown_gains(evidence, rules)
     shown = decide_presence(everything.raw, rules).present
     dices = everything.dices(rules)
@@ -176,14 +175,14 @@ def ceilings(
 
 
 def dice_at(rates: Floats, chance: Floats, rates_seen: Floats, dices_seen: Floats) -> Floats:
-    """Dice of the masks by rate, in a straight line; its mean where the class is present is as it was seen."""
+    """Dice of the masks as a linear function of the rate, scaled to the observed mean where the class is present."""
     line = LinearRegression().fit(rates_seen[:, None], dices_seen)
-    found = np.clip(line.predict(np.clip(rates, rates_seen.min(), rates_seen.max())[:, None]), 0, 1)
-    return np.asarray(found * dices_seen.mean() * chance.sum() / (found * chance).sum(), np.float64)
+    fitted = np.clip(line.predict(np.clip(rates, rates_seen.min(), rates_seen.max())[:, None]), 0, 1)
+    return np.asarray(fitted * dices_seen.mean() * chance.sum() / (fitted * chance).sum(), np.float64)
 
 
 def expected_precision(chance: Floats) -> float:
-    """Average precision of one who orders pictures by these chances and is right about all of them.
+    """Expected average precision of images ranked by these probabilities, if the probabilities are correct.
 
     >>> round(expected_precision(np.array([1.0, 1.0, 0.5, 0.5])), 3)
     0.931

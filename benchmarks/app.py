@@ -1,9 +1,9 @@
-"""How soon the app answers, over HTTP and in a browser, with the shipped model and a picture at 1400×2100:
+"""Latency of the app over HTTP and in a browser, with the shipped model and an image of 1400×2100:
 
     python -m benchmarks.app
 
-A slider's answer stands against asking the networks anew, and against a target; an upload against a target. In the
-browser the time runs from the slider's event to the frame after the new mask. Without Chromium that row is left out.
+A slider move is compared with a new prediction and with a target, an upload with a target. In the browser, time runs
+from the slider's event to the frame after the new mask. Without Chromium that row is missing.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from nephoscope.settings.choices import Choice
 
 PICTURE = "1400×2100 JPEG"
 TARGET, SLIDER_MS, UPLOAD_MS = "the target", 100, 1000
-ANEW = "the networks anew"
+NEW_PREDICTION = "the networks anew"
 LEVELS = range(40, 121, 5)
 MOVES = 30
 PAINTED = """async (level) => {
@@ -47,11 +47,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="auto", choices=("auto", "openvino", "onnx", "torch"))
     parser.add_argument("--seconds", type=float, default=5.0, help="repeats included")
-    given = parser.parse_args()
-    print_rows(evaluate_rules(given.engine, given.seconds))
+    arguments = parser.parse_args()
+    print_rows(measure(arguments.engine, arguments.seconds))
 
 
-def evaluate_rules(engine: Choice = "auto", seconds: float = 5.0) -> list[Row]:
+def measure(engine: Choice = "auto", seconds: float = 5.0) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, running(open_state(None, engine, Bounds())) as address:
         (path,) = draw_pictures(Path(folder) / "scenes", 1)
         return [*measure_requests(address, path, seconds), *measure_browser(address, path)]
@@ -69,15 +69,15 @@ def measure_requests(address: str, path: Path, seconds: float) -> list[Row]:
         def predict() -> None:
             client.post("/api/predict", content=content).raise_for_status()
 
-        def bring() -> None:
-            brought = client.post("/api/pictures", params={"name": path.name}, content=content).raise_for_status()
+        def upload() -> None:
+            uploaded = client.post("/api/pictures", params={"name": path.name}, content=content).raise_for_status()
             rule = {"presence_threshold": 0, "pixel_threshold": 80, "min_area": 0}
-            client.post(f"/api/pictures/{brought.json()['id']}/masks", json={"rules": [rule] * 4}).raise_for_status()
+            client.post(f"/api/pictures/{uploaded.json()['id']}/masks", json={"rules": [rule] * 4}).raise_for_status()
 
-        found = medians({OURS: move, ANEW: predict}, seconds)
-        upload = medians({OURS: bring}, seconds)[OURS]
-    slider = rows_against("app: slider, request to answer", PICTURE, found | {TARGET: SLIDER_MS / 1000}, 1000, "ms")
-    return [*slider, Row("app: upload to masks", PICTURE, "ms", 1000 * upload, TARGET, UPLOAD_MS)]
+        slider_seconds = medians({OURS: move, NEW_PREDICTION: predict}, seconds) | {TARGET: SLIDER_MS / 1000}
+        upload_seconds = medians({OURS: upload}, seconds)[OURS]
+    slider = rows_against("app: slider, request to answer", PICTURE, slider_seconds, 1000, "ms")
+    return [*slider, Row("app: upload to masks", PICTURE, "ms", 1000 * upload_seconds, TARGET, UPLOAD_MS)]
 
 
 def measure_browser(address: str, path: Path) -> list[Row]:

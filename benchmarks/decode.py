@@ -1,4 +1,4 @@
-"""A large JPEG → what the network sees, against PIL and against a full decode:
+"""Reading a large JPEG at the size of the network's input, against PIL and against a full decode:
 
     python -m benchmarks.decode
 
@@ -19,30 +19,30 @@ from nephoscope.data.images import fit_image, read_image, read_resized
 from nephoscope.data.synthetic import write_dataset
 from nephoscope.masks.rle import Shape
 
-SEEN = (192, 288)
+INPUT_SHAPE = (192, 288)
 QUALITY = 75
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5.0, help="repeats included")
-    print_rows(evaluate_rules(parser.parse_args().seconds))
+    print_rows(measure(parser.parse_args().seconds))
 
 
-def evaluate_rules(seconds: float = 5.0) -> list[Row]:
+def measure(seconds: float = 5.0) -> list[Row]:
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         (path,) = draw_pictures(Path(folder) / "scenes", 1)
         tasks = {
-            OURS: lambda: read_resized(path, SEEN),
-            "OpenCV, full decode": lambda: fit_image(read_image(path), SEEN),
-            "PIL, full decode": lambda: read_plainly(path, SEEN),
+            OURS: lambda: read_resized(path, INPUT_SHAPE),
+            "OpenCV, full decode": lambda: fit_image(read_image(path), INPUT_SHAPE),
+            "PIL, full decode": lambda: read_plainly(path, INPUT_SHAPE),
         }
         assert np.abs(tasks[OURS]().astype(int) - tasks["PIL, full decode"]()).mean() < 3
         return rows_against("decode", "1400×2100 JPEG to 192×288", medians(tasks, seconds), scale=1000, unit="ms")
 
 
 def draw_pictures(folder: Path, count: int) -> list[Path]:
-    """Labelled scenes as JPEGs at 1400×2100, always the same, and as heavy as the competition's: 0.7 MB."""
+    """The same labelled scenes at every call: JPEGs of 1400×2100 and 0.7 MB, like the competition's images."""
     write_dataset(folder, labelled=count, shape=FORMATS["clouds"].rle_shape, seed=1)
     paths = sorted((folder / "train_images").iterdir())
     for path in paths:

@@ -1,11 +1,12 @@
-"""Engines over both networks of a finished run, against torch as it comes (eager, fp32), and what they do to Dice:
+"""Speed of the engines with both networks of a finished run, against eager PyTorch in fp32, and their effect on Dice:
 
     python -m benchmarks.engines --artifacts artifacts
 
-Milliseconds per view, in batches of eight. Dice is that of all holdout pictures by the run's own rules.
+Milliseconds per view, in batches of eight. Dice is measured on all holdout images with the rules of the run.
 """
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,17 +34,17 @@ from nephoscope.settings.section import Machine
 CHOICES: tuple[Choice, ...] = ("torch", "onnx", "openvino")
 PLAIN = "torch as it comes"
 BATCH = 8
-ALIKE = 0.001
-"""Of Dice: an engine should not differ from torch by more. On few pictures one that tips over weighs more than that."""
+MOST_DICE_CHANGE = 0.001
+"""An engine should not change Dice by more. With few images, a single changed decision can exceed this."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="of a finished run")
-    print_rows(evaluate_rules(parser.parse_args().artifacts))
+    print_rows(measure(parser.parse_args().artifacts))
 
 
-def evaluate_rules(artifacts: Path, seconds: float = 8.0) -> list[Row]:
+def measure(artifacts: Path, seconds: float = 8.0) -> list[Row]:
     model = Artifacts(artifacts).export.model
     agreement = holdout_agreement(Artifacts(artifacts))
     rows = []
@@ -53,18 +54,16 @@ def evaluate_rules(artifacts: Path, seconds: float = 8.0) -> list[Row]:
         views = np.concatenate([draw_probe(metadata.input_shape)] * (BATCH // 2))
         engines = {name: first_member(model, name, kind) for name in CHOICES}
         tasks = {PLAIN: run_plainly(network.eval(), views), **{name: run(engines[name], views) for name in CHOICES}}
-        found = {name: 1000 * each / BATCH for name, each in medians(tasks, seconds).items()}
+        times = {name: 1000 * median / BATCH for name, median in medians(tasks, seconds).items()}
         case = f"{kind} {metadata.input_shape[0]}×{metadata.input_shape[1]}"
         work = f"{count_flops(network, views) / BATCH / 1e9:.2f} GFLOP a view"
-        rows += [Row(f"engine {name}", case, "ms", found[name], PLAIN, found[PLAIN], work) for name in CHOICES]
+        rows += [Row(f"engine {name}", case, "ms", times[name], PLAIN, times[PLAIN], work) for name in CHOICES]
     return [_with_agreement(row, agreement) for row in rows]
 
 
 def _with_agreement(row: Row, agreement: dict[str, str]) -> Row:
-    told = agreement.get(row.step.removeprefix("engine "), "") if "segmenter" in row.case else ""
-    return Row(
-        row.step, row.case, row.unit, row.ours, row.baseline, row.theirs, "; ".join(filter(None, (row.note, told)))
-    )
+    note = agreement.get(row.step.removeprefix("engine "), "") if "segmenter" in row.case else ""
+    return dataclasses.replace(row, note="; ".join(filter(None, (row.note, note))))
 
 
 def first_member(model: Path, engine: Choice, kind: str) -> Engine:
@@ -78,10 +77,10 @@ def run(engine: Engine, views: np.ndarray) -> Callable[[], Any]:
 
 def run_plainly(network: torch.nn.Module, views: np.ndarray) -> Callable[[], Any]:
     @torch.no_grad()
-    def answer() -> torch.Tensor:
+    def predict() -> torch.Tensor:
         return torch.sigmoid(network(torch.from_numpy(np.ascontiguousarray(views.transpose(0, 3, 1, 2)))))
 
-    return answer
+    return predict
 
 
 def count_flops(network: torch.nn.Module, views: np.ndarray) -> int:
@@ -91,47 +90,38 @@ def count_flops(network: torch.nn.Module, views: np.ndarray) -> int:
 
 
 def holdout_agreement(artifacts: Artifacts) -> dict[str, str]:
-    """Engine → its Dice on holdout beside torch's in fp32, and how many pixels of the masks are the same."""
+    """Engine → its Dice on holdout, that of PyTorch in fp32, and the share of equal mask pixels, as text."""
     manifest = Manifest.load(artifacts.prepare.manifest)
     cache, truth = Cache.open(artifacts.prepare.cache), Truth.load(artifacts.prepare.truth, manifest.metadata)
     rows = manifest.rows("holdout")
     true = np.stack([truth.masks(manifest.images["image_id"].iloc[row]) for row in rows])
     reference = decide_all(artifacts.export.model, "torch", EXACT, cache, rows)
-    told = {}
+    notes = {}
     for name in CHOICES:
         masks = decide_all(artifacts.export.model, name, Machine(accelerator="cpu"), cache, rows)
         ours, theirs = mean_dice(masks, true), mean_dice(reference, true)
-        warning = f"**more than {ALIKE} apart**: " if abs(ours - theirs) > ALIKE else ""
+        warning = f"**more than {MOST_DICE_CHANGE} apart**: " if abs(ours - theirs) > MOST_DICE_CHANGE else ""
         same = 100 * float((masks == reference).mean())
-        told[name] = (
+        notes[name] = (
             f"{warning}Dice {ours:.4f}, torch in fp32 {theirs:.4f}, {same:.2f} % of the pixels equal; "
             f"{len(rows)} holdout pictures"
         )
-    return told
+    return notes
 
 
 def decide_all(model: Path, engine: Choice, machine: Machine, cache: Cache, rows: np.ndarray) -> np.ndarray:
     both, rules = open_portable(model, engine, machine)
     batches = [rows[begin : begin + BATCH] for begin in range(0, len(rows), BATCH)]
-    return np.concatenate(
-        [
-            np.stack(
-                [
-                    result.masks
-                    for result in decide_results(
-                        [str(row) for row in batch], both.predict(cache.images[batch], cache.visible[batch]), rules
-                    )
-                ]
-            )
-            for batch in tqdm(batches, desc=f"holdout, {engine}", unit="batch", disable=None)
-        ]
-    )
+    masks = []
+    for batch in tqdm(batches, desc=f"holdout, {engine}", unit="batch", disable=None):
+        predictions = both.predict(cache.images[batch], cache.visible[batch])
+        masks += [result.masks for result in decide_results([str(row) for row in batch], predictions, rules)]
+    return np.stack(masks)
 
 
 def mean_dice(masks: np.ndarray, true: np.ndarray) -> float:
-    return float(
-        np.mean([dice(a, b) for one, other in zip(true, masks, strict=True) for a, b in zip(one, other, strict=True)])
-    )
+    images = zip(true, masks, strict=True)
+    return float(np.mean([dice(a, b) for truth, predicted in images for a, b in zip(truth, predicted, strict=True)]))
 
 
 if __name__ == "__main__":

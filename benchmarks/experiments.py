@@ -1,4 +1,4 @@
-"""Does a change of settings help? One change at a time, judged by cross-fitted Dice on validation, pictures paired:
+"""Does a changed setting help? Compares experiments by cross-fitted Dice on validation, paired by image:
 
     python -m benchmarks.experiments run base --params recipes/clouds-cpu.yaml --prepared artifacts/prepare
     python -m benchmarks.experiments run cutmix --from base --set train_classifier.augmentation.cutmix=0.5
@@ -6,9 +6,9 @@
     python -m benchmarks.experiments mean both --of base seed-1
     python -m benchmarks.experiments table --against base
 
-An experiment keeps its settings, networks, maps and scores in a folder of its own, and takes over from the one it began
-from whatever its change does not touch; a mean averages the maps and presences of others. Holdout is never looked at.
-An experiment that was killed goes on where it stopped.
+An experiment has a folder with its settings, networks, maps and scores. It reuses the parts of its base that its change
+does not affect. `mean` averages the maps and presences of other experiments. Holdout is never used. An interrupted
+experiment resumes.
 """
 
 import argparse
@@ -59,27 +59,27 @@ def main() -> None:
     table = commands.add_parser("table", help="all experiments against one")
     table.add_argument("--against", required=True)
     table.set_defaults(call=print_table)
-    given = parser.parse_args()
-    given.call(given)
+    arguments = parser.parse_args()
+    arguments.call(arguments)
 
 
-def run_experiment(given: argparse.Namespace) -> None:
-    folder, base = given.folder / given.name, given.folder / given.base if given.base else None
-    content = yaml.safe_load((base / "params.yaml" if base else given.params).read_text("utf-8"))
-    for change in given.set:
+def run_experiment(arguments: argparse.Namespace) -> None:
+    folder, base = arguments.folder / arguments.name, arguments.folder / arguments.base if arguments.base else None
+    content = yaml.safe_load((base / "params.yaml" if base else arguments.params).read_text("utf-8"))
+    for change in arguments.set:
         key, _, value = change.partition("=")
         set_key(content, key.split("."), yaml.safe_load(value))
     params, artifacts = Params.model_validate(content), Artifacts(folder / "artifacts")
     artifacts.root.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
-    link(artifacts.prepare.folder, base / "artifacts" / "prepare" if base else given.prepared)
+    link(artifacts.prepare.folder, base / "artifacts" / "prepare" if base else arguments.prepared)
 
     before = Params.load(base / "params.yaml") if base else None
     seconds = dict.fromkeys(STAGES, 0.0)
     same: dict[str, bool] = {}
     for name, stage in STAGES.items():
         unchanged = before is not None and getattr(before, name) == getattr(params, name)
-        same[name] = unchanged and all(same[one] for one in feeds(name, params))
+        same[name] = unchanged and all(same[other] for other in feeds(name, params))
         begin = time.monotonic()
         if base and same[name]:
             link(getattr(artifacts, name).folder, base / "artifacts" / name)
@@ -87,36 +87,38 @@ def run_experiment(given: argparse.Namespace) -> None:
             stage(params, artifacts)
         seconds[name] = time.monotonic() - begin
     metrics = {name: read_json(getattr(artifacts, name).metrics) for name in TRAINED}
-    told = {"training seconds": round(sum(seconds[name] for name in TRAINED)), "training": metrics}
-    score_images(params, artifacts, folder, told)
+    facts = {"training seconds": round(sum(seconds[name] for name in TRAINED)), "training": metrics}
+    score_experiment(params, artifacts, folder, facts)
 
 
-def average_experiments(given: argparse.Namespace) -> None:
-    folder, averaged = given.folder / given.name, [given.folder / name for name in given.of]
+def average_experiments(arguments: argparse.Namespace) -> None:
+    folder, averaged = arguments.folder / arguments.name, [arguments.folder / name for name in arguments.of]
     params, artifacts = Params.load(averaged[0] / "params.yaml"), Artifacts(folder / "artifacts")
     artifacts.predict.folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(averaged[0] / "params.yaml", folder / "params.yaml")
     link(artifacts.prepare.folder, averaged[0] / "artifacts" / "prepare")
     validation = [Artifacts(each / "artifacts").predict.probabilities("validation") for each in averaged]
     average_stores(validation, artifacts.predict.probabilities("validation"))
-    score_images(params, artifacts, folder, {MEAN_OF: given.of})
+    score_experiment(params, artifacts, folder, {MEAN_OF: arguments.of})
 
 
 def average_stores(paths: list[Path], averaged: Path) -> None:
-    """Of the same pictures, which a store that was made from another split would not have."""
+    """The mean of stores of the same images and classes, written to `averaged`."""
     stores = [ProbabilityStore.open(path) for path in paths]
     first = stores[0]
     for path, store in zip(paths, stores, strict=True):
         if (store.image_ids, store.classes) != (first.image_ids, first.classes):
-            raise UserError(f"{path}: holds other pictures or classes than {paths[0]}; average what predicts the same")
+            raise UserError(
+                f"{path}: has other images or classes than {paths[0]}; average experiments with the same split"
+            )
     shape = first[0].levels.shape[1:]
     with atomic_store(averaged, first.image_ids, first.classes, shape, first.inference_settings) as writer:
         for index in range(len(first)):
-            each = [store[index] for store in stores]
-            levels = np.rint(np.mean([one.levels for one in each], axis=0)).astype(np.uint8)
-            classifier = np.mean([one.classifier for one in each], axis=0)
-            top_mean = np.mean([one.top_mean for one in each], axis=0)
-            writer.write(index, Prediction(levels, each[0].visible, classifier, top_mean))
+            predictions = [store[index] for store in stores]
+            levels = np.rint(np.mean([prediction.levels for prediction in predictions], axis=0)).astype(np.uint8)
+            classifier = np.mean([prediction.classifier for prediction in predictions], axis=0)
+            top_mean = np.mean([prediction.top_mean for prediction in predictions], axis=0)
+            writer.write(index, Prediction(levels, predictions[0].visible, classifier, top_mean))
 
 
 def train(name: str, stage: Callable[[Any, Artifacts], None], params: Params, artifacts: Artifacts) -> None:
@@ -138,11 +140,11 @@ STAGES: dict[str, Callable[[Params, Artifacts], None]] = {
     "train_classifier": partial(train, "train_classifier", train_classifier.main),
     "predict": predict_validation,
 }
-"""In the order in which they feed each other; each does nothing where its work is done."""
+"""In their order. A stage does nothing if its output exists."""
 
 
 def feeds(name: str, params: Params) -> tuple[str, ...]:
-    """The stages that this one learns or reads from: a change of theirs changes what it makes."""
+    """The stages whose output this stage uses."""
     if name == "predict":
         return TRAINED
     begins_with_segmenter = name == "train_classifier" and params.train_classifier.weights == SEGMENTER
@@ -160,7 +162,7 @@ def link(place: Path, target: Path) -> None:
         place.symlink_to(target.resolve())
 
 
-def score_images(params: Params, artifacts: Artifacts, folder: Path, told: dict[str, Any]) -> None:
+def score_experiment(params: Params, artifacts: Artifacts, folder: Path, facts: dict[str, Any]) -> None:
     manifest = Manifest.load(artifacts.prepare.manifest)
     rows = manifest.tuning_rows()
     labelled = LabelledSplit.open(artifacts, manifest, "validation")
@@ -170,11 +172,11 @@ def score_images(params: Params, artifacts: Artifacts, folder: Path, told: dict[
         folder / "cross_fitted.csv"
     )
     shown, raw = manifest.presence(rows), labelled.raw
-    error_types = {"classifier": raw.classifier, "pixels": raw.top_mean, "fused": fuse(raw, tuning.rules)}
-    precision = {kind: precisions(shown, scores) for kind, scores in error_types.items()}
+    presences = {"classifier": raw.classifier, "pixels": raw.top_mean, "fused": fuse(raw, tuning.rules)}
+    precision = {source: precisions(shown, scores) for source, scores in presences.items()}
     write_json(folder / "summary.json", {
         "cross-fitted Dice": float(tuning.cross_fitted.mean()), "tuned Dice": float(tuning.tuned.mean()),
-        "average precision of presence": precision, **told,
+        "average precision of presence": precision, **facts,
     })  # fmt: skip
     print(json.dumps(read_json(folder / "summary.json"), indent=1))
 
@@ -183,12 +185,12 @@ def precisions(shown: np.ndarray, scores: np.ndarray) -> list[float]:
     return [float(average_precision_score(*pair)) for pair in zip(shown.T, scores.T, strict=True)]
 
 
-def print_table(given: argparse.Namespace) -> None:
-    against: Path = given.folder / given.against
+def print_table(arguments: argparse.Namespace) -> None:
+    against: Path = arguments.folder / arguments.against
     base = read_scores(against)
     print(f"| experiment | what differs | Dice | ahead of {against.name} | presence AP: classifier, pixels, fused |")
     print("|---|---|--:|---|---|")
-    for path in sorted(given.folder.glob("*/cross_fitted.csv"), key=lambda path: path.stat().st_mtime):
+    for path in sorted(arguments.folder.glob("*/cross_fitted.csv"), key=lambda path: path.stat().st_mtime):
         scores, summary = read_scores(path.parent).loc[base.index], read_json(path.parent / "summary.json")
         ahead = Bootstrap().compare(base.to_numpy(), scores.to_numpy()).difference
         fused = ", ".join(f"{np.mean(each):.3f}" for each in summary["average precision of presence"].values())
@@ -199,7 +201,7 @@ def print_table(given: argparse.Namespace) -> None:
 
 
 def differences(base: Path, other: Path) -> Iterator[str]:
-    """`section.key: value` for every setting of the other experiment that its base does not share."""
+    """`section.key: value` for every setting in which the other experiment differs from its base."""
     settings = [flatten(Params.load(folder / "params.yaml").model_dump(mode="json")) for folder in (base, other)]
     for key, value in settings[1].items():
         if settings[0].get(key) != value:

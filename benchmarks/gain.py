@@ -1,9 +1,9 @@
-"""What exact tuning gains on holdout over the usual ways to choose a rule, pictures paired:
+"""The gain in Dice on holdout of exact tuning over the usual ways to choose a rule, paired by image:
 
     python -m benchmarks.gain artifacts
 
-Rules are tuned on the validation pictures of a finished run. The usual ways: a threshold of 0.5 and nothing else; one
-number after the other on the common grid (10 thresholds, then 18 areas, then 19 presence thresholds).
+Rules are tuned on the validation images of a finished run. The usual ways are a threshold of 0.5 alone, and one
+parameter after the other on a common grid (10 pixel thresholds, then 18 areas, then 19 presence thresholds).
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.robustness import open_judged, tune_all, with_rules
+from benchmarks.robustness import open_labelled, tune_all, with_rules
 from nephoscope.artifacts import Artifacts
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.rules.rules import Rule, Rules
@@ -33,17 +33,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("artifacts", type=Path, help="of a finished run: prepare and predict are read")
     parser.add_argument("--out", type=Path, help="write the table here as CSV")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
 
-    validation = open_judged(Artifacts(given.artifacts), "validation")
-    tuning, holdout = gather(validation), gather(open_judged(Artifacts(given.artifacts), "holdout"))
+    validation = open_labelled(Artifacts(arguments.artifacts), "validation")
+    tuning, holdout = gather(validation), gather(open_labelled(Artifacts(arguments.artifacts), "holdout"))
     tuner = tune(validation.store, validation.truth)
     ways = {**usual_ways(tuning), "plain joint optimum": joint_optimum(tuning), OURS: tuner.rules}
     table = pd.DataFrame([row(name, rules, ways[OURS], tuning, holdout) for name, rules in ways.items()])
     print(table.to_string(index=False, float_format="{:.4f}".format))
     print(f"cross-fitted estimate of {OURS}: {tuner.cross_fitted.mean():.4f}")
-    if given.out:
-        table.to_csv(given.out, index=False)
+    if arguments.out:
+        table.to_csv(arguments.out, index=False)
 
 
 def row(name: str, rules: Rules, ours: Rules, tuning: Evidence, holdout: Evidence) -> dict[str, object]:
@@ -69,9 +69,9 @@ def usual_ways(tuning: Evidence) -> dict[str, Rules]:
 
 
 def best_each(tuning: Evidence, fitted: Rules, rules: list[Rule], part: str, values: list[float]) -> list[Rule]:
-    """Per class the value of one part that scores best, all others as they are."""
+    """Per class, the best value of one part of the rule; the other parts stay."""
     tried = [[rule.model_copy(update={part: value}) for rule in rules] for value in values]
-    dices = np.array([tuning.dices(with_rules(fitted, each)).mean(axis=0) for each in tried])
+    dices = np.array([tuning.dices(with_rules(fitted, candidates)).mean(axis=0) for candidates in tried])
     return [tried[int(best)][index] for index, best in enumerate(dices.argmax(axis=0))]
 
 

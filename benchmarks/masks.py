@@ -1,9 +1,9 @@
-"""RLE and the decision of one mask, against pycocotools' C, OpenCV, plain Python and scipy, on the same masks:
+"""RLE and the rule for one mask, against pycocotools, OpenCV, scipy and plain Python, on the same masks:
 
     python -m benchmarks.masks        # 350×525 and 1400×2100
 
-Medians of one thread; every result is checked before it is timed. pycocotools encodes masks in Fortran's order: from
-ours it has to turn them first ("pycocotools"), as our own does too; "pycocotools, turned" is spared that.
+Medians of one thread; every result is checked first. pycocotools needs masks in Fortran order. "pycocotools" includes
+the conversion, as ours does; "pycocotools, turned" does not.
 """
 
 import argparse
@@ -28,10 +28,10 @@ Tasks = dict[str, Callable[[], Any]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1.0, help="for every comparison, repeats included")
-    print_rows(evaluate_rules(parser.parse_args().seconds))
+    print_rows(measure(parser.parse_args().seconds))
 
 
-def evaluate_rules(seconds: float = 1.0) -> list[Row]:
+def measure(seconds: float = 1.0) -> list[Row]:
     with one_thread():
         return [
             row
@@ -44,7 +44,7 @@ def evaluate_rules(seconds: float = 1.0) -> list[Row]:
 
 
 def comparisons(shape: Shape) -> Iterator[tuple[str, str, Tasks]]:
-    """Step, kind of mask, and everybody's way to do it."""
+    """(step, kind of mask, the ways to do it)"""
     masks = draw_masks(shape)
     for name, mask in masks.items():
         yield "RLE encode", name, encoding(mask)
@@ -106,7 +106,7 @@ def loop_decode(text: str, shape: Shape) -> np.ndarray:
 
 
 def table_decide(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:
-    """Without a loop: OpenCV labels and measures the components, and a table says which of them are large enough."""
+    """Without a loop: OpenCV labels and measures the components; a lookup table keeps the large ones."""
     if presence < rule.presence_threshold:
         return np.zeros(levels.shape, bool)
     mask = (levels >= rule.pixel_threshold).view(np.uint8)
@@ -117,7 +117,7 @@ def table_decide(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:
 
 
 def loop_decide(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:
-    """As it is usually written: label, then go through the components one by one. Levels are 0 where nobody saw."""
+    """The usual way: label, then loop over the components. Levels are 0 where invisible."""
     decided = np.zeros(levels.shape, bool)
     if presence < rule.presence_threshold:
         return decided
@@ -142,7 +142,7 @@ def draw_masks(shape: Shape) -> dict[str, np.ndarray]:
 
 
 def draw_levels(shape: Shape, hills: int) -> np.ndarray:
-    """So many smooth hills down a column."""
+    """Smooth hills; `hills` is their number per column."""
     heights = np.random.default_rng(1).random((hills, hills * 3 // 2))
     smooth = cv2.resize(heights, shape[::-1], interpolation=cv2.INTER_CUBIC)
     return np.clip(255 * smooth, 0, 255).astype(np.uint8)

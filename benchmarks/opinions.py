@@ -1,8 +1,8 @@
-"""Opinions: what single scientists drew, and which of them stand behind a picture's labels.
+"""The boxes of single scientists, and which of them belong to which image.
 
-The labels of a picture are the union of what some three scientists drew. Their single boxes are published too, but by
-other file names. A picture finds its own all the same: they lie inside its labels, and cover more of them than those
-of any other file.
+The labels of an image are the union of the boxes of about three scientists. The single boxes are published under other
+file names. They are matched by overlap: the boxes of an image lie inside its labels, and cover more of them than the
+boxes of any other file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,18 +22,19 @@ from nephoscope.masks.rle import Shape
 
 COLUMNS = ["file", "x1", "y1", "x2", "y2", "label"]
 COARSE = 6
-"""Every so many pixels one is compared, to find the few files worth a closer look."""
+"""Step in pixels of the coarse comparison that selects the files for the exact one."""
 LOOKED_AT = 4
+"""Number of files for the exact comparison."""
 LOOSELY = 0.9
-"""INSIDE, of the coarse pixels."""
+"""As INSIDE, for the coarse comparison."""
 ROWS = 256
-"""Pictures compared at once."""
+"""Images compared at once."""
 INSIDE = 0.985
-"""Share of what is drawn that has to lie in the labels, where both can be seen."""
+"""Minimum share of the visible drawn pixels inside the labels."""
 COVERED = 0.4
-"""Share of the labels that has to be drawn: who drew the rest may not be among the published."""
+"""Minimum share of the labels that is drawn. Not all scientists are published, so it is below 1."""
 AHEAD = 0.2
-"""By which the best file has to cover more than the next."""
+"""Minimum lead of the best file over the next, as a share of the labels."""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -42,20 +43,22 @@ Bools = npt.NDArray[np.bool_]
 class Opinions:
     classes: tuple[str, ...]
     boxes: pd.DataFrame
-    """file, opinion (a number of its own for each scientist's look at a file), class_index (-1: nothing drawn), and
-    x1, y1, x2, y2 in shares of the picture, the ends past the last pixel"""
+    """Columns: file, opinion (a number per scientist and file), class_index (-1: nothing drawn), and x1, y1, x2, y2 as
+    shares of the image; x2 and y2 are exclusive."""
 
     @classmethod
     def read(cls, path: Path, classes: Sequence[str], frame: Shape) -> Self:
-        """A CSV of boxes in pixels of this frame, both ends in it. Rows of a file that follow each other are one
-        scientist's; one without a label says that there is nothing."""
+        """Read a CSV of boxes in pixels of an image with this shape, ends included.
+
+        Consecutive rows of a file belong to one scientist. A row without a label means that the scientist drew nothing.
+        """
         table = pd.read_csv(path)
         if missing := [name for name in COLUMNS if name not in table]:
             raise UserError(f"{path}: no column {', '.join(missing)}; expected: {', '.join(COLUMNS)}")
         if unknown := sorted(set(table["label"].dropna()) - set(classes)):
             raise UserError(f"{path}: label {unknown[0]!r}; known: {', '.join(classes)}")
         if not table["label"].notna().any():
-            raise UserError(f"{path}: no row with a label; nothing tells which pictures its files are")
+            raise UserError(f"{path}: no row has a label, so no file can be matched with an image")
         height, width = frame
         boxes = pd.DataFrame({
             "file": table["file"],
@@ -70,14 +73,14 @@ class Opinions:
 
     @cached_property
     def votes(self) -> pd.DataFrame:
-        """By file: `asked`, how many scientists looked, and how many of them drew each class."""
+        """Per file: `asked`, the number of scientists, and per class the number of those who drew it."""
         drawn = {name: self.boxes["class_index"] == index for index, name in enumerate(self.classes)}
-        each = pd.DataFrame(drawn).groupby(self.boxes["opinion"]).any()
+        opinions = pd.DataFrame(drawn).groupby(self.boxes["opinion"]).any()
         files = self.boxes.groupby("opinion")["file"].first()
-        return each.groupby(files).sum().assign(asked=files.value_counts())
+        return opinions.groupby(files).sum().assign(asked=files.value_counts())
 
     def drawings(self) -> dict[str, "Drawing"]:
-        """What scientists drew on each file, where any drew something."""
+        """File → all boxes drawn on it; files without boxes are missing."""
         places = ["y1", "y2", "x1", "x2"]
         drawn = self.boxes[self.boxes["class_index"] >= 0]
         return {
@@ -91,7 +94,7 @@ class Drawing:
     class_count: int
     class_indices: npt.NDArray[np.integer]
     places: npt.NDArray[np.floating]
-    """K×4: top, bottom, left, right in shares of the picture"""
+    """K×4: top, bottom, left, right as shares of the image"""
 
     def masks(self, shape: Shape) -> Bools:
         """C×H×W: where any scientist drew each class."""
@@ -104,9 +107,9 @@ class Drawing:
 
 
 def find_files(opinions: Opinions, cache: Cache, *, mirrored: bool = False) -> list[str]:
-    """The file of opinions behind each picture of the cache, "" where none can be told.
+    """The file whose boxes belong to each image of the cache; "" if none fits well enough.
 
-    Mirrored, no picture can have one: what is found then is found by chance.
+    With `mirrored`, no image has a true match, so the matches that remain are by chance.
     """
     shape: Shape = cache.truth.shape[1:]  # type: ignore[assignment]
     turn = np.s_[..., ::-1] if mirrored else np.s_[...]
@@ -123,7 +126,7 @@ def find_files(opinions: Opinions, cache: Cache, *, mirrored: bool = False) -> l
 
 
 def _likely(drawings: list[Drawing], cache: Cache, turn: Any) -> Iterator[npt.NDArray[np.int64]]:
-    """Of each picture, the few drawings that cover its labels most, as far as every COARSE pixels tell."""
+    """For each image, the indices of the few drawings that cover its labels most, by the coarse comparison."""
     coarse = np.s_[..., COARSE // 2 :: COARSE, COARSE // 2 :: COARSE]
     shape: Shape = cache.truth.shape[1:]  # type: ignore[assignment]
     count = drawings[0].class_count
@@ -141,13 +144,13 @@ def _likely(drawings: list[Drawing], cache: Cache, turn: Any) -> Iterator[npt.ND
 
 
 def _cover(drawn: Bools, truth: Bools) -> float:
-    """Share of the labels that is drawn; 0 where something is drawn outside of them."""
+    """Share of the labels that is drawn; 0 if too much is drawn outside of them."""
     common, seen = np.count_nonzero(drawn & truth), np.count_nonzero(drawn)
     return common / np.count_nonzero(truth) if seen and common >= INSIDE * seen else 0.0
 
 
 def _settle(claims: list[tuple[float, int, str]], count: int) -> list[str]:
-    """A file belongs to one picture: to the one whose labels it covers most."""
+    """Give each file to one image: the one whose labels it covers most."""
     files, taken = [""] * count, set()
     for _, row, file in sorted(claims, reverse=True):
         if file not in taken:

@@ -2,10 +2,9 @@
 
     python -m benchmarks.prediction --model artifacts/export/model --pictures 96
 
-The plain way: decode the whole JPEG with PIL, resize it, torch in eager fp32 view by view and picture by picture,
-scipy's labels with a loop over components, RLE by a loop over pixels. Pictures are drawn scenes at 1400×2100. Each way
-runs in a process of its own, in turns; steps are timed one after the other and add up to more than the whole, in which
-they overlap.
+The plain way decodes the whole JPEG with PIL and resizes it. It runs eager PyTorch in fp32 on one view at a time,
+labels components with scipy, and encodes RLE with a loop over pixels. Images are synthetic scenes of 1400×2100. Both
+ways take turns in separate processes. The steps are also timed alone; their sum exceeds the whole, where they overlap.
 """
 
 import argparse
@@ -42,13 +41,13 @@ from nephoscope.rules.decide import adapt_rules
 from nephoscope.rules.presence import RawPresences, presences, top_fraction_mean
 from nephoscope.rules.rules import Flip, Rule, Rules
 
-DRAWN, JUDGED = FORMATS["clouds"].rle_shape, FORMATS["clouds"].output_shape
+RLE_SHAPE, OUTPUT_SHAPE = FORMATS["clouds"].rle_shape, FORMATS["clouds"].output_shape
 BATCH = 4
 ROUNDS = 4
-"""Times that the fast way gets all pictures, or filling and emptying its threads would count as the work does not."""
+"""Repetitions of all images for the fast way, so that starting and stopping its threads carries little weight."""
 PLAIN = "the plain way"
 EQUAL_PIXELS, DICE_APART = 0.995, 0.001
-"""What speed may cost at most."""
+"""Minimum share of equal mask pixels, and maximum change of Dice, between both ways."""
 RLEs = list[tuple[str, ...]]
 Steps = dict[str, float]
 READ, NETWORKS, RULE = "read and resize", "networks, average, levels", "rule and RLE"
@@ -58,13 +57,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("artifacts/export/model"), help="a portable model folder")
     parser.add_argument("--pictures", type=int, default=96)
-    parser.add_argument("--plain", type=int, default=96, help="pictures for the plain way, which takes its time")
+    parser.add_argument("--plain", type=int, default=96, help="pictures for the plain way, which is slow")
     parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args()
-    print_rows(evaluate_rules(given.model, given.pictures, given.plain, given.repeats) + measure_growth(given.model))
+    arguments = parser.parse_args()
+    print_rows(
+        measure(arguments.model, arguments.pictures, arguments.plain, arguments.repeats)
+        + measure_growth(arguments.model)
+    )
 
 
-def evaluate_rules(model: Path, pictures: int = 96, plain: int = 96, repeats: int = 3) -> list[Row]:
+def measure(model: Path, pictures: int = 96, plain: int = 96, repeats: int = 3) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         scenes = Path(folder) / "scenes"
         paths = [str(path) for path in draw_pictures(scenes, pictures)]
@@ -75,7 +77,7 @@ def evaluate_rules(model: Path, pictures: int = 96, plain: int = 96, repeats: in
     (_, _, rles), (_, _, plain_rles) = turns[0]
     note = _agreement(rles[:plain], plain_rles, [truths[Path(path).name] for path in paths[:plain]])
     ours, theirs = (statistics.median(turn[way][0] for turn in turns) for way in (0, 1))
-    case = f"{DRAWN[0]}×{DRAWN[1]} JPEG, both networks"
+    case = f"{RLE_SHAPE[0]}×{RLE_SHAPE[1]} JPEG, both networks"
     steps = [
         Row(f"prediction: {name}", case, "ms", *_by_step(turns, 0, name), PLAIN, *_by_step(turns, 1, name))
         for name in (READ, NETWORKS, RULE)
@@ -89,18 +91,18 @@ def _by_step(turns: list[Any], way: int, name: str) -> tuple[float]:
 
 def _agreement(ours: RLEs, theirs: RLEs, truths: list[np.ndarray]) -> str:
     our_masks, their_masks = (
-        np.stack([[decode_rle(rle, JUDGED) for rle in one] for one in rles]) for rles in (ours, theirs)
+        np.stack([[decode_rle(rle, OUTPUT_SHAPE) for rle in image] for image in rles]) for rles in (ours, theirs)
     )
     equal = float((our_masks == their_masks).mean())
     dices = [mean_dice(masks, np.stack(truths)) for masks in (our_masks, their_masks)]
     costly = equal < EQUAL_PIXELS or abs(dices[0] - dices[1]) > DICE_APART
     warning = f"**more than {100 * EQUAL_PIXELS} % and {DICE_APART} allow**: " if costly else ""
-    told = f"{100 * equal:.2f} % of mask pixels equal, Dice {dices[0]:.4f} and {dices[1]:.4f} on {len(ours)} scenes"
-    return warning + told
+    note = f"{100 * equal:.2f} % of mask pixels equal, Dice {dices[0]:.4f} and {dices[1]:.4f} on {len(ours)} scenes"
+    return warning + note
 
 
 def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
-    """Milliseconds per picture of the whole, of each step by itself, and RLE per picture and class."""
+    """Milliseconds per image, milliseconds per image of each step alone, and RLE per image and class."""
     keep_freed_memory()
     cv2.setNumThreads(1)
     model, rules = open_portable(folder, streams=count_cores())
@@ -112,11 +114,13 @@ def predict_fast(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
 
 
 def break_down(model: Ensemble, rules: Rules, paths: list[str]) -> Steps:
-    inference_settings, pictures = timed(lambda: [Reader(model.metadata)(path) for path in paths])
-    batches = [pictures[begin : begin + BATCH] for begin in range(0, len(paths), BATCH)]
+    reading, images = timed(lambda: [Reader(model.metadata)(path) for path in paths])
+    batches = [images[begin : begin + BATCH] for begin in range(0, len(paths), BATCH)]
     predicting, predictions = timed(lambda: [predict_batch(model, batch) for batch in batches])
-    deciding, _ = timed(lambda: decide_batch(rules, paths, [one for batch in predictions for one in batch]))
-    steps = {READ: inference_settings, NETWORKS: predicting, RULE: deciding}
+    deciding, _ = timed(
+        lambda: decide_batch(rules, paths, [prediction for batch in predictions for prediction in batch])
+    )
+    steps = {READ: reading, NETWORKS: predicting, RULE: deciding}
     return {name: 1000 * seconds / len(paths) for name, seconds in steps.items()}
 
 
@@ -168,7 +172,7 @@ def run(network: torch.nn.Module, image: np.ndarray, flip: Flip) -> np.ndarray:
 def to_levels_plainly(
     model: Ensemble, rules: Rules, image: np.ndarray, scores: np.ndarray, maps: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, tuple[Rule, ...]]:
-    """Levels (C×H×W), 0 where nobody saw, presences (C), and the rules as they hold for this picture."""
+    """Levels (C×H×W; 0 where invisible), presences (C) and the rules adapted to this image."""
     rows, columns = model.metadata.output_shape
     levels = np.stack([np.round(255 * cv2.resize(one, (columns, rows))).astype(np.uint8) for one in maps])
     visible = resize_mask(find_visible(image, model.metadata.nodata), model.metadata.output_shape)
@@ -181,16 +185,16 @@ def read_truths(folder: Path) -> dict[str, np.ndarray]:
     """File name → masks (C×H×W) at the output shape."""
     table = pd.read_csv(folder / "train.csv", keep_default_na=False)
     keys = table["Image_Label"].str.rsplit("_", n=1, expand=True)
-    masks = [resize_mask(decode_rle(rle, DRAWN), JUDGED) for rle in table["EncodedPixels"]]
+    masks = [resize_mask(decode_rle(rle, RLE_SHAPE), OUTPUT_SHAPE) for rle in table["EncodedPixels"]]
     order = {name: index for index, name in enumerate(FORMATS["clouds"].classes)}
-    truths = {name: np.zeros((len(order), *JUDGED), bool) for name in keys[0].unique()}
+    truths = {name: np.zeros((len(order), *OUTPUT_SHAPE), bool) for name in keys[0].unique()}
     for name, class_name, mask in zip(keys[0], keys[1], masks, strict=True):
         truths[name][order[class_name]] = mask
     return truths
 
 
 def measure_growth(model: Path, pictures: int = 200) -> list[Row]:
-    """`nephoscope predict` over so many pictures and over ten times as many: the cost of one, and memory."""
+    """Time per image and peak memory of `nephoscope predict`, for this number of images and for ten times as many."""
     with tempfile.TemporaryDirectory() as folder:
         few, many = Path(folder) / "few", Path(folder) / "many"
         drawn = draw_pictures(Path(folder) / "scenes", 20)
@@ -200,7 +204,7 @@ def measure_growth(model: Path, pictures: int = 200) -> list[Row]:
                 os.link(drawn[index % len(drawn)], place / f"{index:06d}.jpg")
         (seconds, memory), (tenfold, memory_tenfold) = (alone(predict_folder, model, place) for place in (few, many))
     note = f"peak memory {memory_tenfold:.2f} GiB, a tenth of the pictures {memory:.2f}"
-    case = f"{10 * pictures} JPEGs of {DRAWN[0]}×{DRAWN[1]}"
+    case = f"{10 * pictures} JPEGs of {RLE_SHAPE[0]}×{RLE_SHAPE[1]}"
     return [
         Row(
             "cost of a picture",

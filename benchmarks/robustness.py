@@ -1,6 +1,6 @@
-"""How well tuned rules hold on other pictures: the plateau's middle against the plain optimum, on resampled subsets.
+"""How well tuned rules generalise: the middle of the plateau against the plain optimum.
 
-Rules are tuned on random subsets of the validation pictures of a finished run and scored on its holdout:
+Rules are tuned on random subsets of the validation images of a finished run and scored on its holdout:
 
     python -m benchmarks.robustness artifacts --subsets 20 --sizes 100 200 400
 """
@@ -35,35 +35,35 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 200, 400], help="pictures in a subset")
     parser.add_argument("--resamples", type=int, default=100, help="behind the median of bootstrap optima")
     parser.add_argument("--weight", type=float, default=0.5, help="share of the classifier in presence")
-    parser.add_argument("--swap", action="store_true", help="tune on holdout, score on validation: a second opinion")
+    parser.add_argument("--swap", action="store_true", help="tune on holdout and score on validation, as a check")
     parser.add_argument("--out", type=Path, help="write the table here as CSV")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
 
-    splits = ("holdout", "validation") if given.swap else ("validation", "holdout")
-    tuning, other = (gather(open_judged(Artifacts(given.artifacts), split)) for split in splits)
+    splits = ("holdout", "validation") if arguments.swap else ("validation", "holdout")
+    tuning, other = (gather(open_labelled(Artifacts(arguments.artifacts), split)) for split in splits)
     settings = Tune()
     grid = make_grid("presence", settings.pixel_thresholds, settings.min_areas)
-    hindsight = ways_to_choose(other, grid, given, seed=0)[OPTIMUM]
+    hindsight = ways_to_choose(other, grid, arguments, seed=0)[OPTIMUM]
     print(f"the best rules in hindsight, tuned on {splits[1]} itself: {other.dices(hindsight).mean():.4f}")
-    tables = [study(tuning, other, grid, size, given) for size in given.sizes]
+    tables = [study(tuning, other, grid, size, arguments) for size in arguments.sizes]
     table = pd.concat(tables, ignore_index=True)
     print(table.to_string(index=False, float_format="{:+.4f}".format))
-    if given.out:
-        table.to_csv(given.out, index=False)
+    if arguments.out:
+        table.to_csv(arguments.out, index=False)
 
 
-def open_judged(artifacts: Artifacts, split: EvaluatedSplit) -> LabelledSplit:
+def open_labelled(artifacts: Artifacts, split: EvaluatedSplit) -> LabelledSplit:
     return LabelledSplit.open(artifacts, Manifest.load(artifacts.prepare.manifest), split)
 
 
-def study(tuning: Evidence, other: Evidence, grid: Grid, size: int, given: argparse.Namespace) -> pd.DataFrame:
-    """Holdout Dice of each way to choose, mean over subsets, and how far ours is ahead, pictures paired."""
+def study(tuning: Evidence, other: Evidence, grid: Grid, size: int, arguments: argparse.Namespace) -> pd.DataFrame:
+    """Holdout Dice of each way to choose a rule, mean over subsets, and the lead of ours, paired by image."""
     scores: dict[str, list[Dices]] = {OPTIMUM: [], MEDIAN: [], OURS: []}
     tuned = []
-    for subset in tqdm(range(given.subsets), desc=f"{size} pictures", unit="subset"):
+    for subset in tqdm(range(arguments.subsets), desc=f"{size} pictures", unit="subset"):
         chosen = np.sort(np.random.default_rng(subset).choice(len(tuning), size, replace=False))
         part = tuning.take(chosen)
-        for name, rules in ways_to_choose(part, grid, given, subset).items():
+        for name, rules in ways_to_choose(part, grid, arguments, subset).items():
             scores[name].append(other.dices(rules))
             if name == OPTIMUM:
                 tuned.append(part.dices(rules).mean())
@@ -74,7 +74,7 @@ def study(tuning: Evidence, other: Evidence, grid: Grid, size: int, given: argpa
 
 def row(size: int, name: str, means: dict[str, Dices], scores: dict[str, list[Dices]]) -> dict[str, object]:
     difference = Bootstrap().compare(means[name], means[OURS]).difference
-    by_subset = [float((ours - one).mean()) for ours, one in zip(scores[OURS], scores[name], strict=True)]
+    by_subset = [float((ours - other).mean()) for ours, other in zip(scores[OURS], scores[name], strict=True)]
     return {
         "pictures": size,
         "way": name,
@@ -87,14 +87,14 @@ def row(size: int, name: str, means: dict[str, Dices], scores: dict[str, list[Di
     }
 
 
-def ways_to_choose(part: Evidence, grid: Grid, given: argparse.Namespace, seed: int) -> dict[str, Rules]:
-    (fit,) = tune_all(part, grid, given.weight)
-    resamples = list(Bootstrap(given.resamples, seed=seed).weights(len(part)) * len(part))
-    fits = fit_rules(part, grid, [fit.rules] * given.resamples, resamples, no_goals(part), shrinkage=0)
+def ways_to_choose(part: Evidence, grid: Grid, arguments: argparse.Namespace, seed: int) -> dict[str, Rules]:
+    (fit,) = tune_all(part, grid, arguments.weight)
+    resamples = list(Bootstrap(arguments.resamples, seed=seed).weights(len(part)) * len(part))
+    fits = fit_rules(part, grid, [fit.rules] * arguments.resamples, resamples, no_constraints(part), shrinkage=0)
     return {
         OPTIMUM: with_rules(fit.rules, [choice.best for choice in fit.choices]),
         MEDIAN: with_rules(
-            fit.rules, [median([one.choices[c].best for one in fits]) for c in range(len(part.classes))]
+            fit.rules, [median([fit.choices[c].best for fit in fits]) for c in range(len(part.classes))]
         ),
         OURS: fit.rules,
     }
@@ -103,15 +103,15 @@ def ways_to_choose(part: Evidence, grid: Grid, given: argparse.Namespace, seed: 
 def tune_all(part: Evidence, grid: Grid, weight: float) -> list[Fit]:
     fitted = fit_presence(part, np.ones(len(part), bool), calibrate=True)
     fitted = fitted.model_copy(update={"classifier_weight": weight})
-    return fit_rules(part, grid, [fitted], [np.ones(len(part))], no_goals(part), Tune().shrinkage)
+    return fit_rules(part, grid, [fitted], [np.ones(len(part))], no_constraints(part), Tune().shrinkage)
 
 
-def no_goals(part: Evidence) -> list[None]:
+def no_constraints(part: Evidence) -> list[None]:
     return [None] * len(part.classes)
 
 
-def with_rules(rules: Rules, each: Sequence[Rule]) -> Rules:
-    return rules.model_copy(update={"rules": tuple(each)})
+def with_rules(rules: Rules, class_rules: Sequence[Rule]) -> Rules:
+    return rules.model_copy(update={"rules": tuple(class_rules)})
 
 
 def median(rules: Sequence[Rule]) -> Rule:

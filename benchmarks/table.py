@@ -1,4 +1,4 @@
-"""What benchmarks measure: rows of ours against a named baseline, and what became of them since the last table."""
+"""The table of benchmarks: rows of ours against a named baseline, with the ratio of the last table."""
 
 import importlib.metadata
 import json
@@ -17,7 +17,7 @@ import cv2
 
 OURS = "ours"
 SLOWER = 0.75
-"""A ratio that fell below this share of the last one is told. Less than that is this kind of machine's mood."""
+"""A ratio below this share of the last one counts as slower. Smaller changes are noise."""
 PACKAGES = ("torch", "openvino", "onnxruntime", "opencv-python-headless", "numpy", "numba", "lightning", "pycocotools")
 T = TypeVar("T")
 
@@ -55,12 +55,12 @@ class Table:
     rows: tuple[Row, ...]
 
     def since(self, last: "Table | None") -> "Table":
-        """Every row with the ratio that the last table gave it."""
+        """Every row with its ratio from the last table."""
         ratios = {row.key: row.ratio for row in last.rows} if last else {}
         return replace(self, rows=tuple(replace(row, last_ratio=ratios.get(row.key)) for row in self.rows))
 
     def updated(self, other: "Table") -> "Table":
-        """The rows of the other in place of their earlier selves."""
+        """This table with the rows of the other one replaced or added."""
         newer = {row.key: row for row in other.rows}
         kept = [newer.pop(row.key, row) for row in self.rows]
         return Table(other.machine, (*kept, *newer.values()))
@@ -78,7 +78,7 @@ class Table:
 
     @classmethod
     def read(cls, path: Path) -> "Table | None":
-        """None where there is none yet."""
+        """None if there is no table yet."""
         if not path.with_suffix(".json").is_file():
             return None
         content = json.loads(path.with_suffix(".json").read_text("utf-8"))
@@ -93,7 +93,7 @@ def _line(row: Row) -> str:
 
 
 def describe_machine() -> dict[str, str]:
-    found = {
+    facts = {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),
         "system": platform.platform(terse=True),
@@ -101,10 +101,10 @@ def describe_machine() -> dict[str, str]:
     }
     for name in PACKAGES:
         try:
-            found[name] = importlib.metadata.version(name)
+            facts[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            facts[name] = "not installed"
+    return facts
 
 
 def _processor() -> str:
@@ -120,23 +120,23 @@ def timed(call: Callable[[], T]) -> tuple[float, T]:
     return time.perf_counter() - begin, result
 
 
-def alone(task: Callable[..., T], *given: Any) -> T:
-    """In a fresh process: no other task's allocator, compiled code or peak of memory."""
+def alone(task: Callable[..., T], *arguments: Any) -> T:
+    """Run in a new process, so that no other task affects the allocator, compiled code or peak memory."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(task, given)
+        return pool.apply(task, arguments)
 
 
 def peak_gib() -> float:
-    """Of this process; what getrusage says begins with the peak of the process it was started from."""
+    """Peak memory of this process. (getrusage would include the peak of the parent process.)"""
     status = Path("/proc/self/status").read_text("utf-8")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 2**20
 
 
 def medians(tasks: Mapping[str, Callable[[], Any]], seconds: float, least: int = 3) -> dict[str, float]:
-    """Seconds of each task. They take turns, so that a busy machine slows all alike, and every timed call comes after
+    """Median seconds of each task. Tasks take turns, so a busy machine slows all of them.
 
-    an untimed one of its own: caches that another one filled would favour whoever comes last.
+    Every timed call follows an untimed call of the same task, so that all tasks start with their own caches filled.
     """
     times: dict[str, list[float]] = {name: [] for name in tasks}
     end = time.perf_counter() + seconds
@@ -144,12 +144,12 @@ def medians(tasks: Mapping[str, Callable[[], Any]], seconds: float, least: int =
         for name, task in tasks.items():
             task()
             times[name].append(timed(task)[0])
-    return {name: statistics.median(each) for name, each in times.items()}
+    return {name: statistics.median(seconds_of_task) for name, seconds_of_task in times.items()}
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Of OpenCV's: what it is compared with has no more."""
+    """Limit OpenCV to one thread, like the baselines."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -158,13 +158,13 @@ def one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def rows_against(step: str, case: str, found: Mapping[str, float], scale: float, unit: str) -> list[Row]:
+def rows_against(step: str, case: str, seconds: Mapping[str, float], scale: float, unit: str) -> list[Row]:
     """Seconds by name, OURS among them → ours against each of the others."""
-    others = {name: theirs for name, theirs in found.items() if name != OURS}
-    return [Row(step, case, unit, scale * found[OURS], name, scale * theirs) for name, theirs in others.items()]
+    others = {name: theirs for name, theirs in seconds.items() if name != OURS}
+    return [Row(step, case, unit, scale * seconds[OURS], name, scale * theirs) for name, theirs in others.items()]
 
 
 def print_rows(rows: Sequence[Row]) -> None:
     for row in rows:
-        told = f"{row.step}, {row.case}: {row.ours:.4g} {row.unit}; {row.baseline} {row.theirs:.4g} (×{row.ratio:.2f})"
-        print(told, row.note)
+        text = f"{row.step}, {row.case}: {row.ours:.4g} {row.unit}; {row.baseline} {row.theirs:.4g} (×{row.ratio:.2f})"
+        print(text, row.note)

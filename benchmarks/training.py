@@ -2,10 +2,9 @@
 
     python -m benchmarks.training
 
-Ours: batches from the cache, the task as Lightning runs it, with the machine's own settings. The plain loop: every
-JPEG (1400×2100) read, decoded with PIL and resized when its turn comes, eager fp32, an optimiser's step. Same networks,
-loss, optimiser, input shape, batches, flips and threads; each in a process of its own, in turns. Medians over steps,
-the first ones apart.
+Ours reads batches from the cache and trains with Lightning in the precision chosen for the machine. The plain loop
+decodes and resizes every JPEG (1400×2100) with PIL and trains in eager fp32. Networks, loss, optimiser, input shape,
+batches, flips and threads are the same. Both take turns in separate processes. Medians over steps after a warm-up.
 """
 
 import argparse
@@ -42,7 +41,7 @@ from stages import prepare
 SHAPE: Shape = (192, 288)
 PICTURES = 64
 WARM = 3
-"""Steps that are not counted: they ask for memory that later ones have."""
+"""Warm-up steps, not counted: they allocate memory that later steps reuse."""
 CLASSES = len(FORMATS["clouds"].classes)
 CPU = TrainingMachine(accelerator="cpu")
 Settings = TrainClassifier | TrainSegmenter
@@ -56,11 +55,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=12, help="of each network, each way, each turn")
     parser.add_argument("--repeats", type=int, default=2)
-    given = parser.parse_args()
-    print_rows(evaluate_rules(given.steps, given.repeats))
+    arguments = parser.parse_args()
+    print_rows(measure(arguments.steps, arguments.repeats))
 
 
-def evaluate_rules(steps: int = 12, repeats: int = 2) -> list[Row]:
+def measure(steps: int = 12, repeats: int = 2) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         draw_pictures(root / "scenes", PICTURES)
@@ -71,14 +70,16 @@ def evaluate_rules(steps: int = 12, repeats: int = 2) -> list[Row]:
 
 def measure_network(name: str, root: Path, steps: int, repeats: int) -> Row:
     turns = [(alone(train_fast, name, root, steps), alone(train_plainly, name, root, steps)) for _ in range(repeats)]
-    ours, theirs = (1000 * statistics.median(each) / NETWORKS[name].batch_size for each in zip(*turns, strict=True))
+    ours, theirs = (
+        1000 * statistics.median(seconds) / NETWORKS[name].batch_size for seconds in zip(*turns, strict=True)
+    )
     note = f"{1000 / ours:.1f} pictures a second, {1000 / theirs:.1f} the plain way"
     case = f"{name} {SHAPE[0]}×{SHAPE[1]}, batches of {NETWORKS[name].batch_size}"
     return Row("training step, per picture", case, "ms", ours, "the plain loop", theirs, note)
 
 
 class Clock(Callback):
-    """Seconds from the end of a step to the end of the next: reading the batch is part of it."""
+    """Measures seconds from the end of a step to the end of the next, so reading the batch is included."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
@@ -121,7 +122,7 @@ def train_plainly(name: str, root: Path, steps: int) -> float:
 
 
 class PicturesFromFiles(Pictures):
-    """Every JPEG read and decoded when its turn comes; its truth, which is small, comes from the cache."""
+    """Images decoded from JPEG at every access; masks come from the cache."""
 
     def __getitem__(self, draw: Draw) -> Any:
         sample, presence, seed = super().__getitem__(draw)

@@ -1,7 +1,7 @@
 """The exact tuner against the usual loop: threshold, label, loop over components, Dice, for every cell of the grid.
 
-Every timing is taken in a process of its own, on maps drawn for it (smooth fields at the output shape, half of the
-truths empty) and kept in a probability store, or on the validation maps of a finished run:
+Every timing runs in a new process. Maps are synthetic (smooth fields at the output shape, half of the truths empty), or
+the validation maps of a finished run:
 
     python -m benchmarks.tuning                             # 546 pictures × 4 classes at 350×525
     python -m benchmarks.tuning --artifacts artifacts       # the validation maps of a run
@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.robustness import open_judged, tune_all
+from benchmarks.robustness import open_labelled, tune_all
 from benchmarks.table import Row, alone, peak_gib
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.truth import Truth
@@ -49,30 +49,30 @@ def main() -> None:
     parser.add_argument("--shape", type=int, nargs=2, default=[350, 525], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--growth", action="store_true", help="how time and memory grow with pictures and pixels")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
 
-    height, width = given.shape
-    sizes = [(given.pictures, (height, width))]
-    if given.growth:
-        sizes += [(given.pictures // 2, (height, width)), (2 * given.pictures, (height, width))]
-        sizes += [(given.pictures, (round(height * 2**0.5), round(width * 2**0.5)))]
+    height, width = arguments.shape
+    sizes = [(arguments.pictures, (height, width))]
+    if arguments.growth:
+        sizes += [(arguments.pictures // 2, (height, width)), (2 * arguments.pictures, (height, width))]
+        sizes += [(arguments.pictures, (round(height * 2**0.5), round(width * 2**0.5)))]
     with tempfile.TemporaryDirectory() as folder:
-        evaluation = [evaluate_rules(given.artifacts, Path(folder), *size) for size in sizes]
-    if given.out:
-        given.out.write_text(json.dumps(evaluation, indent=2) + "\n", "utf-8")
+        figures = [measure(arguments.artifacts, Path(folder), *size) for size in sizes]
+    if arguments.out:
+        arguments.out.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
 
 
-def rows(pictures: int = 136) -> list[Row]:
-    """For the table of all benchmarks: a quarter of the pictures."""
+def measure_drawn(pictures: int = 136) -> list[Row]:
+    """Rows for the table of all benchmarks, from a quarter of the images."""
     with tempfile.TemporaryDirectory() as folder:
-        figures = evaluate_rules(None, Path(folder), pictures, (350, 525))
+        figures = measure(None, Path(folder), pictures, (350, 525))
     search, loop = figures["joint search"], figures["usual loop"]
-    ours, theirs = (1e6 * one["seconds per map and cell"] for one in (search, loop))
+    ours, theirs = (1e6 * way["seconds per map and cell"] for way in (search, loop))
     note = f"{search['seconds']:.1f} s for {pictures} pictures, {search['peak GiB']:.2f} GiB; every Dice equal"
     return [Row("tuning, per map and cell", "joint search, drawn maps", "µs", ours, "the usual loop", theirs, note)]
 
 
-def evaluate_rules(artifacts: Path | None, folder: Path, pictures: int, shape: Shape) -> dict[str, Any]:
+def measure(artifacts: Path | None, folder: Path, pictures: int, shape: Shape) -> dict[str, Any]:
     opening = (open_run, artifacts) if artifacts else (open_drawn, draw(folder, pictures, shape))
     alone(search_once, *opening)  # compiles
     figures = {
@@ -89,13 +89,13 @@ def evaluate_rules(artifacts: Path | None, folder: Path, pictures: int, shape: S
 
 
 def open_run(artifacts: Path) -> LabelledSplit:
-    return open_judged(Artifacts(artifacts), "validation")
+    return open_labelled(Artifacts(artifacts), "validation")
 
 
 def open_drawn(folder: Path) -> LabelledSplit:
     rles = json.loads((folder / "truth.json").read_text("utf-8"))
     store = ProbabilityStore.open(folder / "validation.zarr.zip")
-    truth = {(image_id, name): rle for image_id, each in rles.items() for name, rle in each.items() if rle}
+    truth = {(image_id, name): rle for image_id, masks in rles.items() for name, rle in masks.items() if rle}
     height, width = store[0].levels.shape[1:]
     return LabelledSplit(store, Truth(CLASSES, (height, width), truth))
 
@@ -127,13 +127,13 @@ def tune_once(opening: Callable[[Any], LabelledSplit], source: Any) -> dict[str,
 
 
 def loop_over_sample(opening: Callable[[Any], LabelledSplit], source: Any) -> dict[str, float]:
-    """The usual loop on sampled cells and pictures; every Dice is compared with the tuner's own."""
+    """The usual loop on sampled cells and images; every Dice is checked against the tuner's."""
     labelled, settings, rng = opening(source), Tune(), np.random.default_rng(0)
     images = [labelled[int(index)] for index in rng.choice(len(labelled), SAMPLED_PICTURES, replace=False)]
     areas = np.array(settings.min_areas)
     cells = [(int(rng.integers(1, 256)), int(rng.choice(areas))) for _ in range(SAMPLED_CELLS)]
     seconds, count = 0.0, 0
-    for image in tqdm(images, desc="usual loop", unit="picture"):
+    for image in tqdm(images, desc="usual loop", unit="image"):
         for index, (threshold, area) in ((c, cell) for c in range(len(labelled.classes)) for cell in cells):
             levels, truth = np.where(image.visible, image.levels[index], np.uint8(0)), image.truth[index]
             begin = time.perf_counter()
@@ -154,7 +154,7 @@ def usual_dice(levels: np.ndarray, truth: np.ndarray, threshold: int, min_area: 
 
 
 def exact_dice(image: LabelledImage, index: int, threshold: int, min_area: int) -> float:
-    """As the tuner has it."""
+    """The Dice that the tuner computes."""
     levels, truth = np.where(image.visible, image.levels[index], np.uint8(0)), image.truth[index]
     spans = find_spans(levels, truth)
     gains = gains_of_cell(spans, np.array([0, len(spans)]), np.array([truth.sum()]), threshold, min_area)
@@ -162,13 +162,13 @@ def exact_dice(image: LabelledImage, index: int, threshold: int, min_area: int) 
 
 
 def draw(folder: Path, pictures: int, shape: Shape) -> Path:
-    """Smooth fields as maps, drawn with a fixed seed; truth is another field that half agrees."""
+    """Write smooth fields as maps, with a fixed seed. The truth is a mixture of the map and another field."""
     place = folder / f"{pictures}-{shape[0]}"
     rng, rles = np.random.default_rng(0), {}
     image_ids = [f"{index:05d}" for index in range(pictures)]
     inference_settings = InferenceSettings()
     with atomic_store(place / "validation.zarr.zip", image_ids, CLASSES, shape, inference_settings) as writer:
-        for index, image_id in enumerate(tqdm(image_ids, desc="drawing", unit="picture")):
+        for index, image_id in enumerate(tqdm(image_ids, desc="drawing", unit="image")):
             fields = np.stack([smooth_field(rng, shape) for _ in CLASSES])
             present = rng.random(len(CLASSES)) < 0.5
             truths = (0.7 * fields + 0.3 * np.stack([smooth_field(rng, shape) for _ in CLASSES])) > 0.6
@@ -183,7 +183,7 @@ def draw(folder: Path, pictures: int, shape: Shape) -> Path:
 
 
 def smooth_field(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """0 to 1, with hills about a fifth of the picture wide and the fine grain of a network's output."""
+    """Values 0 to 1: hills about a fifth of the image wide, plus fine grain as in the output of a network."""
     hills = cv2.resize(rng.random((6, 9)), shape[::-1], interpolation=cv2.INTER_CUBIC)
     grain = cv2.resize(rng.random((44, 66)), shape[::-1], interpolation=cv2.INTER_CUBIC)
     return np.clip(0.85 * hills + 0.15 * grain, 0, 1)

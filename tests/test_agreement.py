@@ -1,4 +1,4 @@
-"""Scientists behind the labels: whose boxes belong to which picture, and what can be known of presence at best."""
+"""Boxes of single scientists: their match with images, and the best possible scores."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def opinions(tmp_path: Path) -> Opinions:
 
 
 def cache_of(opinions: Opinions, folder: Path, files: list[str]) -> Cache:
-    """Pictures whose labels are what was drawn on these files, outside of a black strip."""
+    """Images whose labels are the boxes of these files, outside of a black strip."""
     cache = Cache.create(folder, len(files), SHAPE)
     for row, file in enumerate(files):
         cache.visible[row] = True
@@ -48,12 +48,12 @@ def cache_of(opinions: Opinions, folder: Path, files: list[str]) -> Cache:
     return cache
 
 
-def test_rows_that_follow_each_other_are_one_scientists(opinions: Opinions) -> None:
+def test_consecutive_rows_belong_to_one_scientist(opinions: Opinions) -> None:
     expected = pd.DataFrame({"Fish": [3, 1, 0], "Sugar": [1, 1, 0], "asked": [3, 2, 1]}, index=["a", "b", "c"])
     pd.testing.assert_frame_equal(opinions.votes, expected, check_names=False, check_dtype=False)
 
 
-def test_boxes_hold_their_last_pixel(opinions: Opinions) -> None:
+def test_boxes_include_their_last_pixel(opinions: Opinions) -> None:
     drawn = opinions.drawings()["b"].masks(FRAME)
     assert drawn[1, 100:180, 20:200].all()
     assert drawn[1].sum() == 80 * 180
@@ -61,39 +61,39 @@ def test_boxes_hold_their_last_pixel(opinions: Opinions) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         ("file,x1\n", "no column y1, x2, y2, label"),
         (BOXES.replace("Sugar", "Salt"), "'Salt'; known: Fish, Sugar"),
-        ("file,x1,y1,x2,y2,label\na,,,,,\n", "no row with a label"),
+        ("file,x1,y1,x2,y2,label\na,,,,,\n", "no row has a label"),
     ],
 )
-def test_another_table_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
+def test_other_tables_are_rejected(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "boxes.csv"
     path.write_text(content, "utf-8")
-    with pytest.raises(UserError, match=complaint):
+    with pytest.raises(UserError, match=message):
         Opinions.read(path, CLASSES, FRAME)
 
 
-def test_pictures_find_their_boxes_and_mirrored_none(opinions: Opinions, tmp_path: Path) -> None:
+def test_images_match_their_boxes_and_mirrored_images_none(opinions: Opinions, tmp_path: Path) -> None:
     cache = cache_of(opinions, tmp_path / "cache", ["b", "", "a"])
     assert find_files(opinions, cache) == ["b", "", "a"]
     assert find_files(opinions, cache, mirrored=True) == ["", "", ""]
 
 
-def test_a_file_belongs_to_the_picture_it_covers_most(opinions: Opinions, tmp_path: Path) -> None:
+def test_a_file_belongs_to_the_image_that_it_covers_most(opinions: Opinions, tmp_path: Path) -> None:
     cache = cache_of(opinions, tmp_path / "cache", ["b", "b"])
     cache.truth[0, 80:, 100:140] |= 1  # somebody else saw Fish there, too
     assert find_files(opinions, cache) == ["", "b"]
 
 
-def test_what_is_drawn_outside_the_labels_is_of_another_picture(opinions: Opinions, tmp_path: Path) -> None:
+def test_boxes_outside_the_labels_belong_to_another_image(opinions: Opinions, tmp_path: Path) -> None:
     cache = cache_of(opinions, tmp_path / "cache", ["b", "a"])
     cache.truth[0, 50:60] = 0
     assert find_files(opinions, cache) == ["", "a"]
 
 
-def test_rates_are_fitted_to_who_drew() -> None:
+def test_rates_are_fitted_to_the_votes() -> None:
     random = np.random.default_rng(0)
     asked = random.integers(1, 5, 20_000)
     drawn = random.binomial(asked, random.beta(0.6, 1.8, len(asked)))
@@ -143,7 +143,7 @@ def test_tables_of_two_classes() -> None:
     assert best.loc["mean", "Dice"] == pytest.approx(0.75)
 
 
-def test_who_drew_what_the_networks_contradict() -> None:
+def test_votes_for_labels_that_the_networks_contradict() -> None:
     surprising = pd.DataFrame({
         "image_id": ["1", "2", "3", "2", "4"],
         "class_name": ["Fish", "Fish", "Fish", "Sugar", "Sugar"],

@@ -1,9 +1,10 @@
-"""The table of benchmarks: what got slower must show."""
+"""The table of benchmarks marks what became slower."""
 
 from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import ALL
 from benchmarks.table import OURS, Row, Table, medians, rows_against
 
 
@@ -12,12 +13,12 @@ def table(ours: float) -> Table:
 
 
 @pytest.mark.parametrize(("ours", "slower"), [(2.0, False), (2.6, False), (2.7, True), (12.0, True)])
-def test_a_ratio_that_fell_by_a_quarter_is_told(tmp_path: Path, ours: float, slower: bool) -> None:
+def test_a_ratio_that_fell_by_a_quarter_is_marked(tmp_path: Path, ours: float, slower: bool) -> None:
     table(2.0).write(tmp_path / "table")
-    found = table(ours).since(Table.read(tmp_path / "table"))
-    assert found.rows[0].last_ratio == 6
-    assert found.rows[0].slower == slower
-    assert ("slower than last" in found.markdown()) == slower
+    compared = table(ours).since(Table.read(tmp_path / "table"))
+    assert compared.rows[0].last_ratio == 6
+    assert compared.rows[0].slower == slower
+    assert ("slower than last" in compared.markdown()) == slower
 
 
 def test_the_first_table_has_nothing_to_compare_with(tmp_path: Path) -> None:
@@ -25,13 +26,13 @@ def test_the_first_table_has_nothing_to_compare_with(tmp_path: Path) -> None:
     assert not table(12.0).since(None).rows[0].slower
 
 
-def test_a_slower_machine_alone_is_not_told(tmp_path: Path) -> None:
+def test_a_slower_machine_alone_is_not_marked(tmp_path: Path) -> None:
     table(2.0).write(tmp_path / "table")
     twice = Table({}, (Row("decode", "a JPEG", "ms", 4.0, "PIL", 24.0),))
     assert not twice.since(Table.read(tmp_path / "table")).rows[0].slower
 
 
-def test_a_part_that_is_measured_again_takes_its_place() -> None:
+def test_a_new_measurement_replaces_the_old_one() -> None:
     other = Row("RLE", "a mask", "µs", 1.0, "a loop", 5.0)
     both = Table({}, (*table(2.0).rows, other))
     new = Row("engine", "a view", "ms", 1.0, "torch", 3.0)
@@ -42,13 +43,18 @@ def test_markdown_has_a_line_for_every_row() -> None:
     assert "| decode | a JPEG | 2 ms | PIL | 12 ms | **6.00** |  |  |" in table(2.0).markdown()
 
 
-def test_ours_stands_against_each_of_the_others() -> None:
+def test_every_baseline_has_a_row() -> None:
     rows = rows_against("step", "case", {OURS: 0.5, "PIL": 2.0, "OpenCV": 1.0}, scale=1000, unit="ms")
     assert [(row.baseline, row.ours, row.ratio) for row in rows] == [("PIL", 500, 4), ("OpenCV", 500, 2)]
 
 
 def test_tasks_take_turns() -> None:
     turns: list[str] = []
-    found = medians({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, seconds=0, least=2)
+    seconds = medians({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, seconds=0, least=2)
     assert turns == ["a", "a", "b", "b"] * 2
-    assert set(found) == {"a", "b"}
+    assert set(seconds) == {"a", "b"}
+
+
+def test_every_benchmark_can_be_called() -> None:
+    assert {"decode", "masks", "engines", "prediction", "growth", "training", "tuning", "app"} == set(ALL)
+    assert all(map(callable, ALL.values()))

@@ -1,4 +1,4 @@
-"""Experiments: what is taken over from the one before, and what a change makes anew."""
+"""Experiments: what is reused from the base, and means of several."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.builders.labelled_scenes import INFERENCE_SETTINGS
 @pytest.mark.parametrize(
     ("weights", "fed_by"), [("segmenter", ("train_segmenter",)), ("bundled", ()), ("classifier.safetensors", ())]
 )
-def test_a_classifier_depends_on_the_segmenter_it_begins_with(weights: str, fed_by: tuple[str, ...]) -> None:
+def test_a_classifier_depends_on_the_segmenter_that_initialises_it(weights: str, fed_by: tuple[str, ...]) -> None:
     params = Params.model_validate({"train_classifier": {"weights": weights}})
     assert feeds("train_classifier", params) == fed_by
 
@@ -25,17 +25,17 @@ def test_predictions_depend_on_both_networks() -> None:
     assert feeds("predict", Params()) == ("train_segmenter", "train_classifier")
 
 
-def write_one(path: Path, image_id: str, level: int, presence: float) -> Path:
+def write_store(path: Path, image_id: str, level: int, presence: float) -> Path:
     with atomic_store(path, [image_id], ["a"], (2, 3), INFERENCE_SETTINGS) as writer:
         levels, visible = np.full((1, 2, 3), level, np.uint8), np.ones((2, 3), bool)
         writer.write(0, Prediction(levels, visible, np.array([presence]), np.array([1 - presence])))
     return path
 
 
-def test_a_mean_weighs_what_is_named_twice_twice(tmp_path: Path) -> None:
-    one = write_one(tmp_path / "one.zarr.zip", "x.jpg", 30, 0.6)
-    other = write_one(tmp_path / "other.zarr.zip", "x.jpg", 60, 0.9)
-    average_stores([one, other, other], tmp_path / "mean.zarr.zip")
+def test_a_store_that_is_named_twice_counts_twice(tmp_path: Path) -> None:
+    first = write_store(tmp_path / "one.zarr.zip", "x.jpg", 30, 0.6)
+    other = write_store(tmp_path / "other.zarr.zip", "x.jpg", 60, 0.9)
+    average_stores([first, other, other], tmp_path / "mean.zarr.zip")
     mean = ProbabilityStore.open(tmp_path / "mean.zarr.zip")[0]
     assert (mean.levels == 50).all()
     assert mean.visible.all()
@@ -43,8 +43,8 @@ def test_a_mean_weighs_what_is_named_twice_twice(tmp_path: Path) -> None:
     assert mean.top_mean[0] == pytest.approx(0.2)
 
 
-def test_a_mean_of_other_pictures_is_refused(tmp_path: Path) -> None:
-    paths = [write_one(tmp_path / f"{name}.zarr.zip", f"{name}.jpg", 30, 0.6) for name in "xy"]
-    with pytest.raises(UserError, match=r"y\.zarr\.zip: holds other pictures"):
+def test_stores_of_different_images_are_rejected(tmp_path: Path) -> None:
+    paths = [write_store(tmp_path / f"{name}.zarr.zip", f"{name}.jpg", 30, 0.6) for name in "xy"]
+    with pytest.raises(UserError, match=r"y\.zarr\.zip: has other images"):
         average_stores(paths, tmp_path / "mean.zarr.zip")
     assert not (tmp_path / "mean.zarr.zip").exists()
