@@ -38,10 +38,10 @@ def read_source(root: Path, data_format: Format, problems: list[Problem]) -> Sou
     images = [(name, f"{LABELLED_FOLDER}/{name}", True) for name in labelled]
     images += [(name, f"{UNLABELLED_FOLDER}/{name}", False) for name in unlabelled]
     with_problems = {problem.image_id for problem in problems}
-    table = labels.table[(labels.table["rle"] != "") & ~labels.table["image_id"].isin(with_problems)]
+    masks = labels.table[(labels.table["rle"] != "") & ~labels.table["image_id"].isin(with_problems)]
     rles = {
         str(image_id): dict(zip(rows["class_name"], rows["rle"], strict=True))
-        for image_id, rows in table.groupby("image_id")
+        for image_id, rows in masks.groupby("image_id")
     }
     misnamed_count = sum(problem.kind == "misnamed_picture" for problem in problems)
     table = pd.DataFrame(images, columns=["image_id", "file", "labelled"])
