@@ -32,7 +32,7 @@ from nephoscope.settings.data import Prepare
 from nephoscope.settings.training import TrainClassifier, Training, TrainingMachine, TrainSegmenter
 from nephoscope.training.augmentation import Augment
 from nephoscope.training.fit import build_task, build_trainer, quiet
-from nephoscope.training.loaders import Pictures, make_train_loader
+from nephoscope.training.loaders import CachedImages, make_train_loader
 from nephoscope.training.optimisers import build_optimiser
 from nephoscope.training.sampling import Draw
 from nephoscope.training.tasks import ClassifierTask, SegmenterTask
@@ -96,7 +96,7 @@ def train_fast(name: str, root: Path, steps: int) -> float:
     """Median seconds of a step."""
     keep_freed_memory()
     params, clock = NETWORKS[name], Clock()
-    pictures, task = open_pictures(Pictures, root, params), build_benchmark_task(params)
+    pictures, task = open_images(CachedImages, root, params), build_benchmark_task(params)
     task.network.to(memory_format=torch.channels_last)
     loader = make_train_loader(pictures, many_rows(params, steps), params, seed=0)
     os.chdir(root)  # where Lightning leaves its last checkpoint
@@ -108,7 +108,7 @@ def train_fast(name: str, root: Path, steps: int) -> float:
 
 def train_plainly(name: str, root: Path, steps: int) -> float:
     params, clock = NETWORKS[name], Clock()
-    pictures, task = open_pictures(PicturesFromFiles, root, params), build_benchmark_task(params)
+    pictures, task = open_images(ImagesFromFiles, root, params), build_benchmark_task(params)
     task.setup("fit")
     optimiser = build_optimiser(task.network.train(), params.optimiser)
     for batch in make_train_loader(pictures, many_rows(params, steps), params, seed=0):
@@ -121,7 +121,7 @@ def train_plainly(name: str, root: Path, steps: int) -> float:
     return clock.seconds
 
 
-class PicturesFromFiles(Pictures):
+class ImagesFromFiles(CachedImages):
     """Images decoded from JPEG at every access; masks come from the cache."""
 
     def __getitem__(self, draw: Draw) -> Any:
@@ -134,7 +134,7 @@ class PicturesFromFiles(Pictures):
         return sorted((self.folder.parents[1] / "scenes" / "train_images").iterdir())
 
 
-def open_pictures(kind: type[Pictures], root: Path, params: Training) -> Pictures:
+def open_images(kind: type[CachedImages], root: Path, params: Training) -> CachedImages:
     prepared = Artifacts(root).prepare
     presence = Manifest.load(prepared.manifest).presence()
     return kind(prepared.cache, presence, SHAPE, Augment(params.augmentation))
