@@ -10,42 +10,42 @@ from hypothesis import settings
 from nephoscope.artifacts import Artifacts
 from nephoscope.settings.params import Params
 
-# Before anything imports them. A test run calls nobody,
+# Set before the libraries are imported. Tests use no network,
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-# and its small networks gain nothing from threads, which only wait for each other where tests run side by side.
+# and their small networks run fastest with one thread, because tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# It starts many processes: where neither pip nor Python keeps bytecode, each would compile torch and more anew.
+# Tests start many processes. Without stored bytecode, each of them would compile PyTorch again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# What it makes of models is kept out of the user's own place, in one that the workers of a run share.
+# The cache of the tests: not the user's own, and shared by the workers of a run.
 if "NEPHOSCOPE_CACHE" not in os.environ:
-    kept = tempfile.TemporaryDirectory(prefix="nephoscope-tests-")
-    os.environ["NEPHOSCOPE_CACHE"] = kept.name
+    cache = tempfile.TemporaryDirectory(prefix="nephoscope-tests-")
+    os.environ["NEPHOSCOPE_CACHE"] = cache.name
 
-# The first call of compiled code takes a second, and a busy machine takes its time: neither is a problem.
+# No deadline: the first call of compiled code takes a second, and a busy machine is slow.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
-MADE_ONCE = {"finished": "a finished run", "labelled_run": "a judged run", "opened": "a judged run"}
-"""Fixture → group of tests."""
+SHARED = {"finished": "finished run", "labelled_run": "labelled run", "opened": "labelled run"}
+"""Fixture → name of the group of tests that share it."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks for groups by the same hook
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share something that takes seconds to make go to one worker, so that it is made once."""
+    """Tests that share a slow fixture run on one worker, so that the fixture is made once."""
     for item in items:
-        asked = getattr(item, "fixturenames", ())
-        shared = next((name for name in MADE_ONCE if name in asked), None)
+        fixtures = getattr(item, "fixturenames", ())
+        shared = next((name for name in SHARED if name in fixtures), None)
         if shared:
-            item.add_marker(pytest.mark.xdist_group(MADE_ONCE[shared]))
+            item.add_marker(pytest.mark.xdist_group(SHARED[shared]))
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """A finished run of the whole pipeline. Only to be read: tests that write take `own_run`."""
-    from tests.builders.pipeline_run import (  # imports torch: not for all
+    """A finished run of the whole pipeline. Read only; tests that write use `own_run`."""
+    from tests.builders.pipeline_run import (  # here, because it imports torch
         run_after_training,
         run_until_trained,
         tiny_params,
@@ -60,13 +60,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
 
 @pytest.fixture
 def own_run(finished: Artifacts, tmp_path: Path) -> Artifacts:
-    """A copy of the finished run, to be changed at will."""
+    """A copy of the finished run that a test may change."""
     return Artifacts(Path(shutil.copytree(finished.root, tmp_path / "artifacts")))
 
 
 @pytest.fixture(scope="session")
 def labelled_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Artifacts]:
-    """Everything that `report` reads. Only to be read: a test that changes it takes a copy."""
+    """Everything that `report` reads. Read only; a test that changes it makes a copy."""
     from tests.builders.labelled_run import labelled_params, write_labelled_run
 
     artifacts = Artifacts(tmp_path_factory.mktemp("labelled"))

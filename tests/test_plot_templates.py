@@ -1,4 +1,4 @@
-"""The templates of `dvc plots`: each that is asked for exists, and draws what DVC hands it, which is text."""
+"""The templates of `dvc plots` exist and draw the data as DVC passes it: all values are text."""
 
 import json
 from typing import Any
@@ -10,8 +10,8 @@ import yaml
 from tests.builders.source_tree import ROOT
 
 TEMPLATES = ROOT / ".dvc" / "plots"
-PLOTS = [next(iter(one.values())) for one in yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["plots"]]
-OF_DVC = {"linear"}
+PLOTS = [next(iter(plot.values())) for plot in yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["plots"]]
+BUILT_IN = {"linear"}
 ROWS: dict[str, list[dict[str, str]]] = {
     "tuned_and_honest": [
         {"estimate": "tuned", "class_name": "Fish", "dice": "0.6", "low": "0.5", "high": "0.7"},
@@ -28,12 +28,12 @@ ROWS: dict[str, list[dict[str, str]]] = {
 }
 
 
-def test_every_template_that_is_asked_for_exists() -> None:
-    asked = {plot["template"] for plot in PLOTS} - OF_DVC
-    assert {path.stem for path in TEMPLATES.glob("*.json")} == asked
+def test_every_template_in_use_exists() -> None:
+    used = {plot["template"] for plot in PLOTS} - BUILT_IN
+    assert {path.stem for path in TEMPLATES.glob("*.json")} == used
 
 
-def test_every_plotted_file_is_made_by_a_stage() -> None:
+def test_every_plotted_file_is_written_by_a_stage() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"].values()
     outs = [out for stage in stages for out in stage["outs"]]
     for path in (next(iter(plot[axis])) for plot in PLOTS for axis in ("x", "y")):
@@ -54,7 +54,7 @@ def test_revisions_are_drawn_beside_each_other(template: str, x: str, y: str, te
     for text in texts:
         assert f">{text}</text>" in svg
     assert ">gap</text>" not in svg
-    assert ">cross-fitted</text>" not in svg, "what is not known is left out"
+    assert ">cross-fitted</text>" not in svg, "rows without a value are left out"
     assert "NaN" not in svg
 
 
@@ -65,7 +65,7 @@ def test_numbers_are_sorted_as_numbers() -> None:
 
 
 def filled(template: str, rows: list[dict[str, str]], x: str, y: str) -> dict[str, Any]:
-    """As DVC fills its anchors."""
+    """The template with its anchors filled as DVC does."""
     text = (TEMPLATES / f"{template}.json").read_text("utf-8").replace('"<DVC_METRIC_DATA>"', json.dumps(rows))
     anchors = {"X": x, "Y": y, "X_LABEL": "x", "Y_LABEL": "y", "TITLE": "title"}
     for anchor, value in anchors.items():

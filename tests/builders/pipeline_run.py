@@ -1,4 +1,4 @@
-"""The whole pipeline at its smallest: real stages, real networks, seconds."""
+"""The whole pipeline with the smallest settings: real stages and networks, in seconds."""
 
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from nephoscope.settings.params import Params
 TRAINING = {"weights": "none", "epochs": 1, "batch_size": 8}
 
 
-def tiny_params(root: Path, format_name: str = "clouds", csv_layout: str = "joined", folds: int = 0) -> Params:
-    steel = format_name == "severstal"
+def tiny_params(root: Path, data_format: str = "clouds", csv_layout: str = "joined", folds: int = 0) -> Params:
+    steel = data_format == "severstal"
     content = {
         "synthesize": {
-            "format": format_name,
+            "format": data_format,
             "csv_layout": csv_layout,
             "labelled": 24,
             "unlabelled": 3,
@@ -31,7 +31,7 @@ def tiny_params(root: Path, format_name: str = "clouds", csv_layout: str = "join
         },
         "prepare": {
             "root": str(Artifacts(root).synthesize.dataset),
-            "format": format_name,
+            "format": data_format,
             "cache_shape": [32, 192] if steel else [64, 96],
             "validation_share": 0.25,
             "holdout_share": 0.25,
