@@ -19,8 +19,9 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.decode import draw_pictures
 from benchmarks.table import OURS, Row, medians, print_rows, rows_against
 from nephoscope.app.options import Bounds
-from nephoscope.app.server import open_state, running
+from nephoscope.app.state import open_state
 from nephoscope.settings.choices import Choice
+from tests.builders.app_server import running
 
 PICTURE = "1400×2100 JPEG"
 TARGET, SLIDER_MS, UPLOAD_MS = "the target", 100, 1000

@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.draw_scene import choose
 from nephoscope.app.options import Bounds
-from nephoscope.app.server import open_state, running
+from nephoscope.app.state import open_state
 from nephoscope.artifacts import Artifacts
+from tests.builders.app_server import running
 
 IMAGES = Path(__file__).parent / "images"
 QUALITY = 80  # of JPEG: under 300 kB each

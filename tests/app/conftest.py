@@ -7,12 +7,12 @@ import httpx2
 import pytest
 
 from nephoscope.app.options import Bounds
-from nephoscope.app.server import open_state, running
 from nephoscope.app.sessions import PictureStore
-from nephoscope.app.state import AppState, Pool
+from nephoscope.app.state import AppState, Pool, open_state
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.data.synthetic import write_dataset
 from nephoscope.settings.params import Params
+from tests.builders.app_server import running
 
 BOUNDS = Bounds(max_megabytes=1, per_visitor=3, in_all=50, waiting=16)
 
@@ -38,7 +38,7 @@ def opened() -> AppState:
 
 @pytest.fixture(scope="module")
 def server(opened: AppState) -> Iterator[str]:
-    """With nobody's pictures yet."""
+    """A server with an empty store."""
     fresh = replace(opened, store=PictureStore(BOUNDS.per_visitor, BOUNDS.in_all), pool=Pool(2, BOUNDS.waiting))
     with running(fresh) as address:
         yield address
@@ -46,14 +46,14 @@ def server(opened: AppState) -> Iterator[str]:
 
 @pytest.fixture
 def client(server: str) -> Iterator[httpx2.Client]:
-    """A visitor of their own."""
+    """A new visitor."""
     with httpx2.Client(base_url=server, timeout=60) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def exported_run(labelled_run: tuple[Params, Artifacts], tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    """A finished run whose model is the shipped one, with the run's own rules."""
+    """A finished run with the shipped model and the run's own rules."""
     run = Artifacts(tmp_path_factory.mktemp("exported") / "artifacts")
     shutil.copytree(labelled_run[1].root, run.root)
     shutil.copytree(SHIPPED, run.export.model)

@@ -1,4 +1,4 @@
-"""Requests that several tests make."""
+"""Requests to the app that several tests send."""
 
 from pathlib import Path
 from typing import Any
@@ -7,26 +7,29 @@ import httpx2
 
 from nephoscope.rules.rules import Rules
 
-Move = dict[str, float]
+Change = dict[str, float]
 
 
-def bring(client: httpx2.Client, path: Path) -> str:
-    """Returns the picture's id."""
-    answer = client.post("/api/pictures", params={"name": path.name}, content=path.read_bytes())
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+def upload(client: httpx2.Client, path: Path) -> str:
+    """Upload an image and return its id."""
+    response = client.post("/api/pictures", params={"name": path.name}, content=path.read_bytes())
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
-def tuned_moves(rules: Rules) -> list[Move]:
-    kept = {"presence_threshold", "pixel_threshold", "min_area"}
-    return [rule.model_dump(include=kept) for rule in rules.rules]
+def tuned_rules(rules: Rules) -> list[Change]:
+    """The tuned values, as the page sends them."""
+    parts = {"presence_threshold", "pixel_threshold", "min_area"}
+    return [rule.model_dump(include=parts) for rule in rules.rules]
 
 
-def every_pixel_from(level: int, presence: float = 0.0, min_area: int = 0) -> list[Move]:
+def uniform_rules(level: int, presence: float = 0.0, min_area: int = 0) -> list[Change]:
+    """The same rule for all four classes."""
     return [{"presence_threshold": presence, "pixel_threshold": level, "min_area": min_area}] * 4
 
 
-def decide(client: httpx2.Client, picture_id: str, moves: list[Move]) -> dict[str, Any]:
-    answer = client.post(f"/api/pictures/{picture_id}/masks", json={"rules": moves})
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+def decide(client: httpx2.Client, picture_id: str, changes: list[Change]) -> dict[str, Any]:
+    """The decision about a picture under changed rules."""
+    response = client.post(f"/api/pictures/{picture_id}/masks", json={"rules": changes})
+    assert response.status_code == 200, response.text
+    return dict(response.json())

@@ -1,4 +1,4 @@
-"""The PR curves of a finished run, and the point on them that belongs to a threshold."""
+"""Precision-recall curves of a finished run, and the point of a threshold on them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -23,13 +23,13 @@ class CurveResponse(BaseModel):
     precision: list[float]
     average_precision: float | None
     tuned: Point | None
-    follows: bool = False
-    """Thresholds follow each picture: no point of the curve is theirs."""
+    adaptive: bool = False
+    """Thresholds differ per image, so no point of the curve stands for them."""
 
 
 @dataclass(frozen=True)
-class ShownCurve:
-    """Thresholds descend, so recall ascends."""
+class Curve:
+    """Points of one class; thresholds descend, so recall ascends."""
 
     threshold: npt.NDArray[np.float64]
     recall: npt.NDArray[np.float64]
@@ -37,34 +37,41 @@ class ShownCurve:
     average_precision: float
 
     def at(self, threshold: float) -> Point | None:
-        """Everything from this threshold up; None above the highest, where nothing is predicted."""
+        """Point of all scores at or above the threshold; None if there are none."""
         index = reached_at(self.threshold, threshold)
         return None if index is None else Point(recall=self.recall[index], precision=self.precision[index])
 
-    def answer(self, tuned: Point | None, *, follows: bool = False) -> CurveResponse:
-        average = None if np.isnan(self.average_precision) else self.average_precision
-        recall, precision = self.recall.tolist(), self.precision.tolist()
+    def to_response(self, tuned: Point | None, *, adaptive: bool = False) -> CurveResponse:
         return CurveResponse(
-            recall=recall, precision=precision, average_precision=average, tuned=tuned, follows=follows
+            recall=self.recall.tolist(),
+            precision=self.precision.tolist(),
+            average_precision=None if np.isnan(self.average_precision) else self.average_precision,
+            tuned=tuned,
+            adaptive=adaptive,
         )
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Per class, in their order."""
+    """One curve per class, in the order of the classes."""
 
-    pixels: tuple[ShownCurve, ...]
-    presence: tuple[ShownCurve, ...]
+    pixels: tuple[Curve, ...]
+    presence: tuple[Curve, ...]
 
-    def answer(self, tuned: Rules) -> dict[str, list[CurveResponse]]:
-        indices, follows = range(len(tuned.classes)), tuned.adaptive_power > 0
+    def to_response(self, tuned: Rules) -> dict[str, list[CurveResponse]]:
+        adaptive = tuned.adaptive_power > 0
         return {
-            "pixels": [self.pixels[index].answer(self.pixel_point(index, tuned), follows=follows) for index in indices],
-            "presence": [self.presence[index].answer(self.presence_point(index, tuned)) for index in indices],
+            "pixels": [
+                curve.to_response(self.pixel_point(index, tuned), adaptive=adaptive)
+                for index, curve in enumerate(self.pixels)
+            ],
+            "presence": [
+                curve.to_response(self.presence_point(index, tuned)) for index, curve in enumerate(self.presence)
+            ],
         }
 
     def pixel_point(self, index: int, rules: Rules) -> Point | None:
-        """None where thresholds follow each picture: then no point of the curve is theirs."""
+        """None also if thresholds are adaptive."""
         return None if rules.adaptive_power else self.pixels[index].at(rules.rules[index].pixel_threshold / 255)
 
     def presence_point(self, index: int, rules: Rules) -> Point | None:
@@ -75,12 +82,12 @@ class Curves:
         return cls(*(_read(folder, kind, classes) for kind in ("pixels", "presence")))
 
 
-def _read(folder: EvaluateFolder, kind: str, classes: tuple[str, ...]) -> tuple[ShownCurve, ...]:
+def _read(folder: EvaluateFolder, kind: str, classes: tuple[str, ...]) -> tuple[Curve, ...]:
     points = read_table(folder.plots / f"{kind}.csv")
     averages = read_table(folder.tables / f"{kind}.csv").set_index("class_name")["average_precision"]
-    found = []
+    curves = []
     for name in classes:
         rows = points[points["class_name"] == name].sort_values("threshold", ascending=False, kind="stable")
         threshold, recall, precision = rows[["threshold", "recall", "precision"]].to_numpy(np.float64).T
-        found.append(ShownCurve(threshold, recall, precision, float(averages[name])))
-    return tuple(found)
+        curves.append(Curve(threshold, recall, precision, float(averages[name])))
+    return tuple(curves)

@@ -1,4 +1,4 @@
-"""What was decided, as files: a submission, masks as PNG, outlines as GeoJSON."""
+"""Downloads of one decision: a submission (CSV), masks (PNG in a zip), outlines (GeoJSON)."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from nephoscope.app.decisions import Decision
-from nephoscope.app.schemas import presence_schemas
+from nephoscope.app.schemas import presence_fields
 from nephoscope.batch.outputs import encode_mask
 from nephoscope.batch.submission import write_submission
 from nephoscope.data.formats import Format
@@ -27,7 +27,7 @@ class File:
 
 
 def write_csv(data_format: Format, image_id: str, decision: Decision) -> File:
-    """The rows of a submission, RLE at the output shape."""
+    """Submission with the rows of this image; RLE at the output shape."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "submission.csv"
         write_submission(path, data_format, [(image_id, decision.masks)])
@@ -35,17 +35,17 @@ def write_csv(data_format: Format, image_id: str, decision: Decision) -> File:
 
 
 def write_pngs(_: Format, image_id: str, decision: Decision) -> File:
-    """A zip with a mask per class, the empty ones too: white on black, one bit a pixel."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    """Zip with one mask per class, also empty ones: white on black, one bit per pixel."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for class_name, mask in zip(decision.rules.classes, decision.masks, strict=True):
             archive.writestr(f"{_stem(image_id)}_{class_name}.png", encode_mask(mask))
-    return File(f"{_stem(image_id)}-masks.zip", "application/zip", packed.getvalue())
+    return File(f"{_stem(image_id)}-masks.zip", "application/zip", buffer.getvalue())
 
 
 def write_outlines(_: Format, image_id: str, decision: Decision) -> File:
-    figures = {str(one.pop("class_name")): one for one in presence_schemas(decision)}
-    outlines = to_geojson(decision.masks, decision.rules.classes, image_id, figures)
+    properties = {str(fields.pop("class_name")): fields for fields in presence_fields(decision)}
+    outlines = to_geojson(decision.masks, decision.rules.classes, image_id, properties)
     return File(f"{_stem(image_id)}-outlines.geojson", "application/geo+json", json.dumps(outlines).encode())
 
 

@@ -1,4 +1,4 @@
-"""The holdout of a finished run: its pictures with their truth, the networks' answers, and the PR curves."""
+"""The holdout of a finished run: images with truth, stored predictions, scores and precision-recall curves."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -21,12 +21,11 @@ from nephoscope.evaluation.tables import read_table
 from nephoscope.masks.geometry import Image, resize_image
 from nephoscope.rules.rules import Rules, read_rules
 
-KEPT = 32
-"""Pictures of the run that stay in memory."""
+CACHED_PICTURES = 32
 
 
 class HoldoutRow(BaseModel):
-    """A picture as it was evaluated, by the tuned rules."""
+    """Scores of one image under the tuned rules, as stage `evaluate` wrote them."""
 
     image_id: str
     mean_dice: float
@@ -46,25 +45,27 @@ class Holdout:
         rows: list[HoldoutRow],
     ) -> None:
         self.curves, self.rows = curves, rows
-        self._judged, self._cache, self._dataset = labelled, cache, dataset
-        self._places = {image_id: index for index, image_id in enumerate(labelled.image_ids)}
+        self._labelled, self._cache, self._dataset = labelled, cache, dataset
+        self._indices = {image_id: index for index, image_id in enumerate(labelled.image_ids)}
         images = manifest.images.set_index("image_id")
         self._cache_rows = dict(zip(images.index, range(len(images)), strict=True))
         self._files = {str(image_id): str(file) for image_id, file in images["file"].items()}
-        self._turn = Lock()
-        self.picture = lru_cache(KEPT)(self._picture)
+        self._lock = Lock()
+        self.picture = lru_cache(CACHED_PICTURES)(self._picture)
 
     @classmethod
     def open(cls, artifacts: Artifacts, rules: Rules, dataset: Path | None) -> Self:
-        """`dataset`: the folder that holds the run's pictures; without it they are shown as the cache has them."""
+        """`dataset`: folder of the full-size images; without it, images come from the cache of `prepare`."""
         _require(artifacts)
         manifest = Manifest.load(artifacts.prepare.manifest)
         labelled = LabelledSplit.open(artifacts, manifest, "holdout")
         if read_rules(artifacts.tune.rules) != rules:
-            raise UserError(f"{artifacts.root}: the exported model is of another run; `dvc repro export` makes it anew")
+            raise UserError(
+                f"{artifacts.root}: the exported model has other rules than the run; run `dvc repro export`"
+            )
         curves = Curves.read(artifacts.evaluate, rules.classes)
-        drawn = artifacts.synthesize.dataset
-        dataset = dataset or (drawn if drawn.is_dir() else None)
+        synthetic = artifacts.synthesize.dataset
+        dataset = dataset or (synthetic if synthetic.is_dir() else None)
         rows = _read_rows(artifacts, rules.classes)
         return cls(labelled, manifest, Cache.open(artifacts.prepare.cache), dataset, curves, rows)
 
@@ -72,32 +73,33 @@ class Holdout:
         return encode_jpeg(self._cached(image_id), THUMBNAIL_QUALITY)
 
     def _picture(self, image_id: str) -> Picture:
-        if image_id not in self._places:
+        if image_id not in self._indices:
             raise unknown_picture()
-        with self._turn:
-            labelled, raw = self._judged[self._places[image_id]], self._judged.store[self._places[image_id]]
+        with self._lock:
+            index = self._indices[image_id]
+            truth: Masks = self._labelled[index].truth
+            prediction = self._labelled.store[index]
         preview = encode_jpeg(self._image(image_id), PREVIEW_QUALITY)
-        truth: Masks = labelled.truth
-        return Picture(image_id, self._cached(image_id), raw, preview, self.thumbnail(image_id), truth)
+        return Picture(image_id, self._cached(image_id), prediction, preview, self.thumbnail(image_id), truth)
 
     def _image(self, image_id: str) -> Image:
-        """From the data set; where it is not at hand, as the cache has it."""
+        """From the data set, or from the cache if the data set cannot be read."""
         try:
             if self._dataset:
                 image = read_image(self._dataset / self._files[image_id])
                 return resize_image(image, preview_shape((image.shape[0], image.shape[1])))
         except ImageError:
             pass
-        return resize_image(self._cached(image_id), self._judged.output_shape)
+        return resize_image(self._cached(image_id), self._labelled.output_shape)
 
     def _cached(self, image_id: str) -> Image:
-        if image_id not in self._places:
+        if image_id not in self._indices:
             raise unknown_picture()
         return np.asarray(self._cache.images[self._cache_rows[image_id]])
 
 
 def _read_rows(artifacts: Artifacts, classes: tuple[str, ...]) -> list[HoldoutRow]:
-    """Worst first."""
+    """One row per image, worst first."""
     scores = read_table(artifacts.evaluate.tables / "scores.csv")
     tables = {
         name: scores.pivot_table(index="image_id", columns="class_name", values=name)[list(classes)]

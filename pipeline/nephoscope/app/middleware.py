@@ -1,4 +1,4 @@
-"""Which requests are let in, and what every answer carries: hosts, origins, headers that browsers obey."""
+"""Middleware in front of the application: which requests are allowed, and security headers of every response."""
 
 from collections.abc import Collection
 from http import HTTPStatus
@@ -21,14 +21,17 @@ HEADERS = {
 
 
 class AccessGuard:
-    """Stands before the application.
+    """Rejects requests that another website makes through a visitor's browser.
 
-    A page elsewhere may send a browser here: by a name of its own that it lets point at this machine (then the Host is
-    not ours), or from its own origin (then the Origin is not ours). Programs send no Origin.
+    Such a site may point a name of its own at this machine (DNS rebinding): then Host is not a name of this server.
+    Or it may send from its own page: then Origin is not this server. Programs send no Origin.
+
+    Starlette's TrustedHostMiddleware checks hosts as well, but older releases reject every IPv6 host, and its answer
+    does not say how to allow a name.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] | None) -> None:
-        """`hosts`: names under which the server may be asked for; None: any."""
+        """`hosts`: names of this server; None: any."""
         self._app = app
         self._hosts = None if hosts is None else {host.lower() for host in hosts}
 
@@ -37,31 +40,31 @@ class AccessGuard:
             await self._app(scope, receive, send)
             return
 
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
-                # What belongs to a visitor is kept by nobody on the way; the page asks whether its files are new.
+                # Images of visitors stay out of all caches; browsers check whether the files of the page have changed.
                 headers["Cache-Control"] = "no-store" if scope["path"].startswith("/api/") else "no-cache"
             await send(message)
 
-        refusal = self._refuse(scope["method"], Headers(scope=scope))
-        answer = to_response(HTTPStatus.FORBIDDEN, refusal) if refusal else self._app
-        await answer(scope, receive, send_guarded)
+        error = self._find_error(scope["method"], Headers(scope=scope))
+        response = to_response(HTTPStatus.FORBIDDEN, error) if error else self._app
+        await response(scope, receive, send_with_headers)
 
-    def _refuse(self, method: str, headers: Headers) -> str:
+    def _find_error(self, method: str, headers: Headers) -> str:
         host = headers.get("host", "").lower()
         if self._hosts is not None and _name_of(host) not in self._hosts:
-            return f"this server is not {host!r}; `nephoscope serve --allow-host` lets a further name in"
+            return f"{host!r} is not a name of this server; start `nephoscope serve` with --allow-host to add it"
         origin = headers.get("origin")
         foreign = origin is not None and origin.lower().partition("://")[2] != host
         if method in CHANGING and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
-            return "the request comes from another origin; only the server's own page and programs may send"
+            return "the request comes from another origin; only the page of this server and programs may send data"
         return ""
 
 
 def _name_of(host: str) -> str | None:
-    """Without its port.
+    """Host header without the port; None if it is malformed.
 
     >>> _name_of("[::1]:8000")
     '::1'

@@ -1,4 +1,4 @@
-"""What `nephoscope serve` can be told; here, so that the command line knows it without the app's packages."""
+"""Options of `nephoscope serve`. No package of the extra `app` is imported, so the command line can show its help."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ class Bounds:
     per_visitor: int = 24
     in_all: int = 240
     waiting: int = 16
-    """pictures that wait for the networks"""
+    """images that may wait for the networks"""
 
 
 @dataclass(frozen=True)
 class Address:
     host: str = "127.0.0.1"
     port: int = 8000
-    """0: any that is free"""
+    """0: any free port"""
     names: tuple[str, ...] = ()
-    """further names under which the server may be asked for"""
+    """further host names of this server"""
 
     @property
     def is_loopback(self) -> bool:
@@ -29,17 +29,17 @@ class Address:
 
     @property
     def allowed(self) -> tuple[str, ...] | None:
-        """Names under which the server may be asked for; None: any, for one that listens at all addresses."""
+        """Host names that requests may use; None: any, for a server that listens on all addresses."""
         if self.host in ANYWHERE and not self.names:
             return None
         return (*LOOPBACK, self.host, *self.names)
 
     @property
     def warning(self) -> str:
-        """Empty where nobody but this machine can come."""
+        """Empty if only this machine can reach the server."""
         if self.is_loopback:
             return ""
         return (
-            f"warning: {self.host} can be reached from other machines, without a password and without encryption; "
-            "put a proxy with both before it, and name its host with --allow-host"
+            f"warning: other machines can reach {self.host}, without password and encryption; "
+            "put a proxy with both in front of it, and allow the host name of the proxy with --allow-host"
         )

@@ -1,4 +1,4 @@
-"""What the page asks for: a visitor's pictures, and masks as the rules are moved."""
+"""Routes of the page: pictures of a visitor, decisions under changed rules, downloads, and the holdout of a run."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -8,32 +8,33 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from nephoscope.app.curves import CurveResponse
-from nephoscope.app.decisions import Decision, Move
+from nephoscope.app.decisions import Decision, RequestRule
 from nephoscope.app.downloads import WRITERS, Kind
 from nephoscope.app.errors import RequestError
 from nephoscope.app.holdout import Holdout, HoldoutRow
 from nephoscope.app.pictures import Picture, read_picture
 from nephoscope.app.schemas import (
-    ClassShown,
+    ClassDecision,
     ClassState,
+    DecisionResponse,
     ListedPicture,
     PageState,
     PictureResponse,
-    ShownResponse,
-    presence_schemas,
+    presence_fields,
 )
 from nephoscope.app.sessions import Session
 from nephoscope.app.state import AppState
-from nephoscope.app.uploads import read_body, read_moves, read_truth, to_image_id
+from nephoscope.app.truth import read_truth
+from nephoscope.app.uploads import read_body, read_rules, to_image_id
 from nephoscope.figures.colours import CLASS_COLOURS, to_hex
 from nephoscope.masks.outlines import exact_path
 
 LONGEST_NAME = 200
-Moves = Annotated[list[Move], Depends(read_moves)]
+RequestRules = Annotated[list[RequestRule], Depends(read_rules)]
 
 
 def page_routes(state: AppState) -> APIRouter:
-    """Not for programs, and free to change with the page: left out of the OpenAPI description."""
+    """These routes may change with the page, so they are not part of the OpenAPI description."""
     router = APIRouter(prefix="/api", include_in_schema=False)
 
     @router.get("/state")
@@ -44,7 +45,9 @@ def page_routes(state: AppState) -> APIRouter:
             output_shape=state.rules.output_shape,
             rules=state.rules,
             max_megabytes=state.max_megabytes,
-            pictures=[ListedPicture(id=key, image_id=one.image_id) for key, one in state.store.of(session).items()],
+            pictures=[
+                ListedPicture(id=key, image_id=picture.image_id) for key, picture in state.store.of(session).items()
+            ],
             has_run=state.holdout is not None,
         )
 
@@ -58,11 +61,11 @@ def page_routes(state: AppState) -> APIRouter:
 
     @router.get("/pictures/{picture_id}")
     def show_picture(session: Session, picture_id: str) -> PictureResponse:
-        return _tell_picture(picture_id, state.find(session, picture_id))
+        return _picture_response(picture_id, state.find(session, picture_id))
 
     @router.delete("/pictures/{picture_id}", status_code=HTTPStatus.NO_CONTENT)
-    def forget_picture(session: Session, picture_id: str) -> None:
-        state.store.forget(session, picture_id)
+    def remove_picture(session: Session, picture_id: str) -> None:
+        state.store.remove(session, picture_id)
 
     @router.get("/pictures/{picture_id}/preview")
     def show_preview(session: Session, picture_id: str) -> Response:
@@ -76,7 +79,7 @@ def page_routes(state: AppState) -> APIRouter:
     async def show_heat(session: Session, picture_id: str, class_name: str) -> Response:
         picture, classes = state.find(session, picture_id), state.rules.classes
         if class_name not in classes:
-            raise RequestError(HTTPStatus.NOT_FOUND, f"no class {class_name!r}; the model knows {', '.join(classes)}")
+            raise RequestError(HTTPStatus.NOT_FOUND, f"no class {class_name!r}; the classes are {', '.join(classes)}")
         heat = await state.pool.run(state.heat_maps.draw, picture, classes.index(class_name))
         return Response(heat, media_type="image/png")
 
@@ -85,59 +88,58 @@ def page_routes(state: AppState) -> APIRouter:
         picture = state.store.get(session, picture_id)
         content = await read_body(request, state.max_megabytes)
         truth = await state.pool.run(read_truth, content, state.format, picture.image_id)
-        state.store.annotate(session, picture_id, truth)
-        return _tell_picture(picture_id, state.store.get(session, picture_id))
+        state.store.set_truth(session, picture_id, truth)
+        return _picture_response(picture_id, state.store.get(session, picture_id))
 
     @router.post("/pictures/{picture_id}/masks")
-    def decide_picture(session: Session, picture_id: str, moves: Moves) -> ShownResponse:
+    def decide_picture(session: Session, picture_id: str, rules: RequestRules) -> DecisionResponse:
         picture = state.find(session, picture_id)
-        return _show(state, picture, state.decide(picture, moves))
+        return _decision_response(state, picture, state.decide(picture, rules))
 
     @router.post("/pictures/{picture_id}/download/{kind}")
-    def download(session: Session, picture_id: str, kind: Kind, moves: Moves) -> Response:
+    def download(session: Session, picture_id: str, kind: Kind, rules: RequestRules) -> Response:
         picture = state.find(session, picture_id)
-        file = WRITERS[kind](state.format, picture.image_id, state.decide(picture, moves))
+        file = WRITERS[kind](state.format, picture.image_id, state.decide(picture, rules))
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}"}
         return Response(file.content, media_type=file.media_type, headers=headers)
 
     @router.get("/run/pictures")
     def list_holdout() -> list[HoldoutRow]:
-        return _given(state.holdout).rows
+        return _require(state.holdout).rows
 
     @router.get("/run/thumbnails/{image_id}")
     def show_holdout_thumbnail(image_id: str) -> Response:
-        return Response(_given(state.holdout).thumbnail(image_id), media_type="image/jpeg")
+        return Response(_require(state.holdout).thumbnail(image_id), media_type="image/jpeg")
 
     @router.get("/run/curves")
     def show_curves() -> dict[str, list[CurveResponse]]:
-        return _given(state.holdout).curves.answer(state.rules)
+        return _require(state.holdout).curves.to_response(state.rules)
 
     return router
 
 
-def _given(holdout: Holdout | None) -> Holdout:
+def _require(holdout: Holdout | None) -> Holdout:
     if holdout is None:
-        message = "no run was given; `nephoscope serve --run artifacts` shows one"
-        raise RequestError(HTTPStatus.NOT_FOUND, message)
+        raise RequestError(HTTPStatus.NOT_FOUND, "no run is open; start `nephoscope serve --run artifacts`")
     return holdout
 
 
-def _tell_picture(picture_id: str, picture: Picture) -> PictureResponse:
+def _picture_response(picture_id: str, picture: Picture) -> PictureResponse:
     truth = picture.truth
     return PictureResponse(
         id=picture_id,
         image_id=picture.image_id,
         truth=None if truth is None else [exact_path(mask) for mask in truth],
         truth_shares=None if truth is None else truth.mean(axis=(1, 2)).tolist(),
-        unseen=exact_path(~picture.prediction.visible),
+        invisible=exact_path(~picture.prediction.visible),
     )
 
 
-def _show(state: AppState, picture: Picture, decision: Decision) -> ShownResponse:
+def _decision_response(state: AppState, picture: Picture, decision: Decision) -> DecisionResponse:
     curves = state.holdout.curves if state.holdout else None
     dices, outlines = decision.dices(picture.truth), [exact_path(mask) for mask in decision.masks]
     classes = [
-        ClassShown(
+        ClassDecision(
             **fields,
             score=decision.scores[index],
             outline=outlines[index],
@@ -145,7 +147,7 @@ def _show(state: AppState, picture: Picture, decision: Decision) -> ShownRespons
             pixel_point=curves.pixel_point(index, decision.rules) if curves else None,
             presence_point=curves.presence_point(index, decision.rules) if curves else None,
         )
-        for index, fields in enumerate(presence_schemas(decision))
+        for index, fields in enumerate(presence_fields(decision))
     ]
-    known = [one for one in dices if one is not None]
-    return ShownResponse(classes=classes, mean_dice=float(np.mean(known)) if known else None)
+    known = [dice for dice in dices if dice is not None]
+    return DecisionResponse(classes=classes, mean_dice=float(np.mean(known)) if known else None)

@@ -1,4 +1,4 @@
-"""What the server answers, as JSON."""
+"""Schemas of the JSON responses."""
 
 from typing import Any
 
@@ -11,32 +11,34 @@ from nephoscope.rules.rules import Rules
 
 
 class ClassPresence(BaseModel):
-    """The same figures as a row of predict's summary.csv."""
+    """The same values as in a row of summary.csv of `nephoscope predict`."""
 
     class_name: str
-    presence: float = Field(description="the chance that the class is there")
-    confidence: float = Field(description="the chance that the decision whether it is there is right")
-    unsure: bool = Field(description="whether the confidence is below two thirds")
-    present: bool = Field(description="the decision; the mask may still be empty, where all components are too small")
-    area_share: float = Field(description="share of the picture that the mask covers")
+    presence: float = Field(description="probability that the class is present")
+    confidence: float = Field(description="probability that the decision about presence is right")
+    unsure: bool = Field(description="true if the confidence is below two thirds")
+    present: bool = Field(
+        description="decision about presence; the mask may still be empty if all its components are too small"
+    )
+    area_share: float = Field(description="share of the image that the mask covers")
 
 
 class ClassPrediction(ClassPresence):
-    rle: str = Field(description='the mask as "start length …" at the shape, 1-based, column-major; "" is empty')
+    rle: str = Field(description='mask as "start length …" at `shape`, 1-based, column-major; "" is an empty mask')
 
 
-class ClassShown(ClassPresence):
-    score: float = Field(description="what is compared with the presence threshold")
-    outline: str = Field(description="the mask as an SVG path, in pixels of the output shape")
-    dice: float | None = Field(description="against truth, where it is known")
-    pixel_point: Point | None = Field(description="on the run's PR curve of pixels, at this pixel threshold")
-    presence_point: Point | None = Field(description="on the run's PR curve of presence, at this presence threshold")
+class ClassDecision(ClassPresence):
+    score: float = Field(description="value that is compared with the presence threshold")
+    outline: str = Field(description="mask as an SVG path, in pixels of the output shape")
+    dice: float | None = Field(description="against truth, if there is any")
+    pixel_point: Point | None = Field(description="point of this pixel threshold on the PR curve of the run")
+    presence_point: Point | None = Field(description="point of this presence threshold on the PR curve of the run")
 
 
 class PredictionResponse(BaseModel):
     image_id: str
     shape: Shape = Field(description="(height, width) of the masks")
-    visible_share: float = Field(description="share of the picture that somebody saw")
+    visible_share: float = Field(description="share of the image that is not nodata")
     model: str = Field(description="fingerprint of the model")
     classes: list[ClassPrediction]
 
@@ -72,29 +74,32 @@ class PageState(BaseModel):
 
 
 class PictureResponse(ListedPicture):
-    truth: list[str] | None = Field(description="an outline per class")
+    truth: list[str] | None = Field(description="one outline per class")
     truth_shares: list[float] | None
-    unseen: str = Field(description="outline of what nobody saw")
+    invisible: str = Field(description="outline of the nodata pixels")
 
 
-class ShownResponse(BaseModel):
-    classes: list[ClassShown]
+class DecisionResponse(BaseModel):
+    classes: list[ClassDecision]
     mean_dice: float | None
 
 
-def presence_schemas(decision: Decision) -> list[dict[str, Any]]:
-    """The fields of ClassPresence, per class."""
-    presence = decision.decision
-    of_picture = (
-        rows[0].tolist() for rows in (presence.probability, presence.confidence, presence.unsure, presence.present)
-    )
-    each = zip(decision.rules.classes, *of_picture, decision.masks.mean(axis=(1, 2)).tolist(), strict=True)
-    return [dict(zip(ClassPresence.model_fields, row, strict=True)) for row in each]
+def presence_fields(decision: Decision) -> list[dict[str, Any]]:
+    """The fields of ClassPresence, one dict per class."""
+    presence = decision.presence
+    columns = [
+        array[0].tolist() for array in (presence.probability, presence.confidence, presence.unsure, presence.present)
+    ]
+    area_shares = decision.masks.mean(axis=(1, 2)).tolist()
+    rows = zip(decision.rules.classes, *columns, area_shares, strict=True)
+    return [dict(zip(ClassPresence.model_fields, row, strict=True)) for row in rows]
 
 
-def prediction_schema(image_id: str, decision: Decision, model: str) -> PredictionResponse:
-    each = zip(presence_schemas(decision), decision.masks, strict=True)
-    classes = [ClassPrediction(**fields, rle=encode_rle(mask)) for fields, mask in each]
+def prediction_response(image_id: str, decision: Decision, model: str) -> PredictionResponse:
+    classes = [
+        ClassPrediction(**fields, rle=encode_rle(mask))
+        for fields, mask in zip(presence_fields(decision), decision.masks, strict=True)
+    ]
     return PredictionResponse(
         image_id=image_id,
         shape=decision.rules.output_shape,

@@ -1,48 +1,97 @@
-"""One ASGI application: the guard, the routes, and the page with its files."""
+"""The server: builds the ASGI application, binds the address, runs uvicorn."""
 
 import socket
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-import cv2
-import numpy as np
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from nephoscope.app.api_routes import program_routes
-from nephoscope.app.decisions import Decision
-from nephoscope.app.errors import errors_as_json
-from nephoscope.app.heat_maps import HeatMaps
-from nephoscope.app.holdout import Holdout
+from nephoscope.app.api_routes import api_routes
+from nephoscope.app.errors import add_error_handlers
 from nephoscope.app.middleware import AccessGuard
 from nephoscope.app.options import Address, Bounds
 from nephoscope.app.page_routes import page_routes
-from nephoscope.app.pictures import read_picture
-from nephoscope.app.schemas import prediction_schema
-from nephoscope.app.sessions import PictureStore
-from nephoscope.app.state import AppState, Pool
-from nephoscope.artifacts import SHIPPED, Artifacts
-from nephoscope.bundle.folder import fingerprint
-from nephoscope.bundle.load import open_portable
-from nephoscope.data.formats import FORMATS
+from nephoscope.app.state import AppState, open_state
 from nephoscope.errors import UserError
-from nephoscope.inference.ensemble import Ensemble
-from nephoscope.masks.outlines import exact_path
-from nephoscope.rules.rules import Rules
 from nephoscope.settings.choices import Choice
 
 STATIC = Path(__file__).parent / "static"
+CONNECTIONS = 64
+"""at once; each may be uploading a file"""
+
+
+def open_and_serve(
+    bounds: Bounds, address: Address, model: Path | None, engine: Choice, run: Path | None, dataset: Path | None
+) -> None:
+    """Serve until interrupted; status messages go to stderr."""
+    listening = bind(address)  # before the model is opened, so that a port in use is reported at once
+    if address.warning:
+        _log(address.warning)
+    _log("opening the model")
+    state = open_state(model, engine, bounds, run, dataset)
+    make_server(state, address, lambda: _log(f"ready: {url(listening)}")).run([listening])
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(f"nephoscope: {line}\n")
+    sys.stderr.flush()
+
+
+def bind(address: Address) -> socket.socket:
+    """A listening socket."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        listening = socket.create_server((address.host, address.port), family=family, backlog=CONNECTIONS)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {address.host}, port {address.port}: {error.strerror}; choose another --port or --host"
+        ) from None
+    # Connections inherit it. Without it, the body of a response waits 40 ms for the acknowledgement of the headers.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server(uvicorn.Server):
+    """Calls `on_ready` as soon as it accepts requests."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def make_server(state: AppState, address: Address, on_ready: Callable[[], None] = lambda: None) -> Server:
+    config = uvicorn.Config(
+        build_app(state, address.allowed),
+        host=address.host,
+        log_level="warning",
+        access_log=False,  # file names of visitors must not be logged
+        server_header=False,
+        ws="none",
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=3,
+    )
+    return Server(config, on_ready)
 
 
 def build_app(state: AppState, hosts: Collection[str] | None) -> ASGIApp:
-    """`hosts`: names under which the server may be asked for; None: any."""
+    """`hosts`: names of this server; None: any."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -54,12 +103,12 @@ def build_app(state: AppState, hosts: Collection[str] | None) -> ASGIApp:
         version=version("nephoscope"),
         summary="Reads how shallow clouds organise.",
         openapi_url="/api/openapi.json",
-        docs_url=None,  # both would load scripts from elsewhere
+        docs_url=None,  # both pages would load scripts from other sites
         redoc_url=None,
         lifespan=lifespan,
     )
-    errors_as_json(app)
-    app.include_router(program_routes(state))
+    add_error_handlers(app)
+    app.include_router(api_routes(state))
     app.include_router(page_routes(state))
 
     @app.get("/", include_in_schema=False)
@@ -67,128 +116,4 @@ def build_app(state: AppState, hosts: Collection[str] | None) -> ASGIApp:
         return FileResponse(STATIC / "index.html")
 
     app.mount("/static", StaticFiles(directory=STATIC))
-    return AccessGuard(app, hosts)  # around everything, errors too
-
-
-THREADS = 2
-"""While one picture is with the networks, another is decoded."""
-CONNECTIONS = 64
-"""At once; each may be sending a file."""
-
-
-def open_state(
-    model: Path | None, engine: Choice, bounds: Bounds, run: Path | None = None, dataset: Path | None = None
-) -> AppState:
-    """The model (by default the shipped one, or the run's own), and the holdout of the run."""
-    if model and run:
-        raise UserError("--run shows what its own model says; leave --model out, or --run")
-    if dataset and not run:
-        raise UserError("--dataset has the sharp pictures of a run; say --run, too, or leave it out")
-    if dataset and not dataset.is_dir():
-        raise UserError(f"--dataset {dataset}: no such folder; name the run's prepare.root, or leave it out")
-    artifacts = Artifacts(run) if run else None
-    folder = model or (artifacts.export.model if artifacts else SHIPPED)
-    ensemble, rules = open_portable(folder, engine)
-    warm_up(ensemble, rules)
-    return AppState(
-        ensemble,
-        rules,
-        fingerprint(folder),
-        FORMATS[ensemble.metadata.format],
-        PictureStore(bounds.per_visitor, bounds.in_all),
-        Pool(THREADS, bounds.waiting),
-        bounds.max_megabytes,
-        HeatMaps(folder),
-        Holdout.open(artifacts, rules, dataset) if artifacts else None,
-    )
-
-
-def warm_up(model: Ensemble, rules: Rules) -> None:
-    """The first picture compiles and loads what all others use: nobody should wait for that."""
-    _, drawn = cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 255, (*rules.output_shape, 3), np.uint8))
-    picture = read_picture(model, drawn.tobytes(), "")
-    lenient = tuple(rule.model_copy(update={"presence_threshold": 0.0, "min_area": 2}) for rule in rules.rules)
-    decision = Decision(picture.prediction, rules.model_copy(update={"rules": lenient}))
-    for mask in decision.masks:
-        exact_path(mask)
-    prediction_schema("", decision, "")
-
-
-class Server(uvicorn.Server):
-    """Says when it answers, not before."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-
-def make_server(state: AppState, address: Address, ready: Callable[[], None] = lambda: None) -> Server:
-    config = uvicorn.Config(
-        build_app(state, address.allowed),
-        host=address.host,
-        log_level="warning",
-        access_log=False,  # file names of visitors belong into no log
-        server_header=False,
-        ws="none",
-        limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=3,
-    )
-    return Server(config, ready)
-
-
-def serve(state: AppState, address: Address, bound: socket.socket, say: Callable[[str], None]) -> None:
-    """Until it is stopped."""
-    host, port = bound.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    make_server(state, address, lambda: say(f"ready: http://{shown}:{port}")).run([bound])
-
-
-def bind(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    try:
-        bound = socket.create_server((address.host, address.port), family=family, backlog=CONNECTIONS)
-    except OSError as error:
-        way_out = "choose another --port, or another --host"
-        raise UserError(f"cannot listen at {address.host}, port {address.port}: {error.strerror}; {way_out}") from None
-    # Connections inherit it. Without it an answer's body waits 40 ms until its head is acknowledged.
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return bound
-
-
-def open_and_serve(
-    bounds: Bounds, address: Address, model: Path | None, engine: Choice, run: Path | None, dataset: Path | None
-) -> None:
-    def say(line: str) -> None:
-        sys.stderr.write(f"nephoscope: {line}\n")
-        sys.stderr.flush()
-
-    bound = bind(address)  # first, for a port that is taken is known at once, and a model only after seconds
-    if address.warning:
-        say(address.warning)
-    say("opening the model")
-    serve(open_state(model, engine, bounds, run, dataset), address, bound, say)
-
-
-PATIENCE = 60  # seconds
-
-
-@contextmanager
-def running(state: AppState) -> Iterator[str]:
-    """Its address, as long as the block lasts."""
-    address, ready = Address(port=0), threading.Event()
-    bound = bind(address)
-    server = make_server(state, address, ready.set)
-    thread = threading.Thread(target=server.run, args=([bound],))
-    thread.start()
-    try:
-        if not ready.wait(PATIENCE):
-            raise TimeoutError(f"the server did not answer within {PATIENCE} seconds")
-        yield f"http://{address.host}:{bound.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    return AccessGuard(app, hosts)  # outermost, so that error responses have the security headers too

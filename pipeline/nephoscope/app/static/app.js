@@ -1,79 +1,80 @@
-// The page as a whole: what is open, what was moved, and who has to be told.
+// The page: which image is open, which rules are current, and what to update when either changes.
 
 import { Curves } from "./curves.js";
 import { find, make, percent } from "./elements.js";
 import { Holdout } from "./holdout.js";
-import { newest } from "./newest.js";
+import { latest } from "./latest.js";
+import { announce, announceAfter, hideError, isErrorShown, showBusy, showError, showProgress } from "./messages.js";
 import { Patterns } from "./patterns.js";
+import { fetchJson, fetchResponse, upload } from "./requests.js";
 import { RulePanel } from "./rule.js";
-import { ask, askJson, send } from "./server.js";
-import { Stage } from "./stage.js";
+import { Viewer } from "./viewer.js";
 
-const OF_THE_RUN = "run:";
+const RUN_PREFIX = "run:";
 const MEGABYTE = 1_000_000;
-const TRIES = 5; // of a busy server
-const QUIET = 600; // ms without a change before results are read out
+const UPLOAD_ATTEMPTS = 5; // while the server is busy
+const BUSY_DELAY = 250; // ms; a faster response needs no busy state
+const QUIET = 600; // ms without a change before results are announced
 
-const setup = await begin();
-const stage = new Stage(setup.classes, setup.output_shape);
-const patterns = new Patterns(setup.classes, { onToggle: (index, shown) => stage.toggle(index, shown), onPick: pick });
-const rule = new RulePanel(setup, { onMove: moved, onPick: pick });
-const curves = setup.has_run ? new Curves(await askJson("/api/run/curves"), setup.classes) : null;
-const holdout = setup.has_run ? new Holdout(setup.classes, (imageId) => open(OF_THE_RUN + imageId)) : null;
-let pictures = setup.pictures; // the visitor's own, the oldest first
-let shown = null; // the open picture as the server tells it
-let answer = null; // what was last decided of it
-let complaint = null; // what caused the one that is shown
-let opening = 0; // how many times a picture was opened: the last one counts
+const setup = await loadState();
+const viewer = new Viewer(setup.classes, setup.output_shape);
+const patterns = new Patterns(setup.classes, { onToggle: (index, visible) => viewer.toggle(index, visible), onSelect: select });
+const rule = new RulePanel(setup, { onChange: ruleChanged, onSelect: select });
+const curves = setup.has_run ? new Curves(await fetchJson("/api/run/curves"), setup.classes) : null;
+const holdout = setup.has_run ? new Holdout(setup.classes, (imageId) => open(RUN_PREFIX + imageId)) : null;
+let pictures = setup.pictures; // of this visitor, oldest first
+let shown = null; // the open picture, as the server describes it
+let decision = null; // the latest one about the open picture
+let openCount = 0; // detects that another picture was opened during a request
 
-const decide = newest(async (signal) => {
+const decide = latest(async (signal) => {
   const picture = shown;
   if (!picture) return;
-  const late = setTimeout(() => busy(true), 250);
+  const timer = setTimeout(() => showBusy(true), BUSY_DELAY);
   try {
-    const found = await askJson(`/api/pictures/${encodeURIComponent(picture.id)}/masks`, { method: "POST", json: { rules: rule.moved }, signal });
+    const response = await fetchJson(`${pathOf(picture.id)}/masks`, { method: "POST", json: { rules: rule.current }, signal });
     if (picture !== shown) return;
-    answer = found;
-    stage.showMasks(answer);
-    patterns.show(answer, picture);
-    rule.showScores(answer);
-    curves?.show(answer, rule.picked, rule.moved);
-    calm(decide);
-    sayResults();
+    decision = response;
+    viewer.showMasks(decision);
+    patterns.show(decision, picture);
+    rule.showScores(decision);
+    curves?.show(decision, rule.selected, rule.current);
+    hideError(decide);
+    announceAfter(QUIET, () => describe(picture, response));
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    complain(error.message, () => decide(), decide);
+    showError(error.message, () => decide(), decide);
   } finally {
-    clearTimeout(late);
-    busy(false);
+    clearTimeout(timer);
+    showBusy(false);
   }
 });
 
-const heat = newest(async (signal) => {
-  const { class_name: name } = setup.classes[rule.picked];
+const heat = latest(async (signal) => {
+  const { class_name: name } = setup.classes[rule.selected];
   find("heat-class").textContent = name;
-  if (!shown || !find("show-heat").checked) return stage.showHeat(null);
+  if (!shown || !find("show-heat").checked) return viewer.showHeat(null);
   const picture = shown;
   try {
-    const response = await ask(`/api/pictures/${encodeURIComponent(picture.id)}/heat/${encodeURIComponent(name)}`, { signal });
+    const response = await fetchResponse(`${pathOf(picture.id)}/heat/${encodeURIComponent(name)}`, { signal });
     const blob = await response.blob();
     if (picture !== shown) return;
-    stage.showHeat(blob, name);
-    say(`The heat map shows where the classifier looks for ${name}`);
+    viewer.showHeat(blob, name);
+    announce(`Showing the heat map of the classifier for ${name}`);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     find("show-heat").checked = false;
-    complain(error.message, error.unreachable ? () => heat() : null);
+    showError(error.message, error.unreachable ? () => heat() : null);
   }
 });
 
 start();
 
-async function begin() {
+async function loadState() {
   try {
-    return await askJson("/api/state");
+    return await fetchJson("/api/state");
   } catch (error) {
-    complain(error.message, () => location.reload());
+    showError(error.message, () => location.reload());
     throw error;
   }
 }
@@ -83,151 +84,173 @@ function start() {
   const linked = new URLSearchParams(location.hash.slice(1));
   if (linked.has("rule")) rule.fromLink(linked.get("rule"));
   listPictures();
-  pick(0);
+  select(0);
   const first = linked.get("picture") ?? pictures.at(-1)?.id;
   if (first) open(first);
   document.documentElement.dataset.ready = "";
 }
 
-function pick(index) {
-  rule.pick(index);
-  patterns.pick(index);
-  rule.showScores(answer);
-  curves?.pick(index);
-  if (answer) curves?.show(answer, index, rule.moved);
+function pathOf(id) {
+  return `/api/pictures/${encodeURIComponent(id)}`;
+}
+
+function isOfRun(id) {
+  return id.startsWith(RUN_PREFIX);
+}
+
+/** Select a class in all panels. */
+function select(index) {
+  rule.select(index);
+  patterns.select(index);
+  rule.showScores(decision);
+  curves?.select(index);
+  if (decision) curves?.show(decision, index, rule.current);
   heat({ now: true });
 }
 
-function moved() {
+function ruleChanged() {
   writeLink();
   decide();
 }
 
+/** Keep the rules and the open holdout image in the address. */
 function writeLink() {
   const parts = [];
-  if (rule.isMoved()) parts.push(`rule=${rule.toLink()}`);
-  if (shown?.id.startsWith(OF_THE_RUN)) parts.push(`picture=${encodeURIComponent(shown.id)}`);
+  if (rule.isChanged()) parts.push(`rule=${rule.toLink()}`);
+  if (shown && isOfRun(shown.id)) parts.push(`picture=${encodeURIComponent(shown.id)}`);
   history.replaceState(null, "", parts.length ? `#${parts.join("&")}` : location.pathname);
 }
 
 async function open(id) {
-  const turn = (opening += 1);
-  busy(true);
+  const count = (openCount += 1);
+  showBusy(true);
   try {
-    const path = `/api/pictures/${encodeURIComponent(id)}`;
-    const picture = await askJson(path);
-    if (turn !== opening) return; // another one was opened meanwhile
+    const picture = await fetchJson(pathOf(id));
+    if (count !== openCount) return;
     shown = picture;
-    answer = null;
-    stage.showPicture(picture, `${path}/preview`);
+    decision = null;
+    viewer.showPicture(picture, `${pathOf(id)}/preview`);
     find("tools").hidden = find("downloads").hidden = false;
-    find("forget").hidden = find("add-truth").hidden = id.startsWith(OF_THE_RUN);
+    find("remove").hidden = find("add-truth").hidden = isOfRun(id);
     listPictures();
     if (matchMedia("(max-width: 62rem)").matches) find("shown").scrollIntoView();
-    holdout?.mark(id.startsWith(OF_THE_RUN) ? picture.image_id : null);
+    holdout?.mark(isOfRun(id) ? picture.image_id : null);
     writeLink();
     decide({ now: true });
     heat({ now: true });
   } catch (error) {
-    busy(false);
-    complain(error.message, error.unreachable ? () => open(id) : null);
+    showBusy(false);
+    showError(error.message, error.unreachable ? () => open(id) : null);
   }
 }
 
-// Files that come in
-
-async function take(files) {
+async function addFiles(files) {
   const tables = files.filter((file) => file.name.toLowerCase().endsWith(".csv"));
-  const refused = [];
-  for (const file of files.filter((each) => !tables.includes(each))) refused.push(...(await add(file)));
-  // A picture that is taken after one that is not takes back its complaint.
-  if (refused.length > 1 || (refused.length && find("trouble").hidden)) complain(refused.join("\n"));
-  for (const table of tables) await compare(table);
+  const problems = [];
+  for (const file of files.filter((file) => !tables.includes(file))) {
+    const problem = await addImage(file);
+    if (problem) problems.push(problem);
+  }
+  // Adding the next image has hidden the error of the one before, so all errors are shown again.
+  if (problems.length > 1 || (problems.length && !isErrorShown())) showError(problems.join("\n"));
+  for (const table of tables) await addTruth(table);
 }
 
-/** What is to be said against the file; nothing, where it is taken. */
-async function add(file) {
-  const wrong = file.size > setup.max_megabytes * MEGABYTE ? `is larger than ${setup.max_megabytes} MB, the most allowed.` : file.size ? "" : "is empty.";
-  if (wrong) {
-    complain(`${file.name} ${wrong}`);
-    return [`${file.name} ${wrong}`];
+/** Returns the error message, or null if the image was added. */
+async function addImage(file) {
+  const problem = checkSize(file);
+  if (problem) {
+    showError(problem);
+    return problem;
   }
   const before = shown;
-  shown = answer = null;
-  opening += 1;
-  patterns.clear();
-  stage.showFile(file);
-  find("tools").hidden = find("downloads").hidden = true;
-  progress(0);
-  busy(true);
-  say(`Reading ${file.name}`);
+  showUpload(file);
   try {
-    const added = await patiently(() => send(`/api/pictures?name=${encodeURIComponent(file.name.slice(-200))}`, file, progress));
-    pictures = (await askJson("/api/state")).pictures;
-    calm();
+    const path = `/api/pictures?name=${encodeURIComponent(file.name.slice(-200))}`;
+    const added = await retryWhileBusy(() => upload(path, file, showProgress));
+    pictures = (await fetchJson("/api/state")).pictures;
+    hideError();
     await open(added.id);
-    return [];
+    return null;
   } catch (error) {
     if (before) await open(before.id);
     else {
-      stage.empty();
-      busy(false);
+      viewer.empty();
+      showBusy(false);
     }
-    complain(`${file.name}: ${error.message}`, error.unreachable ? () => add(file) : null);
-    return [`${file.name}: ${error.message}`];
+    const message = `${file.name}: ${error.message}`;
+    showError(message, error.unreachable ? () => addImage(file) : null);
+    return message;
   } finally {
-    progress(null);
+    showProgress(null);
   }
 }
 
-/** A busy server says for how long to wait. */
-async function patiently(task, tries = TRIES) {
+function checkSize(file) {
+  if (!file.size) return `${file.name} is empty.`;
+  const tooLarge = file.size > setup.max_megabytes * MEGABYTE;
+  return tooLarge ? `${file.name} is larger than the limit of ${setup.max_megabytes} MB.` : null;
+}
+
+function showUpload(file) {
+  shown = decision = null;
+  openCount += 1;
+  patterns.clear();
+  viewer.showFile(file);
+  find("tools").hidden = find("downloads").hidden = true;
+  showProgress(0);
+  showBusy(true);
+  announce(`Reading ${file.name}`);
+}
+
+/** A busy server says after how many seconds to try again. */
+async function retryWhileBusy(task, attempts = UPLOAD_ATTEMPTS) {
   try {
     return await task();
   } catch (error) {
-    if (!error.retryAfter || tries === 1) throw error;
-    say("The server is busy; waiting");
+    if (!error.retryAfter || attempts === 1) throw error;
+    announce("The server is busy; waiting");
     await new Promise((resolve) => setTimeout(resolve, 1000 * error.retryAfter));
-    return patiently(task, tries - 1);
+    return retryWhileBusy(task, attempts - 1);
   }
 }
 
-async function compare(file) {
-  if (!shown || shown.id.startsWith(OF_THE_RUN)) return complain("Open a picture of your own first; the CSV tells the truth about it.");
+async function addTruth(file) {
+  if (!shown || isOfRun(shown.id)) return showError("First open the image to which the truth in this CSV belongs.");
   const picture = shown;
   try {
-    const told = await askJson(`/api/pictures/${picture.id}/truth`, { method: "PUT", body: file });
-    if (shown !== picture) return; // another one was opened meanwhile
-    shown = told;
-    stage.showTruth(shown.truth);
+    const withTruth = await fetchJson(`${pathOf(picture.id)}/truth`, { method: "PUT", body: file });
+    if (shown !== picture) return;
+    shown = withTruth;
+    viewer.showTruth(shown.truth);
     decide({ now: true });
   } catch (error) {
-    complain(`${file.name}: ${error.message}`, error.unreachable ? () => compare(file) : null);
+    showError(`${file.name}: ${error.message}`, error.unreachable ? () => addTruth(file) : null);
   }
 }
 
-async function forget() {
-  const gone = shown.id;
+async function remove() {
+  const removed = shown.id;
   try {
-    await ask(`/api/pictures/${gone}`, { method: "DELETE" });
+    await fetchResponse(pathOf(removed), { method: "DELETE" });
   } catch (error) {
-    return complain(error.message, error.unreachable ? forget : null);
+    return showError(error.message, error.unreachable ? remove : null);
   }
-  pictures = pictures.filter((each) => each.id !== gone);
-  if (shown?.id !== gone) return listPictures();
-  shown = answer = null;
+  pictures = pictures.filter((picture) => picture.id !== removed);
+  if (shown?.id !== removed) return listPictures();
+  shown = decision = null;
   patterns.clear();
   listPictures();
-  say("The picture is forgotten");
+  announce("The image is removed");
   if (pictures.length) return open(pictures.at(-1).id);
-  stage.empty();
+  viewer.empty();
   find("downloads").hidden = true;
   find("welcome").focus();
 }
 
 function listPictures() {
   const items = pictures.map(({ id, image_id: imageId }) => {
-    const image = make("img", { src: `/api/pictures/${id}/thumbnail`, alt: "" });
+    const image = make("img", { src: `${pathOf(id)}/thumbnail`, alt: "" });
     const current = shown?.id === id ? "true" : null;
     return make("li", {}, make("button", { type: "button", title: imageId, "aria-label": imageId, "aria-current": current, onclick: () => open(id) }, image));
   });
@@ -236,89 +259,52 @@ function listPictures() {
 
 async function download(kind) {
   try {
-    const response = await ask(`/api/pictures/${encodeURIComponent(shown.id)}/download/${kind}`, { method: "POST", json: { rules: rule.moved } });
+    const response = await fetchResponse(`${pathOf(shown.id)}/download/${kind}`, { method: "POST", json: { rules: rule.current } });
     const name = decodeURIComponent(response.headers.get("Content-Disposition").split("''")[1]);
     const address = URL.createObjectURL(await response.blob());
     make("a", { href: address, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
-    say(`${name} is downloaded`);
+    announce(`${name} is downloaded`);
   } catch (error) {
-    complain(error.message, error.unreachable ? () => download(kind) : null);
+    showError(error.message, error.unreachable ? () => download(kind) : null);
   }
 }
 
 async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
-    say(`${what} copied`);
+    announce(`${what} copied`);
   } catch {
-    window.prompt(`Copy the ${what.toLowerCase()}:`, text); // no clipboard without encryption, save on this machine
+    window.prompt(`Copy the ${what.toLowerCase()}:`, text); // browsers offer the clipboard only on https and localhost
   }
 }
 
-// What the person is told
-
-function busy(is) {
-  find("stage").setAttribute("aria-busy", String(is));
-}
-
-function progress(share) {
-  find("progress").hidden = share === null;
-  // All sent: now the networks read, and nobody knows for how long.
-  if (share === null || share >= 1) find("progress").removeAttribute("value");
-  else find("progress").value = share;
-}
-
-function say(text) {
-  clearTimeout(say.later);
-  find("said").textContent = text;
-}
-
-function sayResults() {
-  clearTimeout(say.later);
-  say.later = setTimeout(() => {
-    const told = answer.classes.map((one) => `${one.class_name} ${percent(one.presence)}, ${one.present ? "present" : "absent"}${one.unsure ? ", unsure" : ""}`);
-    say(`${shown.image_id}: ${told.join("; ")}`);
-  }, QUIET);
-}
-
-function complain(message, again = null, cause = null) {
-  complaint = cause;
-  find("trouble").hidden = false;
-  find("trouble").querySelector("p").textContent = message;
-  find("again").hidden = !again;
-  find("again").onclick = () => {
-    calm();
-    again();
-  };
-}
-
-/** What caused a complaint takes back its own alone; a person, or a new file, any. */
-function calm(cause = null) {
-  if (cause && cause !== complaint) return;
-  find("trouble").hidden = true;
+function describe(picture, decided) {
+  const classes = decided.classes.map(({ class_name: name, presence, present, unsure }) =>
+    `${name} ${percent(presence)}, ${present ? "present" : "absent"}${unsure ? ", unsure" : ""}`);
+  return `${picture.image_id}: ${classes.join("; ")}`;
 }
 
 for (const id of ["choose", "welcome", "add-truth"]) find(id).addEventListener("click", () => find("files").click());
 find("files").addEventListener("change", (event) => {
   const files = [...event.target.files];
-  event.target.value = ""; // the same file may be chosen again
-  take(files);
+  event.target.value = ""; // so that the same file can be chosen again
+  addFiles(files);
 });
 find("show-heat").addEventListener("change", () => heat({ now: true }));
-find("dismiss").addEventListener("click", () => calm());
-find("forget").addEventListener("click", forget);
+find("dismiss").addEventListener("click", () => hideError());
+find("remove").addEventListener("click", remove);
 find("copy-link").addEventListener("click", () => copy(`${location.origin}/#rule=${rule.toLink()}`, "Link"));
-find("copy-json").addEventListener("click", () => copy(rule.toJson(), "Rule"));
+find("copy-json").addEventListener("click", () => copy(rule.toJson(), "Rules"));
 for (const button of find("downloads").querySelectorAll("button")) button.addEventListener("click", () => download(button.dataset.kind));
 
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
-  document.body.classList.add("dragged");
+  document.body.classList.add("dragging");
 });
-document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dragged"));
+document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dragging"));
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  document.body.classList.remove("dragged");
-  take([...event.dataTransfer.files]);
+  document.body.classList.remove("dragging");
+  addFiles([...event.dataTransfer.files]);
 });

@@ -1,4 +1,4 @@
-// The PR curves of the run for one class, with the point of the rule as it stands and as it was tuned.
+// PR curves of the run for one class, with the points of the current and of the tuned rule.
 
 import { draw, find, make, score } from "./elements.js";
 
@@ -11,18 +11,18 @@ const KINDS = [
 export class Curves {
   constructor(curves, classes) {
     this.classes = classes;
-    this.charts = KINDS.map((each) => new Chart(each, curves[each.kind]));
-    find("curves").querySelector(".charts").replaceChildren(...this.charts.map((each) => each.element));
+    this.charts = KINDS.map((kind) => new Chart(kind, curves[kind.kind]));
+    find("curves").querySelector(".charts").replaceChildren(...this.charts.map((chart) => chart.element));
     find("curves").hidden = false;
   }
 
-  pick(index) {
+  select(index) {
     find("curves-class").textContent = this.classes[index].class_name;
-    for (const chart of this.charts) chart.pick(index, this.classes[index].colour);
+    for (const chart of this.charts) chart.select(index, this.classes[index].colour);
   }
 
-  show(answer, index, moved) {
-    for (const chart of this.charts) chart.show(answer.classes[index], moved[index]);
+  show(decision, index, rules) {
+    for (const chart of this.charts) chart.show(decision.classes[index], rules[index]);
   }
 }
 
@@ -37,7 +37,7 @@ class Chart {
     this.element = make("figure", { "data-chart": key }, this.image, this.label);
   }
 
-  pick(index, colour) {
+  select(index, colour) {
     this.curve = this.curves[index];
     this.element.style.setProperty("--colour", colour);
     const points = this.curve.recall.map((recall, place) => `${(SIZE * recall).toFixed(2)},${(SIZE * (1 - this.curve.precision[place])).toFixed(2)}`);
@@ -45,15 +45,15 @@ class Chart {
     place(this.ring, this.curve.tuned);
   }
 
-  show(answer, rule) {
-    const point = answer[this.key];
+  show(decided, rule) {
+    const point = decided[this.key];
     const title = `${this.title} ${this.at(rule)}`;
     place(this.dot, point);
-    const nowhere = this.curve.follows ? "the threshold follows each picture, and so has no one point here" : "nothing is predicted";
-    const told = point ? `precision ${score(point.precision)}, recall ${score(point.recall)}` : nowhere;
+    const noPoint = this.curve.adaptive ? "the threshold differs per image, so it has no point here" : "nothing is predicted";
+    const text = point ? `precision ${score(point.precision)}, recall ${score(point.recall)}` : noPoint;
     const average = `average precision ${score(this.curve.average_precision)}`;
-    this.label.replaceChildren(make("b", {}, title), make("span", {}, told), make("small", {}, average));
-    this.image.setAttribute("aria-label", `${title}: ${told}; ${average}`);
+    this.label.replaceChildren(make("b", {}, title), make("span", {}, text), make("small", {}, average));
+    this.image.setAttribute("aria-label", `${title}: ${text}; ${average}`);
   }
 }
 

@@ -1,10 +1,10 @@
-// Building the page from data: elements with attributes, and numbers as people read them.
+// Create elements with attributes, and format numbers.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 export const find = (id) => document.getElementById(id);
 
-/** make("li", { class: "row" }, "text", child): text stays text, whatever it holds. */
+/** make("li", { class: "row" }, "text", child): strings become text, never HTML. */
 export function make(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }

@@ -1,12 +1,12 @@
-// The holdout of the run: searched, filtered and sorted by Dice; a row opens its picture.
+// The holdout of the run: search, filter, sort by Dice; a click on a row opens its image.
 
-import { askJson } from "./server.js";
+import { fetchJson } from "./requests.js";
 import { find, make, score } from "./elements.js";
 
 const ORDERS = {
-  worst: (dice) => (one, other) => dice(one) - dice(other),
-  best: (dice) => (one, other) => dice(other) - dice(one),
-  name: () => (one, other) => one.image_id.localeCompare(other.image_id),
+  worst: (dice) => (first, second) => dice(first) - dice(second),
+  best: (dice) => (first, second) => dice(second) - dice(first),
+  name: () => (first, second) => first.image_id.localeCompare(second.image_id),
 };
 
 export class Holdout {
@@ -27,7 +27,7 @@ export class Holdout {
     find("holdout").hidden = !shown;
     find("browse").setAttribute("aria-expanded", String(shown));
     if (shown && !this.rows) {
-      this.rows = await askJson("/api/run/pictures");
+      this.rows = await fetchJson("/api/run/pictures");
       this.list();
     }
     if (shown) find("search").focus();
@@ -35,14 +35,14 @@ export class Holdout {
 
   list() {
     const chosen = find("filter").value;
-    const wanted = find("search").value.trim().toLowerCase();
-    // Of a class that was asked for, its own Dice is what counts.
+    const query = find("search").value.trim().toLowerCase();
+    // With a class chosen, show and sort by the Dice of this class.
     const dice = chosen === "" ? (row) => row.mean_dice : (row) => row.dices[Number(chosen)];
-    const found = this.rows
-      .filter((row) => row.image_id.toLowerCase().includes(wanted) && (chosen === "" || row.annotated[Number(chosen)]))
+    const rows = this.rows
+      .filter((row) => row.image_id.toLowerCase().includes(query) && (chosen === "" || row.annotated[Number(chosen)]))
       .sort(ORDERS[find("order").value](dice));
-    find("count").textContent = `${found.length} of ${this.rows.length} pictures`;
-    find("rows").replaceChildren(...found.map((row) => this.item(row, dice(row))));
+    find("count").textContent = `${rows.length} of ${this.rows.length} images`;
+    find("rows").replaceChildren(...rows.map((row) => this.item(row, dice(row))));
     this.mark(this.open);
   }
 

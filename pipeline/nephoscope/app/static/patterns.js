@@ -1,26 +1,26 @@
-// The list of classes: shown or not, how likely, how sure, how much of the picture, how near to truth.
+// The list of classes: visibility, presence, confidence, share of the image, Dice.
 
 import { find, make, percent, score } from "./elements.js";
 
 export class Patterns {
-  constructor(classes, { onToggle, onPick }) {
-    this.rows = classes.map(({ class_name: name, colour }, index) => row(name, colour, index, onToggle, onPick));
-    find("classes").replaceChildren(...this.rows.map((each) => each.item));
+  constructor(classes, { onToggle, onSelect }) {
+    this.rows = classes.map(({ class_name: name, colour }, index) => makeRow(name, colour, index, onToggle, onSelect));
+    find("classes").replaceChildren(...this.rows.map((row) => row.item));
   }
 
-  show(answer, picture) {
-    answer.classes.forEach((one, index) => {
+  show(decision, picture) {
+    decision.classes.forEach((decided, index) => {
       const { item, presence, bar, facts, unsure } = this.rows[index];
-      item.classList.toggle("absent", !one.present);
-      presence.textContent = percent(one.presence);
-      bar.style.setProperty("--share", one.presence);
-      unsure.hidden = !one.unsure;
-      facts.textContent = tell(one, picture.truth_shares?.[index]);
+      item.classList.toggle("absent", !decided.present);
+      presence.textContent = percent(decided.presence);
+      bar.style.setProperty("--share", decided.presence);
+      unsure.hidden = !decided.unsure;
+      facts.textContent = describe(decided, picture.truth_shares?.[index]);
     });
   }
 
-  pick(index) {
-    this.rows.forEach(({ item }, place) => item.classList.toggle("picked", place === index));
+  select(index) {
+    this.rows.forEach(({ item }, place) => item.classList.toggle("selected", place === index));
   }
 
   clear() {
@@ -34,20 +34,20 @@ export class Patterns {
   }
 }
 
-function tell(one, truthShare) {
-  const decision = one.present ? "present" : "absent";
-  const read = `${decision}, ${percent(one.confidence)} sure · covers ${percent(one.area_share)}`;
-  return truthShare === undefined ? read : `${read}\nDice ${score(one.dice)} · truth covers ${percent(truthShare)}`;
+function describe(decided, truthShare) {
+  const presence = decided.present ? "present" : "absent";
+  const text = `${presence}, ${percent(decided.confidence)} sure · covers ${percent(decided.area_share)}`;
+  return truthShare === undefined ? text : `${text}\nDice ${score(decided.dice)} · truth covers ${percent(truthShare)}`;
 }
 
-function row(name, colour, index, onToggle, onPick) {
+function makeRow(name, colour, index, onToggle, onSelect) {
   const presence = make("span", { class: "presence" });
   const bar = make("span", { class: "bar", "aria-hidden": "true" });
   const facts = make("span", { class: "facts" });
-  const unsure = make("span", { class: "unsure", hidden: true, title: "wrong more often than once in three" }, "unsure");
-  const box = make("input", { type: "checkbox", checked: true, "aria-label": `Show ${name} on the picture` });
+  const unsure = make("span", { class: "unsure", hidden: true, title: "the probability of being wrong exceeds one third" }, "unsure");
+  const box = make("input", { type: "checkbox", checked: true, "aria-label": `Show ${name} on the image` });
   box.addEventListener("change", () => onToggle(index, box.checked));
-  const pick = make("button", { type: "button", class: "name", title: `Move the rule of ${name}`, onclick: () => onPick(index) }, name);
-  const item = make("li", { "--colour": colour, "data-class": name }, box, pick, unsure, presence, bar, facts);
+  const button = make("button", { type: "button", class: "name", title: `Change the rule of ${name}`, onclick: () => onSelect(index) }, name);
+  const item = make("li", { "--colour": colour, "data-class": name }, box, button, unsure, presence, bar, facts);
   return { item, presence, bar, facts, unsure };
 }

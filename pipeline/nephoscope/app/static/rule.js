@@ -1,118 +1,118 @@
-// The rule of every class as it stands: sliders, the tuned values to go back to, and the same as a link or JSON.
+// The current rules: sliders, reset to the tuned values, and export as a link or JSON.
 
 import { find, grouped, make, percent } from "./elements.js";
 
-const NEVER = 2; // a presence threshold that no presence reaches
-const LARGEST_SHARE = 0.2; // of the picture, on the slider of areas
+const NEVER = 2; // a presence threshold above any presence
+const LARGEST_SHARE = 0.2; // of the image, the end of the area slider
 
 export class RulePanel {
-  constructor({ classes, rules, output_shape: [height, width] }, { onMove, onPick }) {
+  constructor({ classes, rules, output_shape: [height, width] }, { onChange, onSelect }) {
     this.rules = rules;
-    this.onMove = onMove;
+    this.onChange = onChange;
     this.tuned = rules.rules.map(({ presence_threshold, pixel_threshold, min_area }) => ({ presence_threshold, pixel_threshold, min_area }));
-    this.moved = this.tuned.map((each) => ({ ...each }));
-    this.picked = 0;
-    this.tabs = classes.map(({ class_name: name, colour }, index) => tab(name, colour, index, onPick));
-    find("tabs").append(...this.tabs.map((each) => each.label));
+    this.current = this.tuned.map((rule) => ({ ...rule }));
+    this.selected = 0;
+    this.tabs = classes.map(({ class_name: name, colour }, index) => makeTab(name, colour, index, onSelect));
+    find("tabs").append(...this.tabs.map((tab) => tab.label));
     const area = height * width;
-    const largest = Math.min(area, Math.max(LARGEST_SHARE * area, ...this.tuned.map((each) => 1.5 * each.min_area)));
+    const largest = Math.min(area, Math.max(LARGEST_SHARE * area, ...this.tuned.map((rule) => 1.5 * rule.min_area)));
     this.sliders = [
       new Slider(this, "presence_threshold", {
-        label: "Presence from", min: 0, max: 1.005, step: 0.005,
-        tell: (value) => (value > 1 ? "never" : value.toFixed(3)),
+        label: "Presence threshold", min: 0, max: 1.005, step: 0.005,
+        format: (value) => (value > 1 ? "never" : value.toFixed(3)),
         read: (value) => (value > 1 ? NEVER : value),
       }),
       new Slider(this, "pixel_threshold", {
-        label: "Pixels from level", min: 1, max: 255, step: 1, tell: (value) => `${value} (${(value / 255).toFixed(2)})`,
+        label: "Pixel threshold (level)", min: 1, max: 255, step: 1, format: (value) => `${value} (${(value / 255).toFixed(2)})`,
       }),
       new Slider(this, "min_area", {
-        label: "Areas from", min: 0, max: Math.ceil(largest / 250) * 250, step: 50,
-        tell: (value) => `${grouped(value)} pixels (${percent(value / area)})`,
+        label: "Minimum area", min: 0, max: Math.ceil(largest / 250) * 250, step: 50,
+        format: (value) => `${grouped(value)} pixels (${percent(value / area)})`,
       }),
     ];
-    find("sliders").replaceChildren(...this.sliders.map((each) => each.element));
+    find("sliders").replaceChildren(...this.sliders.map((slider) => slider.element));
     find("reset").addEventListener("click", () => this.reset());
-    this.pick(0);
+    this.select(0);
   }
 
-  pick(index) {
-    this.picked = index;
+  select(index) {
+    this.selected = index;
     this.tabs[index].radio.checked = true;
     this.refresh();
   }
 
-  move(key, value) {
-    this.moved[this.picked][key] = value;
+  change(key, value) {
+    this.current[this.selected][key] = value;
     this.refresh();
-    this.onMove();
+    this.onChange();
   }
 
   reset() {
-    this.moved = this.tuned.map((each) => ({ ...each }));
+    this.current = this.tuned.map((rule) => ({ ...rule }));
     this.refresh();
-    this.onMove();
+    this.onChange();
   }
 
   refresh() {
-    for (const slider of this.sliders) slider.show(this.moved[this.picked][slider.key], this.tuned[this.picked][slider.key]);
-    find("reset").disabled = !this.isMoved();
+    for (const slider of this.sliders) slider.show(this.current[this.selected][slider.key], this.tuned[this.selected][slider.key]);
+    find("reset").disabled = !this.isChanged();
   }
 
-  isMoved() {
-    return JSON.stringify(this.moved) !== JSON.stringify(this.tuned);
+  isChanged() {
+    return JSON.stringify(this.current) !== JSON.stringify(this.tuned);
   }
 
-  /** Where the picture's own score stands among presence thresholds. */
-  showScores(answer) {
-    this.sliders[0].mark(answer?.classes[this.picked].score ?? null);
+  /** Mark the presence score of the image on the slider of the presence threshold. */
+  showScores(decision) {
+    this.sliders[0].mark(decision?.classes[this.selected].score ?? null);
   }
 
-  /** The whole of rules.json with what was moved. */
+  /** A complete rules.json with the current values. */
   toJson() {
-    const rules = this.rules.rules.map((rule, index) => ({ ...rule, ...this.moved[index] }));
+    const rules = this.rules.rules.map((rule, index) => ({ ...rule, ...this.current[index] }));
     return JSON.stringify({ ...this.rules, rules }, null, 2);
   }
 
   toLink() {
-    return this.moved.map((each) => [each.presence_threshold, each.pixel_threshold, each.min_area].join(",")).join(";");
+    return this.current.map((rule) => [rule.presence_threshold, rule.pixel_threshold, rule.min_area].join(",")).join(";");
   }
 
-  /** What is no rule for these classes is left alone. */
+  /** Invalid text, or rules of other classes, change nothing. */
   fromLink(text) {
-    const found = text.split(";").map((each) => each.split(",").map(Number));
-    const fits = found.length === this.tuned.length && found.every(
+    const rows = text.split(";").map((row) => row.split(",").map(Number));
+    const valid = rows.length === this.tuned.length && rows.every(
       ([presence, pixel, area, ...more]) => !more.length && presence >= 0 && presence <= NEVER
         && Number.isInteger(pixel) && pixel >= 1 && pixel <= 255 && Number.isInteger(area) && area >= 0,
     );
-    if (!fits) return;
-    this.moved = found.map(([presence_threshold, pixel_threshold, min_area]) => ({ presence_threshold, pixel_threshold, min_area }));
+    if (!valid) return;
+    this.current = rows.map(([presence_threshold, pixel_threshold, min_area]) => ({ presence_threshold, pixel_threshold, min_area }));
     this.refresh();
   }
 }
 
-function tab(name, colour, index, onPick) {
-  const radio = make("input", { type: "radio", name: "class", class: "unseen", onchange: () => onPick(index) });
+function makeTab(name, colour, index, onSelect) {
+  const radio = make("input", { type: "radio", name: "class", class: "visually-hidden", onchange: () => onSelect(index) });
   return { radio, label: make("label", { "--colour": colour }, radio, make("span", {}, name)) };
 }
 
 class Slider {
-  constructor(panel, key, { label, min, max, step, tell, read = (value) => value }) {
-    Object.assign(this, { key, min, max, tell });
+  constructor(panel, key, { label, min, max, step, format, read = (value) => value }) {
+    Object.assign(this, { key, min, max, format });
     this.input = make("input", { type: "range", id: `slider-${key}`, min, max, step });
-    // Silent: the slider itself says its value.
+    // Not announced, because screen readers announce the value of the slider itself.
     this.output = make("output", { for: this.input.id, "aria-live": "off" });
     this.tuned = make("i", { class: "tuned", title: "tuned" });
-    this.score = make("i", { class: "score", title: "this picture", hidden: true });
-    this.input.addEventListener("input", () => panel.move(key, read(Number(this.input.value))));
+    this.score = make("i", { class: "score", title: "this image", hidden: true });
+    this.input.addEventListener("input", () => panel.change(key, read(Number(this.input.value))));
     const track = make("div", { class: "track" }, this.tuned, this.score, this.input);
     this.element = make("div", { class: "slider" }, make("label", { for: this.input.id }, label), this.output, track);
   }
 
   show(value, tuned) {
-    // While it is being moved it stands where the hand is: writing it back would round it twice.
+    // Unchanged values are not written back: that would round them again while the user drags.
     if (Number(this.input.value) !== value) this.input.value = value;
-    this.output.textContent = this.tell(value);
-    this.input.setAttribute("aria-valuetext", this.tell(value));
+    this.output.textContent = this.format(value);
+    this.input.setAttribute("aria-valuetext", this.format(value));
     this.tuned.style.setProperty("--at", this.share(tuned));
   }
 

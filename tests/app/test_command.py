@@ -1,4 +1,4 @@
-"""`nephoscope serve` as people run it, and what the documentation says to programs."""
+"""`nephoscope serve` on the command line, and the API examples of docs/app.md."""
 
 import re
 import shutil
@@ -18,28 +18,28 @@ MAIN = "from nephoscope.cli.commands import main; main()"
 
 @contextmanager
 def serving(*options: str, until: str = "ready") -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """The command, and what it said until it was ready, or until it said this."""
+    """Run the command; yields the process and its output up to the line that contains `until`."""
     command = [sys.executable, "-c", MAIN, "serve", "--engine", "torch", "--port", "0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        said = []
+        output = []
         for line in process.stderr:
-            said.append(line)
+            output.append(line)
             if until in line:
                 break
         try:
-            yield process, said
+            yield process, output
         finally:
-            # One that is still loading libraries may lose an interruption, and serve for ever.
+            # A process that is still importing libraries may lose SIGINT and run on.
             process.send_signal(signal.SIGINT if until == "ready" else signal.SIGKILL)
             process.wait(60)
 
 
-def test_it_says_where_it_is_once_it_answers() -> None:
-    with serving() as (process, said):
-        assert said[0] == "nephoscope: opening the model\n"
-        address = re.fullmatch(r"nephoscope: ready: (http://127\.0\.0\.1:\d+)\n", said[-1])
-        assert address, said
+def test_the_address_is_printed_once_the_server_is_ready() -> None:
+    with serving() as (process, output):
+        assert output[0] == "nephoscope: opening the model\n"
+        address = re.fullmatch(r"nephoscope: ready: (http://127\.0\.0\.1:\d+)\n", output[-1])
+        assert address, output
         assert httpx2.get(f"{address[1]}/api/health").json()["status"] == "ok"
         page = httpx2.get(address[1]).text
         assert set(re.findall(r'(?:src|href)="([^"]+)"', page)) >= {"/static/app.js", "/static/app.css"}
@@ -47,21 +47,21 @@ def test_it_says_where_it_is_once_it_answers() -> None:
     assert process.returncode in (0, -signal.SIGINT, 130)
 
 
-def test_other_addresses_are_warned_of() -> None:
-    with serving("--host", "0.0.0.0", until="warning") as (_, said):
-        assert said[-1].startswith("nephoscope: warning: 0.0.0.0 can be reached from other machines")
+def test_a_public_address_gives_a_warning() -> None:
+    with serving("--host", "0.0.0.0", until="warning") as (_, output):
+        assert output[-1].startswith("nephoscope: warning: other machines can reach 0.0.0.0")
 
 
-def test_without_the_extra_the_message_names_the_command_that_installs_it() -> None:
+def test_without_the_extra_the_error_says_how_to_install_it() -> None:
     code = f"import sys; sys.modules['fastapi'] = None; {MAIN}"
     done = subprocess.run([sys.executable, "-c", code, "serve"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "fastapi is not installed; run `python -m pip install 'nephoscope[app]'`" in done.stderr
+    assert "the app needs fastapi: `python -m pip install 'nephoscope[app]'`" in done.stderr
 
 
 @pytest.fixture
 def examples(picture: Path, tmp_path: Path) -> Path:
-    """A folder with the picture that the examples read."""
+    """A folder with the image that the examples read."""
     shutil.copy(picture, tmp_path / "picture.jpg")
     return tmp_path
 
@@ -72,7 +72,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("command", [block for block in blocks("bash") if block.startswith("curl")])
-def test_documented_commands_answer(server: str, examples: Path, command: str) -> None:
+def test_documented_commands_run(server: str, examples: Path, command: str) -> None:
     command = command.replace("http://127.0.0.1:8000", server)
     done = subprocess.run(["bash", "-c", command], cwd=examples, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

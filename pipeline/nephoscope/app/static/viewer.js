@@ -1,12 +1,12 @@
-// The picture, and over it masks, truth, and stripes where nobody saw anything.
+// The image, with masks, truth, and stripes on invisible pixels.
 
 import { draw, find, score } from "./elements.js";
 
-export class Stage {
+export class Viewer {
   constructor(classes, [height, width]) {
     find("overlay").setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.predicted = classes.map(({ colour }) => outline("mask", colour));
-    this.truth = classes.map(({ colour }) => outline("true", colour));
+    this.predicted = classes.map(({ colour }) => makeOutline("mask", colour));
+    this.truth = classes.map(({ colour }) => makeOutline("true", colour));
     find("predicted").replaceChildren(...this.predicted);
     find("truth").replaceChildren(...this.truth);
     const image = find("image");
@@ -18,7 +18,7 @@ export class Stage {
     find("show-truth").addEventListener("change", (event) => find("truth").toggleAttribute("hidden", !event.target.checked));
   }
 
-  /** A picture at once, before the server knows it. */
+  /** Show a file at once, before it is uploaded. */
   showFile(file) {
     this.clear(file.name);
     this.release();
@@ -29,30 +29,30 @@ export class Stage {
   showPicture(picture, source) {
     this.clear(picture.image_id);
     find("image").src = source;
-    find("image").alt = `Satellite picture ${picture.image_id}`;
-    find("unseen").setAttribute("d", picture.unseen);
+    find("image").alt = `Satellite image ${picture.image_id}`;
+    find("invisible").setAttribute("d", picture.invisible);
     this.showTruth(picture.truth);
     this.release();
   }
 
   showTruth(paths) {
-    this.truth.forEach((each, index) => trace(each, paths ? paths[index] : ""));
+    this.truth.forEach((group, index) => trace(group, paths ? paths[index] : ""));
     find("truth-toggle").hidden = !paths;
   }
 
-  showMasks(answer) {
-    answer.classes.forEach((one, index) => trace(this.predicted[index], one.outline));
-    find("mean").textContent = answer.mean_dice === null ? "" : `mean Dice ${score(answer.mean_dice)}`;
+  showMasks(decision) {
+    decision.classes.forEach(({ outline }, index) => trace(this.predicted[index], outline));
+    find("mean").textContent = decision.mean_dice === null ? "" : `mean Dice ${score(decision.mean_dice)}`;
   }
 
-  /** A heat map over everything, or none. */
+  /** Lay a heat map over the image; null removes it. */
   showHeat(blob, name) {
     const heat = find("heat");
     if (heat.src) URL.revokeObjectURL(heat.src);
     heat.hidden = !blob;
     if (blob) heat.src = URL.createObjectURL(blob);
     else heat.removeAttribute("src");
-    heat.alt = blob ? `Heat map: where the classifier looks for ${name}` : "";
+    heat.alt = blob ? `Heat map of the classifier for ${name}` : "";
   }
 
   toggle(index, shown) {
@@ -65,8 +65,8 @@ export class Stage {
     find("shown").hidden = false;
     find("name").textContent = name;
     find("mean").textContent = "";
-    find("unseen").setAttribute("d", "");
-    this.predicted.forEach((each) => trace(each, ""));
+    find("invisible").setAttribute("d", "");
+    this.predicted.forEach((group) => trace(group, ""));
     this.showTruth(null);
     this.showHeat(null);
   }
@@ -84,11 +84,11 @@ export class Stage {
   }
 }
 
-/** A dark rim below the line keeps a colour readable on clouds of the same brightness. */
-function outline(kind, colour) {
+/** A dark rim below the line keeps it visible on clouds of the same brightness. */
+function makeOutline(kind, colour) {
   return draw("g", { class: kind, "--colour": colour }, draw("path", { class: "rim" }), draw("path", { class: "line" }));
 }
 
 function trace(group, path) {
-  for (const each of group.children) each.setAttribute("d", path);
+  for (const line of group.children) line.setAttribute("d", path);
 }

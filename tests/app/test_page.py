@@ -1,4 +1,4 @@
-"""The page in a real browser: what a visitor sees, moves, downloads, and is told."""
+"""The page in a real browser."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 
 from nephoscope.app.state import AppState
 from nephoscope.masks.rle import decode_rle
-from tests.builders.app_requests import every_pixel_from
+from tests.builders.app_requests import uniform_rules
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -34,9 +34,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, server: str) -> Iterator[Opener]:
-    """Opens the page as a new visitor. At the end nobody's console may hold an error that was not expected."""
+    """Opens the page as a new visitor. Unexpected console messages and foreign requests fail the test."""
     contexts: list[BrowserContext] = []
-    troubles: list[str] = []
+    problems: list[str] = []
 
     def visit(address: str = server, expected: str = "", **options: object) -> Page:
         context = browser.new_context(**options)  # type: ignore[arg-type]
@@ -44,13 +44,13 @@ def visit(browser: Browser, server: str) -> Iterator[Opener]:
         contexts.append(context)
         page = context.new_page()
 
-        def hear(text: str) -> None:
+        def record(text: str) -> None:
             if not (expected and re.search(expected, text)):
-                troubles.append(text)
+                problems.append(text)
 
-        page.on("console", lambda message: message.type in ("error", "warning") and hear(message.text))
-        page.on("pageerror", lambda error: hear(str(error)))
-        page.on("request", lambda one: one.url.startswith((address, "blob:", "data:")) or hear(f"asks {one.url}"))
+        page.on("console", lambda message: message.type in ("error", "warning") and record(message.text))
+        page.on("pageerror", lambda error: record(str(error)))
+        page.on("request", lambda request: request.url.startswith((address, "blob:", "data:")) or record(request.url))
         page.goto(address)
         page.wait_for_selector("html[data-ready]")
         return page
@@ -58,24 +58,24 @@ def visit(browser: Browser, server: str) -> Iterator[Opener]:
     yield visit
     for context in contexts:
         context.close()
-    assert not troubles
+    assert not problems
 
 
 def bring(page: Page, *paths: Path) -> None:
-    """Chooses files, and waits until the last one is read."""
+    """Choose files and wait until the last one is decided."""
     page.set_input_files("#files", list(paths))
     expect(page.locator("#strip button")).to_have_count(len(paths))
     expect(page.locator("#strip button").last).to_have_attribute("aria-current", "true")
-    wait_until_read(page)
+    wait_until_decided(page)
 
 
-def wait_until_read(page: Page) -> None:
+def wait_until_decided(page: Page) -> None:
     expect(page.locator("#classes .facts").last).not_to_be_empty()
-    expect(page.locator("#stage")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#viewer")).to_have_attribute("aria-busy", "false")
 
 
 def set_slider(page: Page, key: str, value: float) -> None:
-    """As a hand does: the value, and then the event."""
+    """Set the value and send the event, as dragging does."""
     page.locator(f"#slider-{key}").evaluate(
         "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', { bubbles: true })) }",
         value,
@@ -92,32 +92,32 @@ def wait_for_outline(page: Page, index: int, other_than: str) -> str:
 
 
 def draw_all(page: Page) -> None:
-    """By a link: a rule under which every class has a mask."""
+    """Open a link with rules under which every class has a mask."""
     page.goto(page.url.partition("#")[0] + "#rule=" + ";".join(["0,5,0"] * 4))
     page.reload()
     page.wait_for_selector("html[data-ready]")
 
 
-def test_a_picture_is_read_and_shown(visit: Opener, picture: Path, opened: AppState) -> None:
+def test_an_image_is_decided_and_shown(visit: Opener, picture: Path, opened: AppState) -> None:
     page = visit()
-    expect(page.get_by_role("button", name="Drop satellite pictures here")).to_be_visible()
+    expect(page.get_by_role("button", name="Drop satellite images here")).to_be_visible()
     expect(page.locator("#curves")).to_be_hidden()  # no run was given
     expect(page.get_by_role("button", name="Holdout")).to_be_hidden()
     bring(page, picture)
-    expect(page.get_by_alt_text(f"Satellite picture {picture.name}")).to_be_visible()
+    expect(page.get_by_alt_text(f"Satellite image {picture.name}")).to_be_visible()
     assert page.locator("#image").evaluate("image => [image.naturalHeight, image.naturalWidth]") == [350, 525]
-    found = page.request.post(f"{page.url}api/predict", data=picture.read_bytes()).json()["classes"]
-    for row, one in zip(page.locator("#classes li").all(), found, strict=True):
-        expect(row.locator(".presence")).to_have_text(f"{round(100 * one['presence'])} %")
-        expect(row.locator(".unsure")).to_be_visible(visible=one["unsure"])
-        expect(row.locator(".facts")).to_contain_text(f"{round(100 * one['confidence'])} % sure")
+    results = page.request.post(f"{page.url}api/predict", data=picture.read_bytes()).json()["classes"]
+    for row, result in zip(page.locator("#classes li").all(), results, strict=True):
+        expect(row.locator(".presence")).to_have_text(f"{round(100 * result['presence'])} %")
+        expect(row.locator(".unsure")).to_be_visible(visible=result["unsure"])
+        expect(row.locator(".facts")).to_contain_text(f"{round(100 * result['confidence'])} % sure")
     drawn = [bool(outline(page, index)) for index in range(4)]
-    assert drawn == [bool(one["rle"]) for one in found]
-    expect(page.locator("#said")).to_contain_text("Fish")
+    assert drawn == [bool(result["rle"]) for result in results]
+    expect(page.locator("#status")).to_contain_text("Fish")
     assert len(opened.rules.classes) == page.locator("#classes li").count()
 
 
-def test_sliders_move_the_mask_and_the_numbers_and_go_back(visit: Opener, picture: Path) -> None:
+def test_sliders_change_masks_and_numbers_and_can_be_reset(visit: Opener, picture: Path) -> None:
     page = visit()
     bring(page, picture)
     tuned = outline(page, 3)
@@ -142,55 +142,55 @@ def test_sliders_move_the_mask_and_the_numbers_and_go_back(visit: Opener, pictur
     assert "#rule=" not in page.url
 
 
-def test_a_link_keeps_the_rule_and_nonsense_in_it_does_no_harm(visit: Opener, picture: Path) -> None:
+def test_a_link_keeps_the_rules_and_invalid_links_are_ignored(visit: Opener, picture: Path) -> None:
     page = visit()
     bring(page, picture)
     draw_all(page)
-    wait_until_read(page)
+    wait_until_decided(page)
     assert all(outline(page, index) for index in range(4))
     expect(page.locator("output[for=slider-pixel_threshold]")).to_have_text("5 (0.02)")
-    for nonsense in ("1,2", "0,0,0;0,60,0;0,60,0;0,60,0", "<b>", "0,60,0,9;0,60,0;0,60,0;0,60,0"):
-        page.goto(page.url.partition("#")[0] + f"#rule={nonsense}")
+    for invalid in ("1,2", "0,0,0;0,60,0;0,60,0;0,60,0", "<b>", "0,60,0,9;0,60,0;0,60,0;0,60,0"):
+        page.goto(page.url.partition("#")[0] + f"#rule={invalid}")
         page.reload()
         page.wait_for_selector("html[data-ready]")
         expect(page.get_by_role("button", name="Reset to tuned")).to_be_disabled()
 
 
-def test_the_rule_can_be_copied(visit: Opener, opened: AppState) -> None:
+def test_rules_can_be_copied(visit: Opener, opened: AppState) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     set_slider(page, "pixel_threshold", 7)
     page.get_by_role("button", name="Copy as JSON").click()
-    expect(page.locator("#said")).to_have_text("Rule copied")
+    expect(page.locator("#status")).to_have_text("Rules copied")
     copied = opened.rules.model_validate(json.loads(page.evaluate("navigator.clipboard.readText()")))
     assert copied.rules[0] == opened.rules.rules[0].model_copy(update={"pixel_threshold": 7})
     assert copied.rules[1:] == opened.rules.rules[1:]
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator("#said")).to_have_text("Link copied")
+    expect(page.locator("#status")).to_have_text("Link copied")
     linked = page.evaluate("navigator.clipboard.readText()").partition("#")[2].split(";")[0]
     assert linked.endswith(f",7,{opened.rules.rules[0].min_area}")
 
 
-def test_classes_and_opacity_can_be_turned(visit: Opener, picture: Path) -> None:
+def test_classes_can_be_hidden_and_opacity_changed(visit: Opener, picture: Path) -> None:
     page = visit()
     bring(page, picture)
     draw_all(page)
-    wait_until_read(page)
+    wait_until_decided(page)
     first = page.locator("#predicted > g").first
     expect(first).to_be_visible()
-    page.get_by_label("Show Fish on the picture").uncheck()
+    page.get_by_label("Show Fish on the image").uncheck()
     expect(first).to_be_hidden()
-    page.get_by_label("Show Fish on the picture").check()
+    page.get_by_label("Show Fish on the image").check()
     expect(first).to_be_visible()
     shade = "line => getComputedStyle(line).fillOpacity"
     page.get_by_label("Opacity of the masks").fill("0.8")
     assert first.locator(".line").evaluate(shade) == "0.8"
 
 
-def test_downloads_hold_what_is_shown(visit: Opener, picture: Path, tmp_path: Path) -> None:
+def test_downloads_contain_what_is_shown(visit: Opener, picture: Path, tmp_path: Path) -> None:
     page = visit()
     bring(page, picture)
     draw_all(page)
-    wait_until_read(page)
+    wait_until_decided(page)
     saved = {}
     for name in ("RLE (CSV)", "Masks (PNG)", "Outlines (GeoJSON)"):
         with page.expect_download() as waiting:
@@ -200,26 +200,26 @@ def test_downloads_hold_what_is_shown(visit: Opener, picture: Path, tmp_path: Pa
     table = pd.read_csv(saved["RLE (CSV)"], keep_default_na=False)
     shares = [round(100 * decode_rle(rle, (350, 525)).mean()) for rle in table["EncodedPixels"]]
     metadata = page.locator("#classes .facts").all_inner_texts()
-    assert [f"covers {share} %" in told for share, told in zip(shares, metadata, strict=True)] == [True] * 4
+    assert [f"covers {share} %" in message for share, message in zip(shares, metadata, strict=True)] == [True] * 4
     with zipfile.ZipFile(saved["Masks (PNG)"]) as archive:
         assert len(archive.namelist()) == 4
     outlines = json.loads(saved["Outlines (GeoJSON)"].read_text("utf-8"))
-    assert [one["geometry"]["type"] for one in outlines["features"]] == ["MultiPolygon"] * 4
+    assert [result["geometry"]["type"] for result in outlines["features"]] == ["MultiPolygon"] * 4
 
 
-def test_truth_is_drawn_and_dice_moves(visit: Opener, picture: Path, scenes: Path) -> None:
+def test_truth_is_drawn_and_dice_follows_the_rules(visit: Opener, picture: Path, scenes: Path) -> None:
     page = visit()
     bring(page, picture)
     page.set_input_files("#files", scenes / "train.csv")
     expect(page.locator("#mean")).to_contain_text("mean Dice")
-    expect(page.get_by_label("Truth, dashed")).to_be_checked()
+    expect(page.get_by_label("Truth (dashed)")).to_be_checked()
     assert any(path.get_attribute("d") for path in page.locator("#truth .line").all())
     before = page.locator("#mean").inner_text()
     set_slider(page, "presence_threshold", 0)
     set_slider(page, "min_area", 0)
     set_slider(page, "pixel_threshold", 5)
     expect(page.locator("#mean")).not_to_have_text(before)
-    page.get_by_label("Truth, dashed").uncheck()
+    page.get_by_label("Truth (dashed)").uncheck()
     expect(page.locator("#truth")).to_be_hidden()
 
 
@@ -233,91 +233,89 @@ def test_files_can_be_dropped(visit: Opener, picture: Path) -> None:
         }""",
         list(picture.read_bytes()),
     )
-    expect(page.get_by_alt_text("Satellite picture dropped.jpg")).to_be_visible()
+    expect(page.get_by_alt_text("Satellite image dropped.jpg")).to_be_visible()
 
 
 def test_two_visitors_do_not_see_each_other(visit: Opener, scenes: Path) -> None:
     first, second = sorted((scenes / "train_images").iterdir())[:2]
-    one, other = visit(), visit(expected="404")
-    bring(one, first)
-    bring(other, second)
-    for page, own in ((one, first), (other, second)):
+    first_page, second_page = visit(), visit(expected="404")
+    bring(first_page, first)
+    bring(second_page, second)
+    for page, own in ((first_page, first), (second_page, second)):
         page.reload()
         expect(page.locator("#strip button")).to_have_count(1)
         expect(page.locator("#name")).to_have_text(own.name)
-    image = one.locator("#image").get_attribute("src")
-    assert other.evaluate("path => fetch(path).then((answer) => answer.status)", image) == 404
-    assert one.evaluate("path => fetch(path).then((answer) => answer.status)", image) == 200
-    assert one.evaluate("document.cookie") == ""
+    image = first_page.locator("#image").get_attribute("src")
+    assert second_page.evaluate("path => fetch(path).then((response) => response.status)", image) == 404
+    assert first_page.evaluate("path => fetch(path).then((response) => response.status)", image) == 200
+    assert first_page.evaluate("document.cookie") == ""
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
-        ("letter.jpg", b"Dear Sir or Madam", "letter.jpg: the picture cannot be read: neither a JPEG nor a PNG"),
+        ("letter.jpg", b"Dear Sir or Madam", "letter.jpg: the image cannot be read: neither a JPEG nor a PNG"),
         ("empty.png", b"", "empty.png is empty."),
-        ("huge.jpg", b"\xff\xd8" + bytes(2_000_000), "huge.jpg is larger than 1 MB, the most allowed."),
+        ("huge.jpg", b"\xff\xd8" + bytes(2_000_000), "huge.jpg is larger than the limit of 1 MB."),
     ],
 )
-def test_a_wrong_file_is_told_and_nothing_breaks(
-    visit: Opener, picture: Path, tmp_path: Path, name: str, content: bytes, told: str
+def test_a_wrong_file_gives_an_error_and_changes_nothing(
+    visit: Opener, picture: Path, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     page = visit(expected="415")
     (tmp_path / name).write_bytes(content)
     page.set_input_files("#files", tmp_path / name)
-    expect(page.get_by_role("alert")).to_contain_text(told)
+    expect(page.get_by_role("alert")).to_contain_text(message)
     expect(page.locator("#welcome")).to_be_visible()
     bring(page, picture)
     expect(page.get_by_role("alert")).to_be_hidden()
     page.set_input_files("#files", tmp_path / name)
-    expect(page.get_by_role("alert")).to_contain_text(told)
-    expect(page.locator("#name")).to_have_text(picture.name)  # the picture that was open still is
-    wait_until_read(page)
+    expect(page.get_by_role("alert")).to_contain_text(message)
+    expect(page.locator("#name")).to_have_text(picture.name)  # still open
+    wait_until_decided(page)
 
 
-def test_a_refused_file_is_told_though_the_next_one_is_taken(visit: Opener, picture: Path, tmp_path: Path) -> None:
+def test_the_error_of_one_file_stays_when_the_next_is_added(visit: Opener, picture: Path, tmp_path: Path) -> None:
     page = visit(expected="415")
     (tmp_path / "none.jpg").write_bytes(b"no picture at all")
     (tmp_path / "empty.jpg").touch()
     page.set_input_files("#files", [tmp_path / "none.jpg", tmp_path / "empty.jpg", picture])
     expect(page.locator("#name")).to_have_text(picture.name)
-    wait_until_read(page)
+    wait_until_decided(page)
     expect(page.get_by_role("alert")).to_contain_text("none.jpg: ")
     expect(page.get_by_role("alert")).to_contain_text("empty.jpg is empty.")
 
 
-def test_a_browser_hears_why_a_huge_file_is_refused(visit: Opener) -> None:
+def test_a_browser_gets_the_error_message_for_a_huge_file(visit: Opener) -> None:
     page = visit(expected="413")
-    send = (
-        "size => fetch('/api/predict', { method: 'POST', body: new Uint8Array(size) }).then((answer) => answer.json())"
-    )
-    assert page.evaluate(send, 3_000_000) == {"error": "the file is larger than 1 MB, the most allowed"}
+    send = "(size) => fetch('/api/predict', { method: 'POST', body: new Uint8Array(size) }).then((sent) => sent.json())"
+    assert page.evaluate(send, 3_000_000) == {"error": "the file is larger than the limit of 1 MB"}
 
 
-def test_a_picture_that_breaks_off_is_told(visit: Opener, picture: Path, tmp_path: Path) -> None:
+def test_a_truncated_image_gives_an_error(visit: Opener, picture: Path, tmp_path: Path) -> None:
     page = visit(expected="422")
     (tmp_path / "half.jpg").write_bytes(picture.read_bytes()[:20_000])
     page.set_input_files("#files", tmp_path / "half.jpg")
     expect(page.get_by_role("alert")).to_contain_text("the JPEG ends after 20000 bytes")
 
 
-def test_markup_in_a_name_stays_text(visit: Opener, picture: Path, tmp_path: Path) -> None:
+def test_html_in_a_file_name_stays_text(visit: Opener, picture: Path, tmp_path: Path) -> None:
     page, name = visit(), "<img src=x onerror=alert(1)>.jpg"
     bring(page, Path(shutil.copy(picture, tmp_path / name)))
     expect(page.locator("#name")).to_have_text(name)
 
 
-def test_a_slow_network_shows_progress_and_the_newest_rule_wins(visit: Opener, picture: Path) -> None:
+def test_a_slow_network_shows_progress_and_the_latest_rules_win(visit: Opener, picture: Path) -> None:
     page = visit()
     network = page.context.new_cdp_session(page)
     network.send("Network.enable")
     network.send("Network.emulateNetworkConditions", SLOW)
     page.set_input_files("#files", picture)
-    expect(page.get_by_role("progressbar", name="Sending the picture")).to_be_visible()
-    expect(page.locator("#stage")).to_have_attribute("aria-busy", "true")
-    expect(page.locator("#image")).to_have_attribute("src", re.compile("^blob:"))  # seen at once
+    expect(page.get_by_role("progressbar", name="Uploading the image")).to_be_visible()
+    expect(page.locator("#viewer")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#image")).to_have_attribute("src", re.compile("^blob:"))  # shown at once
     expect(page.locator("#strip button")).to_have_count(1)
-    wait_until_read(page)
+    wait_until_decided(page)
     expect(page.get_by_role("progressbar")).to_be_hidden()
     page.get_by_role("radio", name="Gravel").check(force=True)
     set_slider(page, "min_area", 0)
@@ -326,10 +324,10 @@ def test_a_slow_network_shows_progress_and_the_newest_rule_wins(visit: Opener, p
     newest = page.evaluate(
         """async ([path, rules]) => {
           const headers = { "Content-Type": "application/json" };
-          const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify({ rules }) });
-          return (await answer.json()).classes[2].outline;
+          const response = await fetch(path, { method: "POST", headers, body: JSON.stringify({ rules }) });
+          return (await response.json()).classes[2].outline;
         }""",
-        [(page.locator("#image").get_attribute("src") or "").replace("preview", "masks"), every_pixel_from(120)],
+        [(page.locator("#image").get_attribute("src") or "").replace("preview", "masks"), uniform_rules(120)],
     )
     assert newest
     expect(page.locator("#predicted .line").nth(2)).to_have_attribute("d", newest)
@@ -338,19 +336,19 @@ def test_a_slow_network_shows_progress_and_the_newest_rule_wins(visit: Opener, p
     wait_for_outline(page, 2, newest)
 
 
-def test_a_server_that_went_away_is_told_and_tried_again(visit: Opener, picture: Path) -> None:
+def test_an_unreachable_server_gives_an_error_with_retry(visit: Opener, picture: Path) -> None:
     page = visit(expected="ERR_FAILED|ERR_INTERNET_DISCONNECTED")
     bring(page, picture)
     page.context.set_offline(True)
     set_slider(page, "presence_threshold", 0)
-    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not respond")
     page.context.set_offline(False)
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator("[data-class=Fish] .facts")).to_contain_text("present")
 
 
-def test_a_busy_server_is_waited_for(visit: Opener, picture: Path) -> None:
+def test_the_page_waits_for_a_busy_server(visit: Opener, picture: Path) -> None:
     page = visit(expected="503")
     answers = iter([True])
 
@@ -365,34 +363,34 @@ def test_a_busy_server_is_waited_for(visit: Opener, picture: Path) -> None:
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_picture_can_be_forgotten(visit: Opener, scenes: Path) -> None:
+def test_an_image_can_be_removed(visit: Opener, scenes: Path) -> None:
     page = visit()
     first, second = sorted((scenes / "train_images").iterdir())[:2]
     bring(page, first, second)
-    page.get_by_role("button", name="Forget this picture").click()
+    page.get_by_role("button", name="Remove this image").click()
     expect(page.locator("#name")).to_have_text(first.name)
-    page.get_by_role("button", name="Forget this picture").click()
+    page.get_by_role("button", name="Remove this image").click()
     expect(page.locator("#welcome")).to_be_focused()
     expect(page.locator("#downloads")).to_be_hidden()
 
 
-def test_everything_can_be_done_by_keyboard(visit: Opener, picture: Path, opened: AppState) -> None:
+def test_everything_can_be_reached_by_keyboard(visit: Opener, picture: Path, opened: AppState) -> None:
     page = visit()
     bring(page, picture)
     page.locator("body").focus()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to what was read")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the results")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#panel")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Show Fish on the picture")).to_be_focused()
+    expect(page.get_by_label("Show Fish on the image")).to_be_focused()
     page.keyboard.press("Space")
     expect(page.locator("#predicted > g").first).to_be_hidden()
     page.get_by_role("radio", name="Fish").focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("radio", name="Flower")).to_be_checked()
     page.keyboard.press("Tab")
-    presence = page.get_by_role("slider", name="Presence from")
+    presence = page.get_by_role("slider", name="Presence threshold")
     expect(presence).to_be_focused()
     page.keyboard.press("Home")
     expect(presence).to_have_attribute("aria-valuetext", "0.000")
@@ -400,16 +398,18 @@ def test_everything_can_be_done_by_keyboard(visit: Opener, picture: Path, opened
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
     level = opened.rules.rules[1].pixel_threshold + 1
-    pixels = page.get_by_role("slider", name="Pixels from level")
+    pixels = page.get_by_role("slider", name="Pixel threshold (level)")
     expect(pixels).to_have_attribute("aria-valuetext", f"{level} ({level / 255:.2f})")
     names = "button, input, select, a[href]"
-    named = "all => all.every((one) => !one.checkVisibility() || one.labels?.length || one.ariaLabel || one.innerText)"
+    named = (
+        "all => all.every((item) => !item.checkVisibility() || item.labels?.length || item.ariaLabel || item.innerText)"
+    )
     assert page.locator(names).evaluate_all(named)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 800, 1600])
-def test_it_fits_any_screen(visit: Opener, picture: Path, scheme: str, width: int) -> None:
+def test_the_page_fits_any_screen(visit: Opener, picture: Path, scheme: str, width: int) -> None:
     page = visit(viewport={"width": width, "height": 800}, color_scheme=scheme)
     bring(page, picture)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -417,7 +417,7 @@ def test_it_fits_any_screen(visit: Opener, picture: Path, scheme: str, width: in
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 23, 29)"}[scheme]
 
 
-def test_a_run_is_browsed(visit: Opener, run_server: str, opened_run: AppState) -> None:
+def test_the_holdout_can_be_browsed(visit: Opener, run_server: str, opened_run: AppState) -> None:
     assert opened_run.holdout is not None
     rows = opened_run.holdout.rows
     page = visit(run_server)
@@ -443,32 +443,32 @@ def test_a_run_is_browsed(visit: Opener, run_server: str, opened_run: AppState) 
     expect(page.locator("#mean")).to_have_text(f"mean Dice {best.mean_dice:.3f}")  # the link holds the picture
 
 
-def test_the_point_on_the_curve_moves_with_the_threshold(visit: Opener, run_server: str, picture: Path) -> None:
+def test_the_point_on_the_curve_follows_the_threshold(visit: Opener, run_server: str, picture: Path) -> None:
     page = visit(run_server)
     bring(page, picture)
     for key, chart in (("pixel_threshold", "pixel_point"), ("presence_threshold", "presence_point")):
         dot = page.locator(f"[data-chart={chart}] .dot")
-        told = page.locator(f"[data-chart={chart}] figcaption")
+        message = page.locator(f"[data-chart={chart}] figcaption")
         expect(dot).to_be_visible()
-        before, words = dot.get_attribute("cx") or "", told.inner_text()
+        before, words = dot.get_attribute("cx") or "", message.inner_text()
         set_slider(page, key, 20 if key == "pixel_threshold" else 0.1)
         expect(dot).not_to_have_attribute("cx", before)
-        expect(told).not_to_have_text(words)
-        expect(told).to_contain_text("average precision")
+        expect(message).not_to_have_text(words)
+        expect(message).to_contain_text("average precision")
     expect(page.locator("[data-chart=pixel_point] figcaption")).to_contain_text("from level 20")
     set_slider(page, "presence_threshold", 1.005)
     expect(page.locator("[data-chart=presence_point] figcaption")).to_contain_text("nothing is predicted")
 
 
-def test_a_heat_map_follows_the_class_and_goes_with_its_box(visit: Opener, picture: Path) -> None:
+def test_the_heat_map_follows_the_selected_class(visit: Opener, picture: Path) -> None:
     page = visit()
     bring(page, picture)
     heat = page.locator("#heat")
     expect(heat).to_be_hidden()
-    page.get_by_label("Where the classifier looks for Fish").check()
-    expect(heat).to_have_attribute("alt", "Heat map: where the classifier looks for Fish")
+    page.get_by_label("Heat map of the classifier for Fish").check()
+    expect(heat).to_have_attribute("alt", "Heat map of the classifier for Fish")
     expect(heat).to_be_visible()
     page.get_by_role("button", name="Flower", exact=True).click()
-    expect(heat).to_have_attribute("alt", "Heat map: where the classifier looks for Flower")
-    page.get_by_label("Where the classifier looks for Flower").uncheck()
+    expect(heat).to_have_attribute("alt", "Heat map of the classifier for Flower")
+    page.get_by_label("Heat map of the classifier for Flower").uncheck()
     expect(heat).to_be_hidden()

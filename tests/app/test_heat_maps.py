@@ -1,4 +1,4 @@
-"""Heat maps of the classifier, as a layer over the picture."""
+"""Heat maps of the classifier, as a layer over the image."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from nephoscope.data.images import read_resized
 from nephoscope.data.visible import find_visible
 from nephoscope.figures.overlays import colour_heat
 from nephoscope.inference.grad_cam import Explainer
-from tests.builders.app_requests import bring
+from tests.builders.app_requests import upload
 
 
-def test_it_is_the_heat_that_explain_finds(client: httpx2.Client, picture: Path, opened: AppState) -> None:
-    answer = client.get(f"/api/pictures/{bring(client, picture)}/heat/Flower")
-    assert answer.headers["content-type"] == "image/png"
-    layer = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_UNCHANGED)
+def test_the_layer_equals_the_heat_map_of_explain(client: httpx2.Client, picture: Path, opened: AppState) -> None:
+    response = client.get(f"/api/pictures/{upload(client, picture)}/heat/Flower")
+    assert response.headers["content-type"] == "image/png"
+    layer = cv2.imdecode(np.frombuffer(response.content, np.uint8), cv2.IMREAD_UNCHANGED)
     metadata = opened.model.metadata
     image = read_resized(picture, metadata.cache_shape)
     visible = find_visible(image, metadata.nodata)
@@ -29,10 +29,12 @@ def test_it_is_the_heat_that_explain_finds(client: httpx2.Client, picture: Path,
     assert not layer[~visible, 3].any()
 
 
-def test_only_known_classes_and_own_pictures_have_one(client: httpx2.Client, picture: Path, server: str) -> None:
-    mine = bring(client, picture)
+def test_unknown_classes_and_pictures_of_others_have_no_heat_map(
+    client: httpx2.Client, picture: Path, server: str
+) -> None:
+    mine = upload(client, picture)
     unknown = client.get(f"/api/pictures/{mine}/heat/Swirl")
     assert unknown.status_code == 404
-    assert "no class 'Swirl'; the model knows Fish, Flower, Gravel, Sugar" in unknown.json()["error"]
+    assert "no class 'Swirl'; the classes are Fish, Flower, Gravel, Sugar" in unknown.json()["error"]
     with httpx2.Client(base_url=server) as other:
         assert other.get(f"/api/pictures/{mine}/heat/Fish").status_code == 404
