@@ -1,6 +1,6 @@
-"""Draws docs/images/report-*.png from the report of a finished run: `python -m docs.report_screenshots`.
+"""Take the screenshots of a finished report for the documentation: `python -m docs.report_screenshots [report.html]`.
 
-Needs playwright and Chromium.
+Needs Chromium.
 """
 
 import shutil
@@ -20,9 +20,9 @@ def main(report: Path) -> None:
             ("dark", 1280, 900, "dark", "#curves"),
             ("phone", 390, 844, "dark", ".gallery"),
         ):
-            # Waiting asks the page to evaluate, which its own policy forbids.
-            look = {"color_scheme": scheme, "reduced_motion": "reduce", "bypass_csp": True}
-            page = browser.new_page(viewport={"width": width, "height": height}, **look)
+            # wait_for_function evaluates code, which the policy of the page forbids.
+            options = {"color_scheme": scheme, "reduced_motion": "reduce", "bypass_csp": True}
+            page = browser.new_page(viewport={"width": width, "height": height}, **options)
             page.goto(report.resolve().as_uri())
             show(page, place)
             path = IMAGES / f"report-{name}.png"
@@ -32,8 +32,8 @@ def main(report: Path) -> None:
 
 
 def show(page: Page, place: str) -> None:
-    """As a reader would have it: a cursor on a curve, the gallery filtered."""
-    for plot in page.locator(".plot .stage").all():
+    """Set a cursor on each plot, filter the gallery, and scroll to the place."""
+    for plot in page.locator(".plot .canvas").all():
         plot.focus()
     page.locator("select[name=kind]").select_option("poor overlap")
     page.evaluate("document.activeElement.blur()")

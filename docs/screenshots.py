@@ -1,6 +1,6 @@
-"""Take the documentation's pictures of the finished default run: `python -m docs.screenshots [artifacts]`.
+"""Take the screenshots of the app for the documentation: `python -m docs.screenshots [artifacts]`.
 
-They show drawn scenes only, and need Chromium.
+Needs a finished default run, whose scenes are synthetic, and Chromium.
 """
 
 import shutil
@@ -20,7 +20,7 @@ from nephoscope.artifacts import Artifacts
 from tests.builders.app_server import running
 
 IMAGES = Path(__file__).parent / "images"
-QUALITY = 80  # of JPEG: under 300 kB each
+JPEG_QUALITY = 80  # under 300 kB each
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Shot:
     height: int
     scale: int = 1
     with_list: bool = True
-    """whether the holdout is listed beside the picture"""
+    """whether the holdout list is open"""
 
 
 SHOTS = (
@@ -67,7 +67,7 @@ def take_app(browser: Browser, link: str, shot: Shot) -> None:
 def save(page: Page, name: str) -> None:
     image = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     path = IMAGES / f"{name}.jpg"
-    cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
