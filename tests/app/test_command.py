@@ -56,7 +56,7 @@ def test_without_the_extra_the_error_says_how_to_install_it() -> None:
     code = f"import sys; sys.modules['fastapi'] = None; {MAIN}"
     done = subprocess.run([sys.executable, "-c", code, "serve"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "the app needs fastapi: `python -m pip install 'nephoscope[app]'`" in done.stderr
+    assert "fastapi is not installed; run `python -m pip install 'nephoscope[app]'`" in done.stderr
 
 
 @pytest.fixture
