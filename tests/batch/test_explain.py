@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nephoscope.artifacts import SHIPPED, Artifacts
-from nephoscope.batch import heat_maps as heat_maps
+from nephoscope.batch import heat_maps
 from nephoscope.batch.heat_maps import explain_pictures
 from nephoscope.cli.commands import app
 from nephoscope.data.images import read_image
@@ -38,7 +38,7 @@ def test_the_command_explains_readable_images_and_lists_the_others(
     assert "2 images were skipped" in result.stderr
     *readable, broken, _ = sorted(path.name for path in pictures.iterdir())
     problems = pd.read_csv(out / "problems.csv").set_index("image_id")["problem"]
-    assert "breaks off" in problems[broken]
+    assert "without an end marker" in problems[broken]
     assert "neither a JPEG nor a PNG" in problems["text.png"]
     summary = pd.read_csv(out / "summary.csv")
     assert summary["image_id"].tolist() == [name for name in readable for _ in CLASSES]
