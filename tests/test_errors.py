@@ -33,7 +33,7 @@ def test_a_missing_parameter_file_is_reported_in_a_sentence(tmp_path: Path) -> N
 
 def test_only_other_errors_keep_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     for error, message in ((UserError("say so"), "nephoscope: say so\n"), (KeyError("a"), "KeyError: 'a'\n")):
-        stages._end_with_the_message(type(error), error, None)
+        stages._print_error(type(error), error, None)
         assert capsys.readouterr().err == message
 
 

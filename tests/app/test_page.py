@@ -451,7 +451,7 @@ def test_the_point_on_the_curve_follows_the_threshold(visit: Opener, run_server:
         message = page.locator(f"[data-chart={chart}] figcaption")
         expect(dot).to_be_visible()
         before, words = dot.get_attribute("cx") or "", message.inner_text()
-        set_slider(page, key, 20 if key == "pixel_threshold" else 0.1)
+        set_slider(page, key, 20 if key == "pixel_threshold" else 0.9)
         expect(dot).not_to_have_attribute("cx", before)
         expect(message).not_to_have_text(words)
         expect(message).to_contain_text("average precision")

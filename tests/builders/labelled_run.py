@@ -35,7 +35,13 @@ def labelled_params(root: Path, labelled: int = 24) -> Params:
             "holdout_share": 0.4,
         },
         # Six pictures in validation: three folds are the most that can be cross-fitted.
-        "tune": {"pixel_thresholds": [64, 96, 128, 160], "min_areas": [0, 2000], "folds": 3, "resamples": 5},
+        "tune": {
+            "pixel_thresholds": [64, 96, 128, 160],
+            "min_areas": [0, 2000],
+            "folds": 3,
+            "resamples": 5,
+            "adaptive_power": 0,
+        },
         "evaluate": {"bootstrap": 100},
         "report": {"best": 2, "median": 1, "worst": 3},
     }

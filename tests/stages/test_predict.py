@@ -72,7 +72,7 @@ def test_networks_of_another_split_or_cache_are_rejected(own_run: Artifacts, oth
     params = tiny_params(own_run.root).prepare
     stages.prepare.main(params.model_copy(update=other), own_run)
     with pytest.raises(
-        UserError, match=r"seed0\.safetensors: learned from other data .*(split|cache_shape).* trains anew"
+        UserError, match=r"seed0\.safetensors: trained on other data .*(split|cache_shape).* train again"
     ):
         stages.predict.main(Predict(), own_run)
 

@@ -1,4 +1,4 @@
-"""A run that is killed in the middle of an epoch goes on with the next batch."""
+"""A run that is killed in the middle of an epoch resumes with the next batch."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ def run(artifacts: Artifacts, changes: dict[str, object]) -> Path:
 
 
 def run_until_killed(artifacts: Artifacts, changes: dict[str, object], killed_at: str) -> None:
-    """Dies in the second epoch: after its third batch, or before it is validated."""
+    """Train, and die in the second epoch: after its third batch, or before its validation."""
 
     def die_midway(_: History, trainer: Trainer, *rest: Any) -> None:
         batch = rest[-1]
@@ -55,8 +55,8 @@ def test_no_batch_and_no_validation_is_repeated_or_skipped(
 ) -> None:
     killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
     assert exit_code_of(run_until_killed, killed, changes, killed_at) == 9
-    went_on, uninterrupted = run(killed, changes), run(whole, changes)
-    assert same(weights_of(went_on), weights_of(uninterrupted))
-    # The loss of the interrupted epoch is that of its second part: all else is histories alike.
+    resumed, uninterrupted = run(killed, changes), run(whole, changes)
+    assert same(weights_of(resumed), weights_of(uninterrupted))
+    # The training loss of the interrupted epoch covers its second part only; everything else is equal.
     histories = [pd.read_csv(run.train_segmenter.history).drop(columns="train_loss") for run in (killed, whole)]
     pd.testing.assert_frame_equal(*histories)
