@@ -18,6 +18,7 @@ import pandas as pd
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
+from nephoscope.data.manifest import Manifest
 
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
 VISIBLE_BIT = len(CLASSES)
@@ -32,8 +33,8 @@ def main() -> None:
     parser.add_argument("--part-mib", type=float, default=50, help="largest size of a file of images")
     options = parser.parse_args()
     prepared = Artifacts(options.artifacts).prepare
-    images = pd.read_csv(prepared.images)
-    images = images[images["labelled"]].iloc[: options.image_count]  # labelled images come first
+    images = Manifest.load(prepared.manifest).images
+    images = images[images["split"] != "unlabelled"].iloc[: options.image_count]  # labelled images come first
     if (images["fold"] < 0).any():
         parser.error("some images belong to no fold; set prepare.folds: 5 and prepare.holdout_share: 0")
     cache = Cache.open(prepared.cache)
