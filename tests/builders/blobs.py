@@ -1,4 +1,4 @@
-"""A data set that a small network learns in seconds: class a is a bright disc, class b a dark one, on noise."""
+"""A data set that a small network learns in seconds: on noise, class a is a bright disc and class b a dark disc."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SHAPE = (32, 48)
 
 
 def write_blobs(artifacts: Artifacts, *, count: int = 64, folds: int = 0, seed: int = 0) -> Manifest:
-    """Half train, a quarter validation, a quarter holdout; the right edge is invisible."""
+    """Write cache and manifest: half train, a quarter validation, a quarter holdout. The right edge is invisible."""
     rng = np.random.default_rng(seed)
     cache = Cache.create(artifacts.prepare.cache, count, SHAPE)
     areas = np.zeros((count, 2))

@@ -35,7 +35,7 @@ def test_engines_are_tried_once(trials: FakeTrials, tmp_path: Path) -> None:
     assert trials == ["one", "two"]
 
 
-def test_another_model_or_machine_is_tried_for_itself(
+def test_another_model_or_machine_has_its_own_entry(
     trials: FakeTrials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose(tmp_path)
@@ -52,17 +52,17 @@ def test_another_model_or_machine_is_tried_for_itself(
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"one": "onnx"}', '{"one": "onnx", "two": "magic"}'])
-def test_a_note_that_cannot_be_used_is_written_anew(trials: FakeTrials, tmp_path: Path, content: str) -> None:
+def test_an_invalid_entry_of_the_cache_is_replaced(trials: FakeTrials, tmp_path: Path, content: str) -> None:
     choose(tmp_path)
-    (note,) = tmp_path.iterdir()
-    whole = note.read_text()
-    note.write_text(content)
+    (entry,) = tmp_path.iterdir()
+    valid = entry.read_text()
+    entry.write_text(content)
     assert choose(tmp_path) == {"one": "onnx", "two": "onnx"}
     assert len(trials) == 4
-    assert note.read_text() == whole
+    assert entry.read_text() == valid
 
 
-def test_where_nothing_can_be_kept_it_is_tried_every_time(trials: FakeTrials, tmp_path: Path) -> None:
+def test_without_a_writable_cache_engines_are_tried_every_time(trials: FakeTrials, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert choose(tmp_path / "file") == choose(tmp_path / "file") == {"one": "onnx", "two": "onnx"}
     assert len(trials) == 4

@@ -100,7 +100,7 @@ def test_pytorch_competes_only_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPa
     assert choose(machine=Machine(accelerator="cpu")) == "onnx"
 
 
-def test_if_no_engine_matches_nothing_is_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_no_engine_matches_the_error_lists_the_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"torch": 0.5, "onnx": 0.9}, {"torch": 5, "onnx": 1})
     with pytest.raises(UserError, match=r"onnx by 0.800, torch by 0.400; export the model again"):
         choose(expected=0.1)

@@ -20,11 +20,11 @@ class Reddest:
 
     def __init__(self, input_shape: Shape, *, maps: bool, weight: float = 1.0) -> None:
         self.input_shape, self.maps, self.weight = input_shape, maps, weight
-        self.seen: list[np.ndarray] = []
+        self.inputs: list[np.ndarray] = []
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         assert images.shape[1:] == (*self.input_shape, 3)
-        self.seen.append(images.copy())
+        self.inputs.append(images.copy())
         red = images[..., 0].astype(np.float32) / 255 * self.weight
         maps = np.stack([red, 1 - red], axis=1)
         return maps if self.maps else maps[:, :, 0, 0]
@@ -57,9 +57,9 @@ def test_views_of_few_images_share_a_call(count: int, calls: int) -> None:
     predictions = model(inference_settings, segmenter).predict(
         np.stack([draw_image()] * count), np.ones((count, 4, 6), bool)
     )
-    assert len(segmenter.seen) == calls
-    first_of_each_view = np.concatenate(segmenter.seen)[::count]
-    assert [np.argwhere(seen[..., 0])[0].tolist() for seen in first_of_each_view] == [[0, 0], [0, 5], [3, 0], [3, 5]]
+    assert len(segmenter.inputs) == calls
+    first_of_each_view = np.concatenate(segmenter.inputs)[::count]
+    assert [np.argwhere(view[..., 0])[0].tolist() for view in first_of_each_view] == [[0, 0], [0, 5], [3, 0], [3, 5]]
     assert all(
         prediction.levels[0, 0, 0] == 255 and prediction.levels[0, 4:, 6:].max() == 0 for prediction in predictions
     )

@@ -1,4 +1,4 @@
-"""Heat maps of classifiers with known weights, so that the right map is known."""
+"""Grad-CAM of classifiers with fixed weights, whose heat maps can be computed by hand."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_heat_maps_are_scaled_before_they_are_averaged() -> None:
     both = explainer(RedAndBlue(red=100), RedAndBlue(red=-1)).explain(draw_image(), EVERYTHING, [0])
     assert both.heat_maps[0][0, 0] == 0.5
     alone = [explainer(RedAndBlue(red=red)).explain(draw_image(), EVERYTHING, [0]) for red in (100, -1)]
-    assert both.presences[0] == pytest.approx(np.mean([one.presences[0] for one in alone]))
+    assert both.presences[0] == pytest.approx(np.mean([explanation.presences[0] for explanation in alone]))
 
 
 def test_a_classifier_of_another_input_shape_gives_heat_at_the_shape_of_the_image() -> None:
@@ -95,9 +95,9 @@ def test_convolutional_networks_have_heat(encoder: str) -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     # Random weights may give no evidence for any class, so one class gets positive weights.
     network.body.get_classifier().weight.data[0] = 1
-    one, other = explainer(network, shape=(64, 96)).explain(image, np.ones((64, 96), bool), [0, 1]).heat_maps
-    assert one.shape == other.shape == (64, 96)
-    assert 0 <= one.min() < one.max() == 1
+    first, second = explainer(network, shape=(64, 96)).explain(image, np.ones((64, 96), bool), [0, 1]).heat_maps
+    assert first.shape == second.shape == (64, 96)
+    assert 0 <= first.min() < first.max() == 1
 
 
 @pytest.mark.parametrize("encoder", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])

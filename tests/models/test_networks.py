@@ -86,7 +86,8 @@ def test_missing_weights_name_the_alternatives(encoder: str, weights: str, messa
 def test_every_parameter_belongs_to_the_encoder_or_the_decoder() -> None:
     for network in (build_classifier("resnet18", 2, (64, 64)), build_segmenter("Unet", "resnet18", 2)):
         encoder, decoder = (
-            {id(p) for p in some} for some in (network.encoder_parameters(), network.decoder_parameters())
+            {id(parameter) for parameter in parameters}
+            for parameters in (network.encoder_parameters(), network.decoder_parameters())
         )
         assert not encoder & decoder
         assert encoder | decoder == {id(parameter) for parameter in network.parameters()}
@@ -128,8 +129,8 @@ def test_segmenter_and_classifier_with_the_same_weights_have_the_same_features(t
     classifier = build_classifier("tf_efficientnet_lite0", 2, (64, 96), weights="bundled").eval()
     pictures = images(64, 96)
     with torch.inference_mode():
-        seen = segmenter.body.encoder(segmenter.normalise(pictures))[-1]
-        assert torch.equal(seen, classifier.body.blocks(_stem(classifier, pictures)))
+        features = segmenter.body.encoder(segmenter.normalise(pictures))[-1]
+        assert torch.equal(features, classifier.body.blocks(_stem(classifier, pictures)))
     save_checkpoint(tmp_path / "segmenter.safetensors", segmenter, metadata())
     again = build_classifier("tf_efficientnet_lite0", 2, (64, 96), weights=str(tmp_path / "segmenter.safetensors"))
     head = {"body.classifier.weight", "body.classifier.bias"}

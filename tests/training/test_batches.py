@@ -98,8 +98,10 @@ def test_batches_have_the_types_and_shapes_of_the_networks(tmp_path: Path) -> No
     assert batch.planes.shape == batch.visible.shape == (8, 16, 24)
     shown = torch.stack([(batch.planes >> bit & 1).flatten(1).any(1) for bit in range(2)], dim=1)
     assert torch.equal(shown, batch.presence > 0)
-    seen = sum(len(batch.images) for batch in make_validation_loader(pictures, manifest.rows("validation"), params))
-    assert seen == len(manifest.rows("validation"))
+    image_count = sum(
+        len(batch.images) for batch in make_validation_loader(pictures, manifest.rows("validation"), params)
+    )
+    assert image_count == len(manifest.rows("validation"))
 
 
 def test_members_of_folds_share_the_pool_without_holdout(tmp_path: Path) -> None:
@@ -109,9 +111,9 @@ def test_members_of_folds_share_the_pool_without_holdout(tmp_path: Path) -> None
     held_out = [member_rows(member, manifest)[1] for member in members]
     assert sorted(np.concatenate(held_out)) == manifest.tuning_rows().tolist()
     for member in members:
-        learnt, chosen = (set(rows.tolist()) for rows in member_rows(member, manifest))
-        assert not learnt & chosen
-        assert not (learnt | chosen) & set(manifest.rows("holdout").tolist())
+        train, validation = (set(rows.tolist()) for rows in member_rows(member, manifest))
+        assert not train & validation
+        assert not (train | validation) & set(manifest.rows("holdout").tolist())
 
 
 def test_without_folds_there_is_one_member_per_seed(tmp_path: Path) -> None:

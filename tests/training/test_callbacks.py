@@ -1,4 +1,4 @@
-"""Scores that are not known: such an epoch is never the best, and a run of nothing else says so."""
+"""Callbacks: saving is atomic, and an epoch without a valid score is never the best."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +9,8 @@ import torch
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.models.metadata import NetworkMetadata
-from nephoscope.training import callbacks as keeping
-from nephoscope.training import fit
-from nephoscope.training.callbacks import SaveState
+from nephoscope.training import callbacks, fit
+from nephoscope.training.callbacks import SaveBest, SaveState
 from nephoscope.training.tasks import ClassifierTask
 from nephoscope.training.train import train_members
 from tests.builders.blobs import blobs_in
@@ -25,27 +24,29 @@ METADATA = NetworkMetadata(
 
 
 def test_an_interrupted_save_keeps_the_previous_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaking_off(_: object, path: Path) -> None:
+    def save_half(_: object, path: Path) -> None:
         Path(path).write_bytes(b"half")
         raise KeyboardInterrupt
 
     path = tmp_path / "resume" / "last.ckpt"
     SaveState().save_checkpoint({"epoch": 3}, path)
-    monkeypatch.setattr(torch, "save", breaking_off)
+    monkeypatch.setattr(torch, "save", save_half)
     with pytest.raises(KeyboardInterrupt):
         SaveState().save_checkpoint({"epoch": 4}, path)
     assert SaveState().load_checkpoint(path, weights_only=True) == {"epoch": 3}
 
 
 def test_an_epoch_without_a_score_is_never_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[tuple[int, float]] = []
-    monkeypatch.setattr(keeping, "save_checkpoint", lambda _path, _network, of: kept.append((of.epoch, of.score)))
-    keeper = keeping.SaveBest(tmp_path / "best.safetensors", METADATA, "pr_auc", epochs_before=10)
+    saved: list[tuple[int, float]] = []
+    monkeypatch.setattr(
+        callbacks, "save_checkpoint", lambda _path, _network, metadata: saved.append((metadata.epoch, metadata.score))
+    )
+    save_best = SaveBest(tmp_path / "best.safetensors", METADATA, "pr_auc", epochs_before=10)
     for epoch, score in enumerate([float("nan"), 0.4, float("nan"), 0.6, 0.5]):
         metrics = {"validation_pr_auc": score}
         trainer = SimpleNamespace(callback_metrics=metrics, current_epoch=epoch, is_global_zero=True)
-        keeper.on_validation_end(trainer, SimpleNamespace(network=None))
-    assert kept == [(11, 0.4), (13, 0.6)]
+        save_best.on_validation_end(trainer, SimpleNamespace(network=None))
+    assert saved == [(11, 0.4), (13, 0.6)]
 
 
 def test_a_run_without_a_valid_score_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

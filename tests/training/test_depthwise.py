@@ -22,8 +22,8 @@ def test_gradients_equal_those_of_full_precision_up_to_rounding(
     assert output.dtype == torch.bfloat16
     gradients = torch.autograd.grad((output.float() * towards).sum(), (images, weight))
     torch.testing.assert_close(output.float(), exact, rtol=0.01, atol=0.05)
-    for gradient, wanted in zip(gradients, expected, strict=True):
-        torch.testing.assert_close(gradient, wanted, rtol=0.01, atol=0.02)
+    for gradient, expected_gradient in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(gradient, expected_gradient, rtol=0.01, atol=0.02)
 
 
 def test_it_applies_to_every_depthwise_convolution_and_only_under_autocast() -> None:
@@ -37,10 +37,10 @@ def test_it_applies_to_every_depthwise_convolution_and_only_under_autocast() -> 
 
 
 def count_quick(value: torch.Tensor) -> int:
-    seen, left = set(), [value.grad_fn]
-    while left:
-        node = left.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            left += [before for before, _ in node.next_functions]
-    return sum(node.name() == "_DepthwiseBackward" for node in seen)
+    visited, pending = set(), [value.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is not None and node not in visited:
+            visited.add(node)
+            pending += [previous for previous, _ in node.next_functions]
+    return sum(node.name() == "_DepthwiseBackward" for node in visited)

@@ -1,4 +1,4 @@
-"""Networks that learn for real, on discs: what is kept, what goes on after a kill, what settings change."""
+"""Training of small networks: outputs, resuming after a kill, and the effect of settings."""
 
 import pickle
 from pathlib import Path
@@ -48,8 +48,8 @@ def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
     runs = [blobs_in(tmp_path / name) for name in "ab"]
     first, second = (train(segmenter(), run) for run in runs)
     assert first.read_bytes() == second.read_bytes()
-    for told in (lambda run: run.train_segmenter.history, lambda run: run.train_segmenter.metrics):
-        assert told(runs[0]).read_bytes() == told(runs[1]).read_bytes()
+    for path in (lambda run: run.train_segmenter.history, lambda run: run.train_segmenter.metrics):
+        assert path(runs[0]).read_bytes() == path(runs[1]).read_bytes()
 
 
 def test_every_member_is_kept_with_its_history(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_training_stops_after_epochs_without_gain(tmp_path: Path) -> None:
 
 
 def train_until_killed(params: TrainSegmenter, artifacts: Artifacts) -> None:
-    """Train, and die before the second epoch is printed."""
+    """Train, and end the process before the second epoch is printed."""
     original = History._print
 
     def print_or_die(self: History, epoch: int, metrics: Any) -> None:
@@ -105,17 +105,17 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, changes: dict[s
     killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
     assert exit_code_of(train_until_killed, segmenter(**changes), killed) == 9
     assert not killed.train_segmenter.members.exists()
-    went_on, uninterrupted = (train(segmenter(**changes), run) for run in (killed, whole))
+    resumed, uninterrupted = (train(segmenter(**changes), run) for run in (killed, whole))
     histories = [pd.read_csv(run.train_segmenter.history) for run in (killed, whole)]
     pd.testing.assert_frame_equal(*histories)
-    assert same(weights_of(went_on), weights_of(uninterrupted))
+    assert same(weights_of(resumed), weights_of(uninterrupted))
 
 
 def test_fine_tuning_starts_from_the_best_epoch_with_its_own_shape_and_rates(tmp_path: Path) -> None:
     main, finished = blobs_in(tmp_path / "main"), blobs_in(tmp_path / "finished")
     changes = {"input_shape": (16, 24), "optimiser": {"schedule": "constant"}}
-    standing = {"epochs": 2, "encoder_rate": 1e-12, "decoder_rate": 1e-12}
-    before, path = train(segmenter(**changes), main), train(segmenter(**changes, finetune=standing), finished)
+    finetune = {"epochs": 2, "encoder_rate": 1e-12, "decoder_rate": 1e-12}
+    before, path = train(segmenter(**changes), main), train(segmenter(**changes, finetune=finetune), finished)
     history = pd.read_csv(finished.train_segmenter.history)
     assert history["epoch"].tolist() == [0, 1, 2, 3]
     assert history["decoder_rate"].tolist() == [3e-3, 3e-3, 1e-12, 1e-12]
@@ -151,20 +151,20 @@ def test_a_frozen_encoder_stays_unchanged_until_it_is_unfrozen(tmp_path: Path) -
         )  # fmt: skip
         train(params, artifacts)
         networks.append(load_checkpoint(artifacts.train_classifier.members / "seed0.safetensors")[0])
-    given = {key: value for key, value in read_bundled("tf_efficientnet_lite0").items() if "classifier" not in key}
-    frozen, awake = (network.encoder.state_dict() for network in networks)
-    assert [key for key, value in given.items() if not torch.equal(frozen[key], value)] == []  # statistics, too
+    initial = {key: value for key, value in read_bundled("tf_efficientnet_lite0").items() if "classifier" not in key}
+    frozen, unfrozen = (network.encoder.state_dict() for network in networks)
+    assert [key for key, value in initial.items() if not torch.equal(frozen[key], value)] == []  # statistics, too
     for part in ("conv_stem.weight", "bn1.running_mean"):
-        assert not torch.equal(awake[part], given[part])
+        assert not torch.equal(unfrozen[part], initial[part])
 
 
 def test_a_frozen_encoder_has_no_dropout() -> None:
     network = build_segmenter("FPN", "timm-tf_efficientnet_lite0", 2).train()  # smp's has stochastic depth
     task = SimpleNamespace(network=network)
-    resting = Unfreezing(frozen_epochs=1, steps=2)
+    unfreezing = Unfreezing(frozen_epochs=1, steps=2)
     pictures = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
     for epoch, random in ((0, False), (1, True)):
-        resting.on_train_epoch_start(SimpleNamespace(current_epoch=epoch, world_size=1), task)  # type: ignore[arg-type]
+        unfreezing.on_train_epoch_start(SimpleNamespace(current_epoch=epoch, world_size=1), task)  # type: ignore[arg-type]
         first, second = (network.encoder(network.normalise(pictures))[-1] for _ in range(2))
         assert torch.equal(first, second) is not random
 
@@ -175,13 +175,13 @@ def test_every_optimiser_runs_with_every_schedule(name: str, schedule: str) -> N
     network = build_segmenter("VanillaUnet", "", 2)
     settings = Optimiser.model_validate({"name": name, "schedule": schedule})
     optimiser = build_optimiser(network, settings)
-    planned = build_schedule(optimiser, settings, steps=3)
+    scheduler = build_schedule(optimiser, settings, steps=3)
     before = network.body.head.weight.detach().clone()
     for _ in range(3):
         network(torch.zeros(2, 3, 32, 32)).square().mean().backward()
         optimiser.step()
-        if planned is not None:
-            planned.step(0.5) if schedule == "plateau" else planned.step()  # type: ignore[call-arg]
+        if scheduler is not None:
+            scheduler.step(0.5) if schedule == "plateau" else scheduler.step()  # type: ignore[call-arg]
     assert not torch.equal(before, network.body.head.weight)
 
 
@@ -190,12 +190,12 @@ def test_every_optimiser_runs_with_every_schedule(name: str, schedule: str) -> N
 def test_onecycle_of_any_length_has_a_rate_for_every_step(steps: int, share: float) -> None:
     settings = Optimiser(schedule="onecycle", warmup_share=share)
     optimiser = build_optimiser(build_segmenter("VanillaUnet", "", 2), settings)
-    planned = build_schedule(optimiser, settings, steps)
+    scheduler = build_schedule(optimiser, settings, steps)
     for _ in range(steps):
         assert 0 < optimiser.param_groups[-1]["lr"] <= settings.decoder_rate * 1.0001
         optimiser.step()
-        if planned is not None and planned.last_epoch < steps - 1:
-            planned.step()
+        if scheduler is not None and scheduler.last_epoch < steps - 1:
+            scheduler.step()
 
 
 @pytest.mark.parametrize(
@@ -227,14 +227,14 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
 
 
 def test_a_task_can_be_sent_to_another_process(tmp_path: Path) -> None:
-    """As strategies that spawn their processes do."""
+    """Strategies that spawn processes pickle the task and the loader."""
     params, folder = segmenter(), blobs_in(tmp_path).prepare
     task = build_task(params, (32, 48), torch.tensor([0.5, 0.5]), seed=0, weights="none")
     pictures = CachedImages(folder.cache, np.ones((64, 2), bool), (32, 48), Augment(params.augmentation))
     loader = make_train_loader(pictures, np.arange(64), params, seed=0)
-    there, served = pickle.loads(pickle.dumps((task, loader)))
-    assert same(there.state_dict(), task.state_dict())
-    assert next(iter(served)).images.shape == (8, 3, 32, 48)
+    received_task, received_loader = pickle.loads(pickle.dumps((task, loader)))
+    assert same(received_task.state_dict(), task.state_dict())
+    assert next(iter(received_loader)).images.shape == (8, 3, 32, 48)
 
 
 def test_a_classifier_starts_from_the_segmenter_of_its_fold(tmp_path: Path) -> None:
