@@ -101,15 +101,27 @@ def test_a_plot_shows_the_image_with_its_masks(model: ns.Model, paths: list[Path
     ("image", "message"),
     [
         (np.zeros((20, 30, 3), float), r"image 0: expected uint8 \(0 to 255\), found float64; for floats"),
-        (np.zeros((20, 30), np.uint8), r"image 0: expected a path or an array|expected an array of shape"),
+        (np.zeros((20, 30), np.uint8), r"found \(20, 30\); for a grey image pass np.stack"),
         (np.zeros((20, 30, 4), np.uint8), r"expected an array of shape \(height, width, 3\), found \(20, 30, 4\)"),
         (np.zeros((4, 30, 3), np.uint8), "4×30 pixels; a side needs at least 8"),
         ("missing.jpg", "missing.jpg: No such file or directory"),
+        (".", r". is a folder; pass sorted\(Path\('.'\).glob"),
     ],
 )
 def test_what_cannot_be_predicted_is_named_with_the_way_out(model: ns.Model, image: object, message: str) -> None:
     with pytest.raises(ns.UserError, match=message):
         model.predict([image])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("images", [5, None, b"bytes"])
+def test_other_kinds_of_input_are_rejected(model: ns.Model, images: object) -> None:
+    with pytest.raises(ns.UserError, match="expected a path, an array or a list of them, found"):
+        model.predict(images)  # type: ignore[call-overload]
+
+
+def test_an_unknown_engine_is_rejected() -> None:
+    with pytest.raises(ns.UserError, match="unknown engine 'magic'; choose one of auto, openvino, onnx, torch"):
+        ns.load(engine="magic")  # type: ignore[arg-type]
 
 
 def test_an_unseen_image_is_refused(model: ns.Model) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,8 @@ def load(folder: str | PathLike[str] | None = None, *, engine: Choice = "auto") 
 
     `engine`: "auto" takes the fastest installed engine that matches PyTorch; or "onnx", "openvino", "torch".
     """
+    if engine not in get_args(Choice):
+        raise UserError(f"unknown engine {engine!r}; choose one of {', '.join(get_args(Choice))}")
     path = SHIPPED if folder is None else Path(folder)
     ensemble, rules = open_portable(path, engine)
     return Model(path, ensemble, rules)
@@ -73,10 +75,13 @@ class Model:
     def predict(self, images: Iterable[Source]) -> list[Result]: ...
     def predict(self, images: Source | Iterable[Source]) -> Result | list[Result]:
         """An image → its result; several images (a list, or an array N×H×W×3) → a list of results."""
-        if isinstance(images, str | PathLike) or (isinstance(images, np.ndarray) and images.ndim == 3):
+        if isinstance(images, str | PathLike) or (isinstance(images, np.ndarray) and images.ndim < 4):
             (result,) = self.predict_each([images])
             return result
-        return list(self.predict_each(images))
+        several: Any = images  # callers without a type checker pass anything
+        if isinstance(several, bytes) or not isinstance(several, Iterable):
+            raise UserError(f"expected a path, an array or a list of them, found {type(several).__name__}")
+        return list(self.predict_each(several))
 
     def predict_each(self, images: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
         """Images → their results in order, one at a time, so that memory stays constant."""
@@ -96,6 +101,8 @@ class Model:
             try:
                 return PurePosixPath(address).name, read_content(read_bytes(address), metadata)
             except (OSError, ValueError) as error:
+                if Path(address).is_dir():
+                    raise UserError(f"{address} is a folder; pass sorted(Path({address!r}).glob('*.jpg'))") from None
                 raise UserError(f"{address}: {_reason(error)}") from error
         image_id = f"image {number}"
         image = fit_image(_check_array(image_id, source), metadata.cache_shape)
@@ -116,7 +123,8 @@ def _check_array(image_id: str, array: Any) -> Image:
             "convert it with numpy.asarray"
         )
     if array.ndim != 3 or array.shape[2] != 3:
-        raise UserError(f"{image_id}: expected an array of shape (height, width, 3), found {array.shape}")
+        way_out = "; for a grey image pass np.stack([array] * 3, axis=-1)" if array.ndim == 2 else ""
+        raise UserError(f"{image_id}: expected an array of shape (height, width, 3), found {array.shape}{way_out}")
     if array.dtype != np.uint8:
         raise UserError(
             f"{image_id}: expected uint8 (0 to 255), found {array.dtype}; "

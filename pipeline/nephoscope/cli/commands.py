@@ -102,7 +102,7 @@ def predict(
         json_lines.write_line("done", out=out, readable=result.readable_count, problem=result.problem_count)
     else:
         terminal.show_records(result.records(), result.plan.data_format)
-        typer.echo(f"{out}/: {result.readable_count} images")
+        typer.echo(f"{out}/: {_count(result.readable_count)}")
     _exit_if_skipped(out, result.problem_count)
 
 
@@ -177,7 +177,7 @@ def explain(
         json_lines.write_heat_maps(pictures, out, class_name or ())
         json_lines.write_line("done", out=str(out), readable=readable_count, problem=problem_count)
     else:
-        typer.echo(f"{out}/summary.csv: {readable_count} images")
+        typer.echo(f"{out}/summary.csv: {_count(readable_count)}")
     _exit_if_skipped(out, problem_count)
 
 
@@ -223,6 +223,10 @@ def serve(
     bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
     address = Address(host, port, tuple(allow_host or ()))
     open_and_serve(bounds, address, model, engine, run, dataset)
+
+
+def _count(images: int) -> str:
+    return f"{images} image{'' if images == 1 else 's'}"
 
 
 class _StderrHandler(logging.Handler):
