@@ -11,10 +11,16 @@ CONTEXT.set_forkserver_preload(["lightning.pytorch", "segmentation_models_pytorc
 
 def exit_code_of(run: Callable[..., object], *arguments: object) -> int | None:
     """Call a function of a module in another process → its exit code. Functions that it patches stay unchanged here."""
-    process = CONTEXT.Process(target=run, args=arguments)
+    process = CONTEXT.Process(target=_call, args=(run, *arguments))
     process.start()
     process.join()
     return process.exitcode
+
+
+def _call(run: Callable[..., object], *arguments: object) -> None:
+    # Loader processes are forked from this one, and so notice when it is killed. Those of the server would stay.
+    multiprocessing.set_start_method("fork", force=True)
+    run(*arguments)
 
 
 def die(*_: object, **__: object) -> None:
