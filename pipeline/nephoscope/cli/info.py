@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nephoscope.bundle.folder import fingerprint, list_stems, read_model
-from nephoscope.errors import UserError
+from nephoscope.errors import EXTRAS, UserError
 from nephoscope.hardware import count_cores
 from nephoscope.inference.engine_cache import PACKAGES, cache_path, cached_engines, installed
 from nephoscope.models.metadata import load_metadata
@@ -18,8 +18,8 @@ from nephoscope.settings.section import Machine
 
 Description = dict[str, dict[str, Any]]
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"train": "torch", "app": "fastapi", "cluster": "ray"}
-"""Extra → the package that shows whether it is installed."""
+SHOWN_EXTRAS = ("train", "app", "cluster")
+"""The extra openvino is an engine, and shown with the engines."""
 
 
 def describe(model: Path) -> Description:
@@ -29,7 +29,7 @@ def describe(model: Path) -> Description:
         "machine": describe_machine(),
         "model": describe_model(model),
         "engines": {name: installed(package) for name, package in PACKAGES.items()},
-        "extras": {name: installed(package) for name, package in EXTRAS.items()},
+        "extras": {name: installed(EXTRAS[name][0]) for name in SHOWN_EXTRAS},
         "places": {"model": str(model), "chosen engines": str(cache_path())},
         "packages": {name: installed(name) for name in sorted(direct_requirements())},
     }
