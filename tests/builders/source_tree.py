@@ -8,8 +8,8 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "pipeline"
 PACKAGE = SOURCE / "nephoscope"
 ROOMS = (
-    "settings", "masks", "rules", "data", "evaluation", "tuning", "figures", "models", "training", "inference",
-    "bundle", "batch", "api", "report", "app", "cli",
+    "settings", "masks", "rules", "data", "evaluation", "tuning", "figures", "earth", "models", "training",
+    "inference", "bundle", "batch", "api", "report", "app", "cli",
 )  # fmt: skip
 """From the lowest to the highest; `models` is the first that may import torch."""
 STAGES = (

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.earth.scene import Place
 from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
 from nephoscope.figures.overlays import draw_overlay, write_names
 from nephoscope.masks.geometry import Image, resize_image
 from nephoscope.masks.outlines import to_geojson
 from nephoscope.masks.rle import Mask, encode_rle
+from nephoscope.provenance import Provenance
 from nephoscope.rules.decide import decide_masks
 from nephoscope.rules.presence import SURE, RawPresences, decide_presence
 from nephoscope.rules.rules import Levels, Rules
@@ -36,6 +38,13 @@ class Result:
     """C×H×W uint8: pixel probabilities as 8-bit levels, round(255·p)."""
     visible: Mask
     """H×W: False where the satellite saw nothing."""
+    place: Place | None = None
+    """Where and when it was seen; None if that is not known."""
+    presence_map: npt.NDArray[np.float32] | None = None
+    """C×H×W: presence around every pixel, for a scene of several windows. None: it is `presence` everywhere."""
+    confidence_map: npt.NDArray[np.float32] | None = None
+    """C×H×W, as `presence_map`."""
+    provenance: Provenance | None = field(default=None, repr=False, compare=False)
     read_image: Callable[[], Image] | None = field(default=None, repr=False, compare=False)
     """Reads the image again, for `plot`."""
 
