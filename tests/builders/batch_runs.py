@@ -28,8 +28,8 @@ def make_plan(
 def decided(address: str, rles: tuple[str, ...] = RLES) -> Decided:
     areas = tuple(int(parse_runs(rle, CLOUDS.output_shape)[1].sum()) for rle in rles)
     figures = ((0.9, 0.5, 0.25, 0.75), (0.9, 0.5, 0.75, 0.75), (True, True, False, True))
-    record = Record(address, "", rles, areas, *figures, 0.8)
-    return Decided(record, decode_masks(record, CLOUDS))
+    record = Record(address, "", rles, areas, *figures, 0.8, CLOUDS.output_shape)
+    return Decided(record, decode_masks(record))
 
 
 def failed(address: str, problem: str = "the file is empty") -> Decided:

@@ -32,7 +32,7 @@ def write_coco(address: str, data_format: Format) -> Iterator[Callable[[Record],
 
 
 class _Writer:
-    """Images and annotations are numbered from 1. All images have the output shape, because masks have it."""
+    """Images and annotations are numbered from 1. An image has the shape of its masks."""
 
     def __init__(self, images: IO[str], annotations: IO[str], data_format: Format) -> None:
         self._images, self._annotations, self._format = images, annotations, data_format
@@ -41,20 +41,20 @@ class _Writer:
     def __call__(self, record: Record) -> None:
         if record.problem:
             return
-        height, width = self._format.output_shape
+        height, width = record.shape
         separator = ",\n" if self._image_count else ""
         self._image_count += 1
         image = {"id": self._image_count, "file_name": record.image_id, "height": height, "width": width}
         self._images.write(separator + json.dumps(image))
         for number, result in enumerate(class_results(record, self._format), 1):
             if result.rle:
-                self._annotate(number, result.rle, result.presence)
+                self._annotate(number, result.rle, record.shape, result.presence)
 
-    def _annotate(self, category_id: int, rle: str, score: float) -> None:
+    def _annotate(self, category_id: int, rle: str, shape: Shape, score: float) -> None:
         separator = ",\n" if self._annotation_count else ""
         self._annotation_count += 1
         ids = {"id": self._annotation_count, "image_id": self._image_count, "category_id": category_id}
-        annotation = {**ids, **to_coco(rle, self._format.output_shape), "score": score}
+        annotation = {**ids, **to_coco(rle, shape), "score": score}
         self._annotations.write(separator + json.dumps(annotation))
 
 

@@ -64,9 +64,9 @@ def encode_outlines(record: Record, masks: Masks, data_format: Format) -> Files:
     return {name: json.dumps(collection).encode()}
 
 
-def decode_masks(record: Record, data_format: Format) -> Masks:
+def decode_masks(record: Record) -> Masks:
     """For outputs of finished shards, whose masks are no longer in memory."""
-    return np.stack([decode_rle(rle, data_format.output_shape) for rle in record.rles])
+    return np.stack([decode_rle(rle, record.shape) for rle in record.rles])
 
 
 def file_names(record: Record, data_format: Format) -> dict[Output, list[str]]:

@@ -7,8 +7,9 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from nephoscope.data.formats import Format
+from nephoscope.earth.grid import GEOGRAPHIC, Grid
 from nephoscope.inference.result import Result
-from nephoscope.masks.rle import encode_rle
+from nephoscope.masks.rle import Shape, encode_rle
 from nephoscope.rules.presence import SURE
 
 
@@ -19,7 +20,7 @@ class Record(NamedTuple):
     problem: str = ""
     """Why the image has no result; empty if it has one."""
     rles: tuple[str, ...] = ()
-    """Masks at the output shape."""
+    """Masks, as the competition writes them."""
     areas: tuple[int, ...] = ()
     """Pixels in each mask."""
     presence: tuple[float, ...] = ()
@@ -30,9 +31,16 @@ class Record(NamedTuple):
     """The decision on presence."""
     visible_share: float = 0.0
     """Share of the image that the satellite saw."""
+    shape: Shape = (0, 0)
+    """Of the masks: the output shape, or that of a larger scene. (0, 0) with a problem."""
+    transform: tuple[float, ...] = ()
+    """Of the masks' grid in longitude and latitude, as in `Grid`; empty without a place."""
+    time: str = ""
+    """When it was seen, in ISO 8601 (UTC); empty if that is not known."""
 
     @classmethod
     def from_result(cls, address: str, result: Result) -> Self:
+        place, (height, width) = result.place, result.visible.shape
         return cls(
             address,
             rles=tuple(map(encode_rle, result.masks)),
@@ -41,11 +49,20 @@ class Record(NamedTuple):
             confidence=tuple(result.confidence.tolist()),
             present=tuple(result.present.tolist()),
             visible_share=float(result.visible.mean()),
+            shape=(height, width),
+            transform=place.grid.transform if place else (),
+            time=str(place.time) if place and place.time is not None else "",
         )
 
     @property
     def image_id(self) -> str:
         return PurePosixPath(self.address).name
+
+    @property
+    def grid(self) -> Grid | None:
+        """Where the pixels of the masks lie; None if that is not known."""
+        a, b, c, d, e, f = self.transform or (0,) * 6
+        return Grid(GEOGRAPHIC, (a, b, c, d, e, f), self.shape) if self.transform else None
 
 
 @dataclass(frozen=True)
@@ -64,12 +81,12 @@ class ClassResult:
     area_share: float
     """Share of the image that the mask covers."""
     rle: str
-    """The mask at the output shape."""
+    """The mask at its shape."""
 
 
 def class_results(record: Record, data_format: Format) -> list[ClassResult]:
     """A record without a problem → its classes in their order."""
-    height, width = data_format.output_shape
+    height, width = record.shape
     rows = zip(
         data_format.classes,
         record.presence,

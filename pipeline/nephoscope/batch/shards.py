@@ -68,7 +68,7 @@ def complete_shard(plan: Plan, shard: int) -> bool:
     if missing:
         left_out: set[Output] = set()
         for record in records:
-            masks = None if record.problem else decode_masks(record, plan.data_format)
+            masks = None if record.problem else decode_masks(record)
             left_out |= write_files(plan, Decided(record, masks), missing)
         _write(plan, shard, [*outputs, *(output for output in missing if output not in left_out)], records)
     return True
