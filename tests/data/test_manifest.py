@@ -1,10 +1,11 @@
 """The manifest as later stages read it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nephoscope.data.manifest import Manifest
+from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.errors import UserError
 
 
@@ -14,3 +15,11 @@ def test_a_manifest_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     message = r"manifest\.json was written by an earlier version of nephoscope; run `python -m stages\.prepare` again"
     with pytest.raises(UserError, match=message):
         Manifest.load(tmp_path)
+
+
+def test_a_format_knows_the_size_of_its_images_on_earth() -> None:
+    clouds = Metadata("clouds", ("a",), (8, 12), (8, 12), (8, 12))
+    assert clouds.ground_size == (14.0, 21.0)
+    assert "ground_size" not in clouds.to_dict()  # so that earlier model folders still open
+    assert replace(clouds, format="severstal").ground_size is None
+    assert replace(clouds, format="own").ground_size is None

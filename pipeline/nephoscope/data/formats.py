@@ -68,6 +68,8 @@ class Format:
     nodata: bool
     """True: black regions are invisible (nodata). False: black is part of the image."""
     human_dice: HumanDice | None = None
+    ground_size: tuple[float, float] | None = None
+    """(height, width) of an image in degrees of latitude and longitude; None: images have no fixed size on Earth."""
 
     @property
     def submission_columns(self) -> tuple[str, ...]:
@@ -91,6 +93,7 @@ CLOUDS = Format(
         single=0.628,
         per_class={"Fish": 0.536, "Flower": 0.736, "Gravel": 0.541, "Sugar": 0.525},
     ),
+    ground_size=(14.0, 21.0),
 )
 """Kaggle's "Understanding Clouds from Satellite Images": four overlapping patterns of shallow clouds."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.artifacts import refuse_earlier_version, require_artifact
+from nephoscope.data.formats import FORMATS
 from nephoscope.files import atomic_write, read_json, write_json
 from nephoscope.masks.rle import Shape
 
@@ -35,6 +36,12 @@ class Metadata:
     """True: black regions are invisible (`find_visible`). False: black is part of the image."""
     split: str = ""
     """Digest of the split and fold of every labelled image."""
+
+    @property
+    def ground_size(self) -> tuple[float, float] | None:
+        """(height, width) of an image in degrees; None if images of this format have no fixed size on Earth."""
+        data_format = FORMATS.get(self.format)
+        return data_format.ground_size if data_format else None
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:

@@ -70,7 +70,7 @@ def _filter(pixels, width, min_area):  # type: ignore[no-untyped-def]
             above += 1
         other = above
         while starts[other] <= last:
-            _join(find_root(parent, other), find_root(parent, run), parent, areas)
+            join_roots(find_root(parent, other), find_root(parent, run), parent, areas)
             other += 1
     kept = np.zeros(len(pixels), np.uint8)
     for run in range(len(starts)):
@@ -96,7 +96,8 @@ def _runs_of_rows(edges, width):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _join(first, second, parent, areas):  # type: ignore[no-untyped-def]
+def join_roots(first, second, parent, areas):  # type: ignore[no-untyped-def]
+    """Make two roots one. The larger area stays the root, and gets the sum of both."""
     if first == second:
         return
     if areas[first] < areas[second]:
