@@ -7,34 +7,15 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 from uuid import uuid4
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
+from nephoscope.addresses import open_storage as open_storage
+from nephoscope.addresses import read_bytes as read_bytes
 from nephoscope.data.images import ENDINGS
 from nephoscope.errors import UserError
 
 UNFINISHED = ".unfinished-"
 """How the name of a file begins while it is written."""
-
-
-def open_storage(address: str) -> tuple[Any, str]:
-    """An address → its file system and the path there.
-
-    Without `://` it is a local path. fsspec would read "a::b.jpg" as a chain of file systems and open "a".
-    """
-    if "://" not in address:
-        return LocalFileSystem(), make_path_posix(address)
-    try:
-        files, path = fsspec.url_to_fs(address)
-    except (ImportError, ValueError) as error:
-        raise UserError(f"{address}: {error}") from None
-    return files, path
-
-
-def read_bytes(address: str) -> bytes:
-    files, path = open_storage(address)
-    content: bytes = files.cat_file(path)
-    return content
 
 
 def make_folder(address: str) -> None:
