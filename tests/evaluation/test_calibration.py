@@ -33,6 +33,33 @@ def test_a_known_calibration_is_recovered() -> None:
     assert (fitted.slope, fitted.intercept) == pytest.approx((0.5, -1.0), abs=0.05)
 
 
+@pytest.mark.parametrize("deviation", [0.1, 2.0])
+@pytest.mark.parametrize(("count", "tolerance"), [(15, 0.13), (96, 0.05), (568, 0.025), (4000, 0.01)])
+def test_the_error_on_fresh_images_does_not_depend_on_the_scale_of_a_score(
+    deviation: float, count: int, tolerance: float
+) -> None:
+    rng = np.random.default_rng(1)
+    errors = []
+    for _ in range(40):
+        scores = 1 / (1 + np.exp(-rng.normal(0, deviation, (count + 1000, 1))))
+        truth = calibrate(scores, (Calibration(slope=2 / deviation, intercept=-1.0),))
+        present = rng.random(scores.shape) < truth
+        fitted = fit_calibrations(scores[:count], present[:count])
+        errors.append(np.abs(calibrate(scores[count:], fitted) - truth[count:]).mean())
+    assert np.mean(errors) < tolerance
+
+
+def test_separable_scores_stay_finite() -> None:
+    scores, present = np.array([[0.1], [0.2], [0.8], [0.9]]), np.array([[False], [False], [True], [True]])
+    (fitted,) = fit_calibrations(scores, present)
+    assert 0 < fitted.slope < 10
+
+
+def test_a_constant_score_gets_the_base_rate() -> None:
+    (fitted,) = fit_calibrations(np.full((8, 1), 0.3), np.array([[True]] * 6 + [[False]] * 2))
+    assert calibrate(np.array([[0.3]]), (fitted,)).item() == pytest.approx(0.75)
+
+
 def test_a_reversed_score_gets_the_base_rate() -> None:
     scores, present = draw_scores(Calibration(slope=1.0, intercept=-1.0))
     (fitted,) = fit_calibrations(1 - scores, present)

@@ -15,6 +15,8 @@ from nephoscope.rules.rules import Calibration, Rules
 Scores = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 BIN_COUNT = 10
+WEAK_PENALTY = 3.0
+"""Inverse strength. Of 1 to 10 and none, it had the smallest error on fresh images, for 15 to 4000 images."""
 EVERY_CLASS = "all classes"
 CHANCE = "calibrated chance"
 
@@ -28,10 +30,14 @@ def _fit(scores: npt.NDArray[np.floating], present: Bools) -> Calibration:
     # A class that is always or never present cannot be calibrated; its scores stay unchanged.
     if present.all() or not present.any():
         return Calibration()
-    model = LogisticRegression().fit(logit(scores)[:, None], present)
-    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
-    if slope > 0:
-        return Calibration(slope=slope, intercept=intercept)
+    logits = logit(scores)
+    mean, deviation = float(logits.mean()), float(logits.std())
+    if deviation > 0:
+        # Standardised, so that the penalty does not depend on the scale of the scores. It only guards separable data.
+        model = LogisticRegression(C=WEAK_PENALTY).fit(((logits - mean) / deviation)[:, None], present)
+        slope = float(model.coef_[0, 0]) / deviation
+        if slope > 0:
+            return Calibration(slope=slope, intercept=float(model.intercept_[0]) - slope * mean)
     # The score falls where presence rises, so it is useless: predict the base rate instead of reversing the order.
     return Calibration(slope=0.0, intercept=float(logit(present.mean(keepdims=True))[0]))
 
