@@ -1,13 +1,15 @@
 """What is decided of an image: its masks and the presence of every class."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.earth.dataset import to_dataset
 from nephoscope.earth.scene import Place
+from nephoscope.earth.validity import Domain
 from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
 from nephoscope.figures.overlays import draw_overlay, write_names
@@ -18,6 +20,9 @@ from nephoscope.provenance import Provenance
 from nephoscope.rules.decide import decide_masks
 from nephoscope.rules.presence import SURE, RawPresences, decide_presence
 from nephoscope.rules.rules import Levels, Rules
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,6 +49,10 @@ class Result:
     """C×H×W: presence around every pixel, for a scene of several windows. None: it is `presence` everywhere."""
     confidence_map: npt.NDArray[np.float32] | None = None
     """C×H×W, as `presence_map`."""
+    domain: Domain | None = field(default=None, compare=False)
+    """On which images the model was validated; None if that is not known."""
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """How the image was read, such as {"placed": "by its file name", "stretch": "…"}."""
     provenance: Provenance | None = field(default=None, repr=False, compare=False)
     read_image: Callable[[], Image] | None = field(default=None, repr=False, compare=False)
     """Reads the image again, for `plot`."""
@@ -80,6 +89,10 @@ class Result:
             for index, name in enumerate(self.classes)
         }
         return to_geojson(self.masks, self.classes, self.image_id, properties)
+
+    def to_xarray(self) -> "xr.Dataset":
+        """Masks, probabilities and flags with their coordinates; see `docs/maps.md`. Needs the extra `earth`."""
+        return to_dataset(self)
 
     def overlay(self, image: Image | None = None) -> Image:
         """The image at the output shape (H×W×3), every mask outlined and named, stripes where nothing was seen."""

@@ -1,0 +1,96 @@
+"""NetCDF files follow CF, hold the Dataset, and have the same bytes for the same content."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+
+from nephoscope.earth.dataset import to_dataset
+from nephoscope.earth.netcdf import encode_netcdf, write_netcdf
+from nephoscope.earth.validity import DOMAINS
+from tests.builders.earth_results import JANUARY, make_place, make_result
+
+
+def check_cf(path: Path) -> list[str]:
+    """Errors that the compliance checker finds under CF 1.8."""
+    report = path.with_suffix(".json")
+    command = [Path(sys.executable).with_name("compliance-checker"), "--test=cf:1.8", "-f", "json", "-o", report, path]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    assert report.is_file(), done.stderr
+    assert "exceptions occurred" not in done.stderr + done.stdout
+    findings = json.loads(report.read_text("utf-8"))["cf:1.8"]["high_priorities"]
+    return [message for finding in findings for message in finding["msgs"]]
+
+
+@pytest.mark.parametrize("place", [make_place(), make_place(time=None), None], ids=["place", "no time", "no place"])
+def test_the_file_follows_cf(tmp_path: Path, place) -> None:
+    write_netcdf(make_result(place, domain=DOMAINS["clouds"]).to_xarray(), tmp_path / "map.nc")
+    assert check_cf(tmp_path / "map.nc") == []
+
+
+def test_the_check_can_fail(tmp_path: Path) -> None:
+    dataset = make_result(make_place()).to_xarray()
+    dataset["latitude"].attrs["units"] = "metres"
+    write_netcdf(dataset, tmp_path / "map.nc")
+    assert check_cf(tmp_path / "map.nc")
+
+
+@pytest.mark.parametrize("place", [make_place(), None], ids=["place", "no place"])
+def test_xarray_reads_back_what_was_written(tmp_path: Path, place) -> None:
+    dataset = make_result(place, domain=DOMAINS["clouds"]).to_xarray()
+    write_netcdf(dataset, tmp_path / "map.nc")
+    with xr.open_dataset(tmp_path / "map.nc", decode_coords="all") as back:
+        xr.testing.assert_equal(back.load(), dataset)
+        assert back.attrs == dataset.attrs
+        assert {str(field.dtype) for field in (back["mask"], back["probability"])} == {"float32"}
+        assert back["validity" if place else "visible"].dtype.itemsize == 1
+
+
+def test_files_store_bytes(tmp_path: Path) -> None:
+    write_netcdf(make_result(make_place()).to_xarray(), tmp_path / "map.nc")
+    with netCDF4.Dataset(tmp_path / "map.nc") as file:
+        assert file["mask"].dtype == np.int8
+        assert file["mask"]._FillValue == -1
+        assert file["probability"].dtype == np.int8
+        assert file["probability"]._Unsigned == "true"
+        assert file["probability"].filters()["zlib"]
+        assert file["mask"].chunking() == [1, 1, 70, 105]
+        assert file["pattern"].dtype == "S1"
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    dataset = make_result(make_place()).to_xarray()
+    write_netcdf(dataset, tmp_path / "map.nc")
+    assert encode_netcdf(make_result(make_place()).to_xarray()) == (tmp_path / "map.nc").read_bytes()
+
+
+def test_lazy_and_loaded_arrays_give_the_same_bytes(tmp_path: Path) -> None:
+    place, shape = make_place((-61, 10, -17, 34)), (600, 1100)
+    result = make_result(place, shape)
+    np.save(tmp_path / "levels.npy", result.levels)
+    lazy = to_dataset(make_result(place, shape, levels=np.load(tmp_path / "levels.npy", mmap_mode="r")))
+    assert lazy["probability"].chunks
+    assert encode_netcdf(lazy) == encode_netcdf(to_dataset(result))
+
+
+def test_several_times_are_written_together(tmp_path: Path) -> None:
+    places = [make_place(), make_place(time=JANUARY + np.timedelta64(1, "D"))]
+    stacked = xr.concat(
+        [make_result(place, seed=seed).to_xarray() for seed, place in enumerate(places)], "time", data_vars="minimal"
+    )
+    write_netcdf(stacked, tmp_path / "maps.nc")
+    with xr.open_dataset(tmp_path / "maps.nc", decode_coords="all") as back:
+        xr.testing.assert_equal(back.load(), stacked)
+
+
+def test_nothing_is_left_after_a_failure(tmp_path: Path) -> None:
+    dataset = make_result(make_place()).to_xarray()
+    dataset["odd"] = xr.DataArray(np.array([1 + 2j]), dims="odd")
+    with pytest.raises((TypeError, ValueError)):
+        write_netcdf(dataset, tmp_path / "map.nc")
+    assert list(tmp_path.iterdir()) == []
