@@ -1,7 +1,6 @@
 """Evaluate: probabilities and truth of holdout and the rules in, Dice tables and precision-recall curves out."""
 
 from nephoscope.artifacts import Artifacts
-from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
 from nephoscope.evaluation.evaluate import evaluate_rules
 from nephoscope.evaluation.intervals import Bootstrap
@@ -19,7 +18,7 @@ def main(params: Evaluate, artifacts: Artifacts) -> None:
     rules = read_rules(artifacts.tune.rules)
 
     bootstrap = Bootstrap(params.bootstrap, params.confidence, params.seed)
-    evaluation = evaluate_rules(labelled, rules, bootstrap, FORMATS[manifest.metadata.format].human_dice)
+    evaluation = evaluate_rules(labelled, rules, bootstrap, manifest.metadata.data_format.human_dice)
 
     evaluation.write(artifacts.evaluate.tables, artifacts.evaluate.plots)
     write_json(artifacts.evaluate.metrics, evaluation.metrics)

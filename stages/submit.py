@@ -11,7 +11,6 @@ from tqdm import tqdm
 from nephoscope.artifacts import Artifacts, require_artifact
 from nephoscope.batch.submission import write_submission
 from nephoscope.data.cache import Cache
-from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
 from nephoscope.data.problems import read_unlabelled_set_aside
 from nephoscope.hardware import keep_freed_memory
@@ -30,7 +29,7 @@ def main(params: Submit, artifacts: Artifacts) -> None:
     empty = np.zeros((len(manifest.metadata.classes), *manifest.metadata.output_shape), bool)
     count = write_submission(
         artifacts.submit.submission,
-        FORMATS[manifest.metadata.format],
+        manifest.metadata.data_format,
         merge(predict_masks(manifest, params, artifacts), ((name, empty) for name in set_aside), key=itemgetter(0)),
     )
     content = f"{count} images" if count else "no unlabelled images, so the header alone"

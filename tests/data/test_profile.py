@@ -1,5 +1,6 @@
 """The data profile of five images, counted by hand."""
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +9,7 @@ from nephoscope.data import profile
 from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.data.profile import summarise
 from nephoscope.data.truth import Truth, write_truth
-from nephoscope.figures.colours import CLASS_COLOURS, to_hex
+from nephoscope.figures.colours import CLASS_COLOURS, class_colours
 from nephoscope.figures.data_profile import choose_rows, list_duplicates
 from nephoscope.figures.overlays import draw_overlay, write_names
 
@@ -126,5 +127,12 @@ def test_a_class_name_is_written_inside_its_mask_and_the_image():
     assert not (named == CLASS_COLOURS[0]).all(-1).any()
 
 
-def test_colours_are_distinct():
-    assert len({to_hex(colour) for colour in CLASS_COLOURS}) == 8
+def test_colours_are_distinct_for_any_number_of_classes():
+    colours = class_colours(32)
+    assert colours[:8] == class_colours(8) == CLASS_COLOURS
+    assert class_colours(3) == CLASS_COLOURS[:3]
+    pixels = np.array(colours, np.float32)[None] / 255
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab)[0]
+    distances = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
+    # A difference of 2.3 is just noticeable.
+    assert distances[~np.eye(32, dtype=bool)].min() > 20

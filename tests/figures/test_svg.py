@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from nephoscope.figures.colours import CLASS_COLOURS
+from nephoscope.figures.colours import class_colours
 from nephoscope.figures.dvc_plots import plots_page
 from nephoscope.figures.evaluation import Line, draw_curves
 from nephoscope.figures.svg import VARIABLES, readable_on_white, to_svg
@@ -34,7 +34,7 @@ def test_the_description_of_a_figure_is_escaped() -> None:
     assert 'aria-label="&lt;b> &quot;a&quot; &amp; b"' in to_svg(draw_curves(CURVES, []), "x", '<b> "a" & b')
 
 
-@pytest.mark.parametrize("colour", CLASS_COLOURS)
+@pytest.mark.parametrize("colour", class_colours(32))
 def test_lines_on_white_have_enough_contrast(colour: tuple[int, int, int]) -> None:
     values = [int(readable_on_white(colour)[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]

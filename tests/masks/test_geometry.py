@@ -37,14 +37,16 @@ def test_levels_are_rounded_probabilities() -> None:
     assert to_levels(probabilities, (1, 4)).tolist() == [[[0, 128, 255, 0]]]
 
 
-@given(hnp.arrays(bool, st.tuples(st.integers(1, 8), st.integers(1, 5), st.integers(1, 5))))
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 32), st.integers(1, 5), st.integers(1, 5))))
 def test_planes_hold_all_masks(masks: np.ndarray) -> None:
-    assert (from_planes(to_planes(masks), len(masks)) == masks).all()
+    planes = to_planes(masks)
+    assert planes.dtype == (np.uint8 if len(masks) <= 8 else np.int32)
+    assert (from_planes(planes, len(masks)) == masks).all()
 
 
-def test_more_than_eight_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match="9 classes"):
-        to_planes(np.zeros((9, 2, 2), bool))
+def test_more_classes_than_bits_are_refused() -> None:
+    with pytest.raises(ValueError, match="33 classes"):
+        to_planes(np.zeros((33, 2, 2), bool))
 
 
 def test_the_gallery_shape_keeps_the_aspect() -> None:

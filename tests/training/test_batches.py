@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nephoscope.data.manifest import Manifest
+from nephoscope.masks.geometry import resize_mask, to_planes
 from nephoscope.settings.training import Augmentation, TrainSegmenter
 from nephoscope.training.augmentation import Arrays, Augment, Box, Sample, cut_and_mix, draw_box
-from nephoscope.training.loaders import CachedImages, make_train_loader, make_validation_loader
+from nephoscope.training.loaders import CachedImages, make_train_loader, make_validation_loader, resize_sample
 from nephoscope.training.members import Member, list_members, member_rows
+from nephoscope.training.metrics import unpack
 from nephoscope.training.sampling import Shuffled, balance
 from tests.builders.blobs import blobs_in
 
@@ -35,6 +37,28 @@ def test_the_same_seed_gives_the_same_image(step: str) -> None:
     first, same, other = augment(big, 1), augment(big, 1), augment(big, 2)
     assert all((a == b).all() for a, b in zip(first, same, strict=True))
     assert any((a != b).any() for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("step", ["rotation", "grid_distortion", "shift_scale_rotate"])
+def test_more_than_eight_classes_move_as_eight_do(step: str) -> None:
+    augment, planes = Augment(Augmentation.model_validate({**NONE, step: 1.0})), np.zeros((64, 96), np.uint8)
+    planes[10:40, 20:70] = 1
+    image, visible = np.full((64, 96, 3), 200, np.uint8), np.ones((64, 96), bool)
+    few = augment(Sample(image, planes, visible), 5).planes
+    for bit in (9, 31):
+        many = augment(Sample(image, planes.astype(np.int32) << bit, visible), 5).planes
+        assert many.dtype == np.int32
+        assert (few == (many >> bit & 1)).all()
+
+
+def test_more_than_eight_classes_are_resized_and_unpacked() -> None:
+    masks = np.zeros((32, 8, 12), bool)
+    for index in range(32):
+        masks[index, index % 8, index % 12 :] = True
+    small = Sample(np.zeros((8, 12, 3), np.uint8), to_planes(masks), np.ones((8, 12), bool))
+    resized = torch.from_numpy(np.asarray(resize_sample(small, (16, 24)).planes))[None]
+    expected = np.stack([resize_mask(mask, (16, 24)) for mask in masks])
+    assert (unpack(resized, 32)[0].numpy() == expected).all()
 
 
 def test_pixels_rotated_in_from_outside_are_invisible() -> None:

@@ -26,7 +26,7 @@ from nephoscope.app.sessions import Session
 from nephoscope.app.state import AppState
 from nephoscope.app.truth import read_truth
 from nephoscope.app.uploads import read_body, read_rules, to_image_id
-from nephoscope.figures.colours import CLASS_COLOURS, to_hex
+from nephoscope.figures.colours import class_colours, to_hex
 from nephoscope.masks.outlines import exact_path
 
 LONGEST_NAME = 200
@@ -39,7 +39,7 @@ def page_routes(state: AppState) -> APIRouter:
 
     @router.get("/state")
     def read_state(session: Session) -> PageState:
-        colours = zip(state.rules.classes, CLASS_COLOURS, strict=False)
+        colours = zip(state.rules.classes, class_colours(len(state.rules.classes)), strict=True)
         return PageState(
             classes=[ClassState(class_name=name, colour=to_hex(colour)) for name, colour in colours],
             output_shape=state.rules.output_shape,

@@ -22,7 +22,7 @@ from nephoscope.app.sessions import PictureStore
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.bundle.folder import fingerprint
 from nephoscope.bundle.load import open_portable
-from nephoscope.data.formats import FORMATS, Format
+from nephoscope.data.formats import Format
 from nephoscope.errors import UserError
 from nephoscope.inference.ensemble import Ensemble
 from nephoscope.masks.outlines import exact_path
@@ -103,7 +103,7 @@ def open_state(
         ensemble,
         rules,
         fingerprint(folder),
-        FORMATS[ensemble.metadata.format],
+        ensemble.metadata.data_format,
         PictureStore(bounds.per_visitor, bounds.in_all),
         Pool(THREADS, bounds.waiting),
         bounds.max_megabytes,

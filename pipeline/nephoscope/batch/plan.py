@@ -9,7 +9,7 @@ from importlib.metadata import version
 from nephoscope.batch.outputs import ENCODERS
 from nephoscope.batch.record import Record
 from nephoscope.batch.storage import atomic_open, list_folder, make_folder, open_storage, read_bytes
-from nephoscope.data.formats import FORMATS, Format
+from nephoscope.data.formats import CLOUDS, Format
 from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output
 
@@ -27,12 +27,8 @@ class Plan:
     """Folder of the results: a local path or an fsspec address."""
     fingerprint: str
     """Of the model. Results of two models are never mixed."""
-    format_name: str = "clouds"
+    data_format: Format = CLOUDS
     outputs: tuple[Output, ...] = ("submission", "masks")
-
-    @property
-    def data_format(self) -> Format:
-        return FORMATS[self.format_name]
 
     @property
     def shard_count(self) -> int:

@@ -17,6 +17,7 @@ from nephoscope.batch.shards import begin_run, read_shards, write_shard
 from nephoscope.batch.storage import find_pictures
 from nephoscope.bundle.folder import fingerprint, read_model
 from nephoscope.bundle.load import open_portable
+from nephoscope.data.manifest import Metadata
 from nephoscope.errors import missing_extra
 from nephoscope.hardware import count_cores, keep_freed_memory
 from nephoscope.settings.choices import Choice, Output
@@ -90,8 +91,8 @@ def predict_pictures(
     """
     # Workers of a cluster have another working folder, so paths are absolute.
     model, out = model.resolve(), out if "://" in out else str(Path(out).resolve())
-    digest, format_name = fingerprint(model), read_model(model)["data"]["format"]
-    plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, format_name, tuple(outputs))
+    digest, data_format = fingerprint(model), Metadata.from_dict(read_model(model)["data"]).data_format
+    plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, data_format, tuple(outputs))
     job, todo = Job(model, engine, batch_size, plan), begin_run(plan)
     done_count = len(plan.addresses) - sum(len(plan.addresses_of(shard)) for shard in todo)
     with progress(done_count, len(plan.addresses)) as advance:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from nephoscope.artifacts import refuse_earlier_version
-from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.files import read_json
@@ -26,16 +25,16 @@ def read_model(folder: Path) -> Any:
     content: Any = None
     try:
         content = read_json(path)
-        if Metadata.from_dict(content["data"]).format not in FORMATS:
-            raise ValueError
+        metadata = Metadata.from_dict(content["data"])
+        _ = metadata.data_format  # raises an error if the format or a class cannot be used
         names = [RULES, *(f"{name}.safetensors" for kind in KINDS for name in content[kind])]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         refuse_earlier_version(content, path, WAY_OUT)
         raise UserError(f"{path} does not describe a model; {WAY_OUT}") from None
     for name in names:
         if not (folder / name).is_file():
             raise UserError(f"{folder}: {name} is missing; {WAY_OUT}")
-    if read_rules(folder / RULES, WAY_OUT).classes != tuple(content["data"]["classes"]):
+    if read_rules(folder / RULES, WAY_OUT).classes != metadata.classes:
         raise UserError(f"{path} and {RULES} have different classes; {WAY_OUT}")
     return content
 

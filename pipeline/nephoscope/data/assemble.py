@@ -27,6 +27,7 @@ def make_metadata(data_format: Format, cache_shape: Shape, held_out: int) -> Met
         cache_shape=cache_shape,
         folds=held_out,
         nodata=data_format.nodata,
+        ground_size=data_format.ground_size,
     )
 
 

@@ -16,7 +16,7 @@ from nephoscope.data.source import Source
 from nephoscope.data.visible import find_visible
 from nephoscope.files import atomic_write
 from nephoscope.hardware import count_cores
-from nephoscope.masks.geometry import Image, resize_mask, to_planes
+from nephoscope.masks.geometry import Image, Planes, plane_type, resize_mask, to_planes
 from nephoscope.masks.rle import Shape, decode_rle, encode_rle
 
 ARRAYS = ("images", "truth", "visible")
@@ -28,20 +28,20 @@ class Cache:
 
     images: npt.NDArray[np.uint8]
     """N×H×W×3, RGB"""
-    truth: npt.NDArray[np.uint8]
+    truth: Planes
     """N×H×W; bit c is class c (see `from_planes`)"""
     visible: npt.NDArray[np.bool_]
     """N×H×W"""
 
     @classmethod
-    def create(cls, folder: Path, count: int, shape: Shape) -> Self:
+    def create(cls, folder: Path, count: int, shape: Shape, class_count: int = 8) -> Self:
         """New arrays on disk, to be filled row by row."""
         folder.mkdir(parents=True, exist_ok=True)
 
         def new(name: str, dtype: type, *tail: int) -> Any:
             return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, (count, *shape, *tail))
 
-        return cls(new("images", np.uint8, 3), new("truth", np.uint8), new("visible", np.bool_))
+        return cls(new("images", np.uint8, 3), new("truth", plane_type(class_count)), new("visible", np.bool_))
 
     @staticmethod
     def keep(folder: Path, rows: npt.NDArray[np.int64]) -> None:
@@ -87,7 +87,7 @@ def fill_cache(
     folder: Path, source: Source, data_format: Format, shape: Shape, problems: list[Problem]
 ) -> list[CacheRecord]:
     """Write image r of the source to row r of a new cache. An image with a problem gets a black row and a problem."""
-    cache = Cache.create(folder, len(source.images), shape)
+    cache = Cache.create(folder, len(source.images), shape, len(data_format.classes))
 
     def fill(row: int, image_id: str, file: str) -> CacheRecord:
         try:

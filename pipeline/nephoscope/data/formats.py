@@ -1,12 +1,14 @@
-"""The data sets that can be read: classes, shapes, CSV columns and submission rows.
+"""The formats of data sets: classes, shapes, CSV columns and submission rows.
 
-For a new data set, add a `Format` to FORMATS and its name to `FormatName` in the settings.
+FORMATS has data sets with fixed classes and shapes. A data set of your own gets them from its labels, see `own_format`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nephoscope.data.class_names import check_class_names
+from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 
 if TYPE_CHECKING:  # imported where a table is read: predicting starts faster without it
@@ -111,3 +113,22 @@ SEVERSTAL = Format(
 """Kaggle's "Severstal: Steel Defect Detection": four kinds of defects on rolled steel."""
 
 FORMATS: dict[str, Format] = {data_format.name: data_format for data_format in (CLOUDS, SEVERSTAL)}
+OWN_FORMATS = ("boxes", "coco", "masks")
+"""Layouts of data sets whose classes and shapes are their own."""
+OWN_LAYOUT = Layout(("image_id", "class_name", "rle"), every_class=False)
+"""Of the CSV that predictions for such data sets are written to."""
+
+
+def own_format(
+    name: str,
+    classes: tuple[str, ...],
+    output_shape: Shape,
+    nodata: bool,
+    ground_size: tuple[float, float] | None = None,
+) -> Format:
+    """The format of a data set with its own classes and shape; raises UserError."""
+    if name not in OWN_FORMATS:
+        raise UserError(f"the format {name!r} is unknown; known are {', '.join((*FORMATS, *OWN_FORMATS))}")
+    check_class_names(classes)
+    # The RLE of such a data set is that of predictions, so it has their shape.
+    return Format(name, classes, output_shape, output_shape, (OWN_LAYOUT,), nodata, None, ground_size)

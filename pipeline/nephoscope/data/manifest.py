@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.artifacts import refuse_earlier_version, require_artifact
-from nephoscope.data.formats import FORMATS
+from nephoscope.data.formats import FORMATS, Format, own_format
 from nephoscope.files import atomic_write, read_json, write_json
 from nephoscope.masks.rle import Shape
 
@@ -37,11 +37,12 @@ class Metadata:
     split: str = ""
     """Digest of the split and fold of every labelled image."""
 
-    @property
-    def ground_size(self) -> tuple[float, float] | None:
-        """(height, width) of an image in degrees; None if images of this format have no fixed size on Earth."""
-        data_format = FORMATS.get(self.format)
-        return data_format.ground_size if data_format else None
+    ground_size: tuple[float, float] | None = None
+    """(height, width) of an image in degrees; None if images have no fixed size on Earth."""
+
+    def __post_init__(self) -> None:
+        if self.format in FORMATS:  # the size of these was never stored
+            object.__setattr__(self, "ground_size", FORMATS[self.format].ground_size)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
@@ -51,7 +52,17 @@ class Metadata:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        content = dataclasses.asdict(self)
+        if self.format in FORMATS:
+            del content["ground_size"]
+        return content
+
+    @property
+    def data_format(self) -> Format:
+        """The format of the data set, and of predictions for it; raises UserError if no version could have made it."""
+        if self.format in FORMATS:
+            return FORMATS[self.format]
+        return own_format(self.format, self.classes, self.output_shape, self.nodata, self.ground_size)
 
 
 @dataclass(frozen=True)

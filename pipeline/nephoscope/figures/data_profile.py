@@ -15,12 +15,12 @@ from nephoscope.data.images import read_resized
 from nephoscope.data.manifest import Manifest
 from nephoscope.data.profile import profile_tables
 from nephoscope.data.truth import Truth
-from nephoscope.figures.colours import CLASS_COLOURS, to_hex
+from nephoscope.figures.colours import class_colours, to_hex
 from nephoscope.figures.overlays import draw_overlay
 from nephoscope.files import atomic_write
-from nephoscope.masks.geometry import Image, resize_mask
+from nephoscope.masks.geometry import MAX_CLASSES, Image, resize_mask
 
-COLOURS = [to_hex(colour) for colour in CLASS_COLOURS]
+COLOURS = [to_hex(colour) for colour in class_colours(MAX_CLASSES)]
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def draw_curves(curves: pd.DataFrame, lines: Sequence[Line]) -> Figure:
     for index, line in enumerate(lines):
         curve = curves[curves["class_name"] == line.class_name]
         # "any" is not a class, so it is drawn in ink and dashed.
-        colour, style = (INK, "--") if line.class_name == "any" else (CLASS_STANDINS[index % len(CLASS_STANDINS)], "-")
+        colour, style = (INK, "--") if line.class_name == "any" else (CLASS_STANDINS[index], "-")
         recall, precision = curve["recall"].to_numpy(), curve["precision"].to_numpy()
         # Steps whose area is the average precision: a point counts for the recall gained since the point before.
         steps = np.append(0 * recall[:1], recall), np.append(precision[:1], precision)

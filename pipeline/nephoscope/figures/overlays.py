@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.figures.colours import CLASS_COLOURS, Colour
+from nephoscope.figures.colours import Colour, class_colours
 from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import Image, gallery_shape, resize_image
 from nephoscope.masks.outlines import light_path
@@ -25,7 +25,7 @@ def draw_overlay(image: Image, masks: npt.NDArray[np.bool_], visible: Mask, thic
     canvas = np.ascontiguousarray(image).copy()
     rows, columns = np.indices(visible.shape)
     canvas[~visible & ((rows + columns) % STRIPE_PERIOD < STRIPE_PERIOD // 4)] = STRIPES
-    for mask, colour in zip(masks, CLASS_COLOURS, strict=False):
+    for mask, colour in zip(masks, class_colours(len(masks)), strict=True):
         outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
         # A dark rim keeps the colour visible on bright clouds.
         cv2.drawContours(canvas, outlines, -1, HALO, thickness + 2, cv2.LINE_AA)
@@ -36,7 +36,7 @@ def draw_overlay(image: Image, masks: npt.NDArray[np.bool_], visible: Mask, thic
 def write_names(image: Image, masks: npt.NDArray[np.bool_], names: Sequence[str]) -> Image:
     """Write the name of every class with a mask, at the point of its mask farthest from the border."""
     canvas = image.copy()
-    for mask, name, colour in zip(masks, names, CLASS_COLOURS, strict=False):
+    for mask, name, colour in zip(masks, names, class_colours(len(masks)), strict=True):
         if mask.any():
             # Padding makes the image border count as a mask border.
             depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

@@ -13,11 +13,12 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nephoscope.figures.colours import CLASS_COLOURS, Colour, to_hex
+from nephoscope.figures.colours import Colour, to_hex
+from nephoscope.masks.geometry import MAX_CLASSES
 
 INK, MUTED, GRID, PAPER, ACCENT = "#010101", "#020202", "#030303", "#040404", "#050505"
 VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", ACCENT: "accent"}
-CLASS_STANDINS = tuple(f"#0606{index:02x}" for index in range(len(CLASS_COLOURS)))
+CLASS_STANDINS = tuple(f"#0606{index:02x}" for index in range(MAX_CLASSES))
 VARIABLES |= {standin: f"class-{index}" for index, standin in enumerate(CLASS_STANDINS)}
 WIDTH = 5.2
 """inches; text stays legible when the whole figure is shrunk to a phone"""
@@ -83,7 +84,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     body = opening + body[body.index(">") + 1 :]
     body = re.sub(r'\bid="', f'id="{name}-', body).replace("url(#", f"url(#{name}-")
     body = body.replace('xlink:href="#', f'href="#{name}-').replace('xlink:href="', 'href="')
-    return re.sub(r"#0[1-6]0[1-6]0[0-9a-f]", lambda match: _variable(match[0]), body).strip()
+    return re.sub(r"#0[1-6]0[1-6][01][0-9a-f]", lambda match: _variable(match[0]), body).strip()
 
 
 def readable_on_white(colour: Colour) -> str:

@@ -90,7 +90,7 @@ def draw_presence(presence: pd.DataFrame, thresholds: pd.DataFrame, classes: Seq
     figure, panels = new_panels(len(classes), 1.6, 0.35)
     for index, (axes, name) in enumerate(zip(panels, classes, strict=True)):
         rows, parts = presence[presence["class_name"] == name], _parts(thresholds, name)
-        x, colour = rows["presence_threshold"].to_numpy(), CLASS_STANDINS[index % len(CLASS_STANDINS)]
+        x, colour = rows["presence_threshold"].to_numpy(), CLASS_STANDINS[index]
         axes.fill_between(x, rows["low"], rows["high"], color=colour, alpha=0.2, linewidth=0)
         axes.plot(x, rows["dice"], color=colour, linewidth=1.8)
         chosen = parts["presence_threshold"]["chosen"]

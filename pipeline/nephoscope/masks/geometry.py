@@ -1,7 +1,7 @@
 """Resizing of images, masks and probabilities; bit planes. A shape is always (height, width)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -10,6 +10,9 @@ import numpy.typing as npt
 from nephoscope.masks.rle import Mask, Shape
 
 Image = npt.NDArray[np.uint8]
+Planes = npt.NDArray[np.uint8] | npt.NDArray[np.int32]
+"""Masks of all classes in one array: bit c is class c. 8 bits hold up to 8 classes, 32 bits hold more."""
+MAX_CLASSES = 32
 GALLERY_PIXELS = 100_000
 """Size of an image in a gallery: the patterns are visible, and a page can hold many images."""
 
@@ -41,17 +44,24 @@ def to_levels(probabilities: npt.NDArray[np.float32], shape: Shape) -> npt.NDArr
     return levels
 
 
-def to_planes(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """Masks (C×H×W bool, C at most 8) → planes (H×W uint8): bit c is class c."""
-    if len(masks) > 8:
-        raise ValueError(f"{len(masks)} classes; a plane has 8 bits, so 8 classes are the limit")
-    weights = np.left_shift(np.uint8(1), np.arange(len(masks), dtype=np.uint8))
-    return np.asarray((masks * weights[:, None, None]).sum(0), np.uint8)
+def plane_type(class_count: int) -> Any:
+    """The data type of planes with this number of classes."""
+    if class_count > MAX_CLASSES:
+        raise ValueError(f"{class_count} classes; a plane has at most {MAX_CLASSES} bits, one for each class")
+    return np.uint8 if class_count <= 8 else np.int32  # PyTorch cannot shift unsigned types of more bits
 
 
-def from_planes(planes: npt.NDArray[np.uint8], class_count: int) -> npt.NDArray[np.bool_]:
-    """Planes (…×H×W uint8) → masks (…×C×H×W bool)."""
-    bits = np.arange(class_count, dtype=np.uint8)[:, None, None]
+def to_planes(masks: npt.NDArray[np.bool_]) -> Planes:
+    """Masks (C×H×W bool, C at most 32) → planes (H×W): bit c is class c."""
+    dtype = plane_type(len(masks))
+    weights = np.left_shift(dtype(1), np.arange(len(masks), dtype=dtype))
+    planes: Any = (masks * weights[:, None, None]).sum(0)
+    return cast("Planes", planes.astype(dtype))
+
+
+def from_planes(planes: Planes, class_count: int) -> npt.NDArray[np.bool_]:
+    """Planes (…×H×W) → masks (…×C×H×W bool)."""
+    bits = np.arange(class_count, dtype=planes.dtype)[:, None, None]
     return np.asarray(np.right_shift(planes[..., None, :, :], bits) & 1, bool)
 
 

@@ -49,7 +49,7 @@ class NetworkMetadata:
         return cls(**{**content, "input_shape": (height, width), "data": Metadata.from_dict(content["data"])})
 
     def to_header(self) -> dict[str, str]:
-        return {HEADER: json.dumps(dataclasses.asdict(self))}
+        return {HEADER: json.dumps({**dataclasses.asdict(self), "data": self.data.to_dict()})}
 
 
 def load_metadata(path: Path) -> NetworkMetadata:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from nephoscope.evaluation.precision_recall import reached_at
 from nephoscope.figures.evaluation import HIGHEST_PRECISION, Line, draw_curves
-from nephoscope.figures.svg import CLASS_STANDINS, Drawing
+from nephoscope.figures.svg import Drawing
 from nephoscope.figures.tables import to_cell
 from nephoscope.rules.rules import Rules
 
@@ -95,7 +95,7 @@ def _plot(
 
 
 def _colour(index: int, class_name: str) -> str:
-    return "--ink" if class_name == ANY else f"--class-{index % len(CLASS_STANDINS)}"
+    return "--ink" if class_name == ANY else f"--class-{index}"
 
 
 def axes_box(figure: Figure) -> dict[str, float]:

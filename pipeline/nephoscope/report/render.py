@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment
 
 from nephoscope.evaluation.error_types import KINDS
-from nephoscope.figures.colours import CLASS_COLOURS, to_hex
+from nephoscope.figures.colours import CLASS_COLOURS, class_colours, to_hex
 from nephoscope.figures.overlays import OUTCOMES
 from nephoscope.figures.svg import readable_on_white
 from nephoscope.figures.tables import Table, to_cell
@@ -52,15 +52,16 @@ class Page:
 
 
 def render_report(page: Page) -> str:
-    return _open_environment().get_template("report.html.jinja").render(page=page)
+    return _open_environment(len(page.classes)).get_template("report.html.jinja").render(page=page)
 
 
 def render_label_issues(page: LabelIssuesPage) -> str:
     return _open_environment().get_template("label_issues.html.jinja").render(page=page)
 
 
-def _open_environment() -> Environment:
+def _open_environment(class_count: int = 0) -> Environment:
     """Templates, with their filters and globals; every text that comes from data is escaped."""
+    colours = class_colours(max(class_count, len(CLASS_COLOURS)))
     environment = open_templates(TEMPLATES, escape=True)
     environment.filters["number"] = lambda value: to_cell(value).text
     environment.filters["slug"] = lambda name: name.replace(" ", "-")
@@ -69,7 +70,7 @@ def _open_environment() -> Environment:
         error_types=KINDS,
         policy=POLICY,
         to_hex=to_hex,
-        dark_colours=[to_hex(colour) for colour in CLASS_COLOURS],
-        light_colours=[readable_on_white(colour) for colour in CLASS_COLOURS],
+        dark_colours=[to_hex(colour) for colour in colours],
+        light_colours=[readable_on_white(colour) for colour in colours],
     )
     return environment

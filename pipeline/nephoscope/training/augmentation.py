@@ -7,7 +7,7 @@ import albumentations
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.masks.geometry import Image
+from nephoscope.masks.geometry import Image, Planes
 from nephoscope.masks.rle import Mask, Shape
 from nephoscope.settings.training import Augmentation
 
@@ -17,7 +17,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 class Sample(NamedTuple):
     image: Image
-    planes: npt.NDArray[np.uint8]
+    planes: Planes
     """H×W; bit c is class c"""
     visible: Mask
 
@@ -39,11 +39,14 @@ class Augment:
 
     def _distort(self, sample: Sample, seed: int) -> Sample:
         self.steps.set_random_seed(seed)
-        image, *masks = (np.ascontiguousarray(array) for array in sample)
-        # Masks are resampled by nearest neighbour, so that the bits of a plane stay intact.
-        augmented = self.steps(image=image, masks=[mask.view(np.uint8) for mask in masks])
-        planes, visible = augmented["masks"]
-        return Sample(augmented["image"], planes, visible.astype(bool))
+        image, planes, visible = (np.ascontiguousarray(array) for array in sample)
+        # Masks are resampled by nearest neighbour, so that the bits of a plane stay intact. OpenCV resamples bytes.
+        parts = np.moveaxis(planes.view(np.uint8).reshape(*planes.shape, -1), -1, 0)
+        masks = [*map(np.ascontiguousarray, parts), visible.view(np.uint8)]
+        augmented = self.steps(image=image, masks=masks)
+        *parts, visible = augmented["masks"]
+        joined = np.ascontiguousarray(np.stack(parts, -1)).view(planes.dtype)[..., 0]
+        return Sample(augmented["image"], joined, visible.astype(bool))
 
 
 def _build_steps(settings: Augmentation) -> Any:
@@ -67,7 +70,7 @@ class Arrays(NamedTuple):
 
     images: Image
     """N×H×W×3"""
-    planes: npt.NDArray[np.uint8]
+    planes: Planes
     """N×H×W"""
     visible: npt.NDArray[np.bool_]
     """N×H×W"""

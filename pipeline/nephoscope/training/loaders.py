@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from nephoscope.data.cache import Cache
 from nephoscope.data.images import fit_image
-from nephoscope.masks.geometry import resize_mask
+from nephoscope.masks.geometry import from_planes, resize_mask, to_planes
 from nephoscope.masks.rle import Shape
 from nephoscope.models.devices import resolve_workers
 from nephoscope.settings.training import Training
@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     images: Tensor
     """N×3×H×W uint8, channels last in memory"""
     planes: Tensor
-    """N×H×W uint8; bit c is class c"""
+    """N×H×W uint8 or int32; bit c is class c"""
     visible: Tensor
     """N×H×W bool"""
     presence: Tensor
@@ -118,11 +118,8 @@ def resize_sample(sample: Sample, shape: Shape) -> Sample:
     """The sample at this shape; the image as networks see it."""
     if sample.planes.shape == tuple(shape):
         return sample
-    planes = np.zeros(shape, np.uint8)
-    for bit in range(8):
-        mask = (sample.planes >> bit & 1).astype(bool)
-        if mask.any():
-            planes |= np.uint8(1 << bit) * resize_mask(mask, shape)
+    masks = from_planes(sample.planes, 8 * sample.planes.itemsize)
+    planes = to_planes(np.stack([resize_mask(mask, shape) if mask.any() else np.zeros(shape, bool) for mask in masks]))
     return Sample(fit_image(sample.image, shape), planes, resize_mask(sample.visible, shape))
 
 

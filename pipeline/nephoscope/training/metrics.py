@@ -110,7 +110,7 @@ def pixel_pr_auc(histograms: Counts) -> float:
 
 def unpack(planes: Tensor, classes: int) -> Tensor:
     """Planes (N×H×W uint8) → truth (N×C×H×W bool)."""
-    bits = torch.arange(classes, device=planes.device, dtype=torch.uint8).view(1, -1, 1, 1)
+    bits = torch.arange(classes, device=planes.device, dtype=planes.dtype).view(1, -1, 1, 1)
     return (planes[:, None] >> bits & 1).bool()
 
 
