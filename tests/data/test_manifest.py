@@ -22,4 +22,5 @@ def test_a_format_knows_the_size_of_its_images_on_earth() -> None:
     assert clouds.ground_size == (14.0, 21.0)
     assert "ground_size" not in clouds.to_dict()  # so that earlier model folders still open
     assert replace(clouds, format="severstal").ground_size is None
-    assert replace(clouds, format="own").ground_size is None
+    own = Metadata("boxes", ("a",), (8, 12), (8, 12), (8, 12), ground_size=(5.0, 7.5))
+    assert Metadata.from_dict(own.to_dict()).data_format.ground_size == (5.0, 7.5)
