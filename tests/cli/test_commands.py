@@ -19,7 +19,7 @@ from nephoscope.settings.choices import OUTPUTS, parse_outputs
 from tests.builders.command_line import run_command
 
 RUNNER = CliRunner()
-COMMANDS = ("predict", "info", "report", "explain", "serve")
+COMMANDS = ("predict", "info", "report", "explain", "serve", "fetch")
 FORBIDDEN = (
     "torch",
     "timm",

@@ -14,6 +14,8 @@ import typer
 
 from nephoscope.app.options import Address, Bounds
 from nephoscope.artifacts import SHIPPED, Artifacts
+from nephoscope.cli.imagery import fetch
+from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, USER_ERROR, AsJson
 from nephoscope.errors import UserError, missing_extra
 from nephoscope.settings.choices import OUTPUTS, Choice, parse_outputs
 
@@ -22,12 +24,9 @@ app = typer.Typer(
     help="Finds patterns of shallow clouds in satellite images, and draws a mask for each.",
 )
 ARTIFACTS = Artifacts().root
-SKIPPED, USER_ERROR, SOFTWARE_ERROR = 1, 2, 70
-"""Exit codes. 70 is EX_SOFTWARE of sysexits.h, so a bug differs from skipped images."""
 Pictures = Annotated[list[str], typer.Argument(help="Images: files, folders or patterns; also s3://… or gs://…")]
 Model = Annotated[Path, typer.Option(help="Folder of the model", show_default="the shipped model")]
 Engine = Annotated[Choice, typer.Option(help="Inference engine. auto: the fastest installed one that matches PyTorch")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines, for programs")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -223,6 +222,9 @@ def serve(
     bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
     address = Address(host, port, tuple(allow_host or ()))
     open_and_serve(bounds, address, model, engine, run, dataset)
+
+
+app.command(no_args_is_help=True)(fetch)
 
 
 def _count(images: int) -> str:

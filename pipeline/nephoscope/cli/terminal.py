@@ -1,6 +1,6 @@
 """Output for people at a terminal: progress, and a table of the results."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,20 +50,32 @@ class Tally:
 def show_records(records: Iterator[Record], data_format: Format) -> None:
     """A table of the classes on stdout; problems on stderr."""
     tallies = {name: Tally() for name in data_format.classes}
-    errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    problem_count = 0
+    show_problems(_add_records(records, data_format, tallies))
+    if tallies[data_format.classes[0]].image_count:
+        Console().print(_table(tallies))
+
+
+def _add_records(
+    records: Iterator[Record], data_format: Format, tallies: Mapping[str, Tally]
+) -> Iterator[tuple[str, str]]:
+    """Add the results to the tallies; yield image and problem of those that have none."""
     for record in records:
         if record.problem:
-            problem_count += 1
-            if problem_count <= MAX_PROBLEMS:
-                errors.print(f"skipped: {record.image_id}: {record.problem}", style="red")
+            yield record.image_id, record.problem
             continue
         for result in class_results(record, data_format):
             tallies[result.class_name].add(result)
-    if problem_count > MAX_PROBLEMS:
-        errors.print(f"… and {problem_count - MAX_PROBLEMS} more", style="red")
-    if tallies[data_format.classes[0]].image_count:
-        Console().print(_table(tallies))
+
+
+def show_problems(problems: Iterable[tuple[str, str]]) -> None:
+    """Names of images and their problems, on stderr."""
+    errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    count = 0
+    for count, (name, problem) in enumerate(problems, 1):
+        if count <= MAX_PROBLEMS:
+            errors.print(f"skipped: {name}: {problem}", style="red")
+    if count > MAX_PROBLEMS:
+        errors.print(f"… and {count - MAX_PROBLEMS} more", style="red")
 
 
 def _table(tallies: Mapping[str, Tally]) -> Table:
