@@ -17,7 +17,7 @@ def main(params: Evaluate, artifacts: Artifacts) -> None:
     labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     rules = read_rules(artifacts.tune.rules)
 
-    bootstrap = Bootstrap(params.bootstrap, params.confidence, params.seed)
+    bootstrap = Bootstrap(params.bootstrap, params.confidence, params.seed, labelled.groups)
     evaluation = evaluate_rules(labelled, rules, bootstrap, manifest.metadata.data_format.human_dice)
 
     evaluation.write(artifacts.evaluate.tables, artifacts.evaluate.plots)

@@ -52,7 +52,7 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
         held_out=params.held_out,
         seed=params.seed,
     )
-    images = add_splits(images, splits)
+    images = add_splits(images, splits, groups)
     manifest = Manifest(add_split_digest(metadata, images), images)
 
     write_truth(truth_rows(kept), folder.truth)

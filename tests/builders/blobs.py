@@ -42,7 +42,14 @@ def _write_manifest(artifacts: Artifacts, metadata: Metadata, areas: np.ndarray)
         pool = np.flatnonzero(split != "holdout")
         split[pool], fold[pool] = "train", np.arange(len(pool)) % metadata.folds
     ids = [f"{index:04d}.jpg" for index in range(count)]
-    table = {"image_id": ids, "file": ids, "split": split, "fold": fold, "visible_share": 44 / 48}
+    table = {
+        "image_id": ids,
+        "file": ids,
+        "split": split,
+        "fold": fold,
+        "group": range(len(ids)),
+        "visible_share": 44 / 48,
+    }
     table |= {"area_a": areas[:, 0], "area_b": areas[:, 1]}
     manifest = Manifest(metadata, pd.DataFrame(table))
     manifest.save(artifacts.prepare.manifest)

@@ -24,6 +24,22 @@ def test_an_interval_is_reproducible() -> None:
     assert BOOTSTRAP.interval(scores) != Bootstrap(resamples=400, seed=1).interval(scores)
 
 
+def test_near_duplicates_are_resampled_together() -> None:
+    """Every image three times brings no information: the interval stays as it was."""
+    dices = np.random.default_rng(0).random((30, 2))
+    repeated, groups = np.repeat(dices, 3, axis=0), np.repeat(np.arange(30), 3)
+    once, grouped = BOOTSTRAP.interval(dices), Bootstrap(resamples=400, groups=groups).interval(repeated)
+    assert (grouped.mean, grouped.low, grouped.high) == pytest.approx((once.mean, once.low, once.high))
+    ignored = BOOTSTRAP.interval(repeated)
+    assert ignored.high - ignored.low < 0.7 * (once.high - once.low)
+
+
+def test_weights_of_groups_of_any_size_sum_to_one() -> None:
+    weights = Bootstrap(resamples=50, groups=np.array([0, 0, 0, 1, 2])).weights(5)
+    assert weights.sum(axis=1) == pytest.approx(1)
+    assert (weights[:, 0] == weights[:, 2]).all()
+
+
 def scores(dices: np.ndarray, truth_area: int = 5) -> pd.DataFrame:
     """Dice (N×2) → the table of scores of a run."""
     keys = [(f"{index}.jpg", name) for index in range(len(dices)) for name in ("a", "b")]

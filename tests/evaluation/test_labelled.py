@@ -22,9 +22,9 @@ METADATA = Metadata("clouds", ("a", "b"), (24, 36), (24, 36), (8, 12))
 def run_of(root: Path, splits: dict[str, str], folds: dict[str, int] | None = None) -> tuple[Artifacts, Manifest]:
     """A manifest of these images, and stores of 0000.jpg to 0002.jpg that may not match it."""
     artifacts, folds = Artifacts(root), folds or {}
-    rows = [(name, name, split, folds.get(name, -1)) for name, split in splits.items()]
+    rows = [(name, name, split, folds.get(name, -1), index) for index, (name, split) in enumerate(splits.items())]
     metadata = METADATA if not folds else Metadata(**{**METADATA.to_dict(), "folds": 2})
-    manifest = Manifest(metadata, pd.DataFrame(rows, columns=["image_id", "file", "split", "fold"]))
+    manifest = Manifest(metadata, pd.DataFrame(rows, columns=["image_id", "file", "split", "fold", "group"]))
     manifest.save(artifacts.prepare.manifest)
     write_truth([("0001.jpg", "a", "1 9")], artifacts.prepare.truth)
     artifacts.predict.folder.mkdir()

@@ -1,5 +1,6 @@
 """The public function `tune`: arrays in, rules and tables out."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from nephoscope.errors import UserError
 from nephoscope.evaluation.scores import score_images
 from nephoscope.settings.tuning import Tune
+from nephoscope.tuning.crossfit import CrossFitting
+from nephoscope.tuning.evidence import gather
 from nephoscope.tuning.tune import Tuning, tune
 from tests.builders.labelled_scenes import write_labelled
 from tests.builders.tuning_pictures import draw_pictures
@@ -118,6 +121,21 @@ def test_every_area_may_be_tried() -> None:
         for update in ({"force_top_class": False}, {"force_top_class": False, "min_areas": "every"})
     )
     assert (every.tables["optimum"]["best_dice"] >= some.tables["optimum"]["best_dice"] - 1e-12).all()
+
+
+def test_a_group_lies_in_one_fold_and_counts_once() -> None:
+    labelled = draw_pictures(5, count=30)
+    groups = np.repeat(np.arange(10), 3)
+    evidence = replace(gather(labelled), groups=groups)
+    crossfitting = CrossFitting(evidence, Tune(folds=5), [None], np.array([0]))
+    fold_of_group = crossfitting.folds.reshape(10, 3)
+    assert (fold_of_group == fold_of_group[:, :1]).all()
+    assert np.bincount(fold_of_group[:, 0]).tolist() == [2] * 5
+
+
+def test_groups_are_one_label_per_image() -> None:
+    with pytest.raises(UserError, match="groups: 2 values; expected 3, one per image"):
+        tune(MAPS, TRUTHS, groups=["a", "b"])
 
 
 def test_few_images_have_no_cross_fitted_score() -> None:

@@ -52,12 +52,16 @@ def describe_images(images: pd.DataFrame, records: list[CacheRecord], classes: t
     return images.reset_index(drop=True).assign(**columns)
 
 
-def add_splits(images: pd.DataFrame, splits: Splits) -> pd.DataFrame:
-    """The images with the columns split and fold. Labelled images come first; the others are "unlabelled", fold -1."""
+def add_splits(images: pd.DataFrame, splits: Splits, groups: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """The images with the columns split, fold and group.
+
+    Labelled images come first; the others are "unlabelled", with fold and group -1.
+    """
     unlabelled = len(images) - len(splits.split)
     images = images.drop(columns="labelled")
     images.insert(2, "split", [*splits.split.tolist(), *["unlabelled"] * unlabelled])
     images.insert(3, "fold", np.append(splits.fold, np.full(unlabelled, -1)))
+    images.insert(4, "group", np.append(groups, np.full(unlabelled, -1)))
     return images
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nephoscope.artifacts import refuse_earlier_version, require_artifact
 from nephoscope.data.formats import FORMATS, Format, own_format
+from nephoscope.errors import UserError
 from nephoscope.files import atomic_write, read_json, write_json
 from nephoscope.masks.rle import Shape
 
@@ -69,8 +70,9 @@ class Metadata:
 class Manifest:
     metadata: Metadata
     images: "pd.DataFrame"
-    """image_id, file (relative to the data set's root), split, fold (-1: none), visible_share, and one column
-    `area_<class_name>` per class: the mask's share of the pixels; 0 if empty or unlabelled."""
+    """image_id, file (relative to the data set's root), split, fold (-1: none), group of near duplicates (-1:
+    unlabelled), visible_share, and one column `area_<class_name>` per class: the mask's share of the pixels; 0 if empty
+    or unlabelled."""
 
     def rows(self, *splits: Split) -> npt.NDArray[np.int64]:
         """Ascending rows (in images and cache) of these splits."""
@@ -80,6 +82,10 @@ class Manifest:
         """Presence of every class (rows × C), according to the labels."""
         areas = self.images[[f"area_{name}" for name in self.metadata.classes]].to_numpy() > 0
         return areas if rows is None else areas[rows]
+
+    def groups(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The group of near duplicates of these rows."""
+        return self.images["group"].to_numpy(np.int64)[rows]
 
     def tuning_rows(self) -> npt.NDArray[np.int64]:
         """Rows for tuning: validation, or all held-out folds."""
@@ -99,4 +105,6 @@ class Manifest:
 
         # An image_id such as "0012345" or "nan" is text.
         images = pd.read_csv(folder / "images.csv", dtype={"image_id": str, "file": str}, keep_default_na=False)
+        if "group" not in images:
+            raise UserError(f"{folder} was written by an earlier version; run `python -m stages.prepare` again")
         return cls(Metadata.from_dict(content), images)

@@ -1,6 +1,9 @@
-"""Bootstrap intervals of means, and paired comparisons. Images are resampled: the classes of an image are dependent."""
+"""Bootstrap intervals of means, and paired comparisons.
 
-from dataclasses import dataclass
+Images are resampled, because the classes of an image are dependent. Near duplicates are resampled together.
+"""
+
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +38,8 @@ class Bootstrap:
     resamples: int = 2000
     confidence: float = 0.95
     seed: int = 0
+    groups: npt.NDArray[np.int64] | None = field(default=None, compare=False)
+    """N: the group of near duplicates of every image, from 0; None: every image is its own group"""
 
     def interval(self, scores: npt.NDArray[np.floating]) -> Interval:
         """Scores of images (N, or N×C) → their mean and its percentile interval."""
@@ -57,7 +62,12 @@ class Bootstrap:
 
     def weights(self, count: int) -> npt.NDArray[np.float64]:
         """resamples×count: the weight of every image in every resample; a row sums to 1."""
-        return _draw_weights(self.resamples, count, self.seed)
+        if self.groups is None:
+            return _draw_weights(self.resamples, count, self.seed)
+        if len(self.groups) != count:
+            raise ValueError(f"{count} images, but groups of {len(self.groups)}")
+        drawn = _draw_weights(self.resamples, int(self.groups.max()) + 1, self.seed)[:, self.groups]
+        return np.asarray(drawn / drawn.sum(axis=1, keepdims=True), np.float64)
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
 """Labelled images: predictions of the networks together with their truth."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -19,6 +19,9 @@ from nephoscope.rules.rules import InferenceSettings, Levels
 
 EvaluatedSplit = Literal["validation", "holdout"]
 EVALUATED_SPLITS: tuple[EvaluatedSplit, ...] = ("validation", "holdout")
+
+
+Groups = npt.NDArray[np.int64]
 
 
 class LabelledImage(NamedTuple):
@@ -44,6 +47,11 @@ class LabelledImages(Protocol):
     def inference_settings(self) -> InferenceSettings: ...
     @property
     def raw(self) -> RawPresences: ...
+    @property
+    def groups(self) -> Groups:
+        """N: the group of near duplicates of every image, numbered from 0."""
+        ...
+
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> LabelledImage: ...
 
@@ -54,6 +62,8 @@ class LabelledSplit:
 
     store: ProbabilityStore
     truth: Truth
+    near_duplicates: Sequence[int] | None = field(default=None, repr=False)
+    """N: images with the same number are near duplicates; None: there are none"""
 
     @classmethod
     def open(cls, artifacts: Artifacts, manifest: Manifest, split: EvaluatedSplit) -> Self:
@@ -68,7 +78,8 @@ class LabelledSplit:
                 f"{path}: its {len(store)} images differ from the {len(expected)} images of {split} in the manifest; "
                 "run `python -m stages.predict` again"
             )
-        return cls(store, Truth.load(artifacts.prepare.truth, manifest.metadata))
+        truth = Truth.load(artifacts.prepare.truth, manifest.metadata)
+        return cls(store, truth, manifest.groups(rows).tolist())
 
     def __post_init__(self) -> None:
         if self.store.classes != self.truth.classes:
@@ -96,6 +107,10 @@ class LabelledSplit:
     def raw(self) -> RawPresences:
         return self.store.raw
 
+    @property
+    def groups(self) -> Groups:
+        return number_groups(self.near_duplicates, len(self))
+
     def __len__(self) -> int:
         return len(self.store)
 
@@ -121,6 +136,7 @@ class LabelledArrays:
     classes: tuple[str, ...]
     raw: RawPresences
     inference_settings: InferenceSettings
+    groups: Groups
 
     @property
     def image_ids(self) -> tuple[str, ...]:
@@ -151,9 +167,10 @@ def label_arrays(
     *,
     classes: Sequence[str] | None = None,
     visible: Any = None,
+    groups: Sequence[Any] | npt.NDArray[Any] | None = None,
     top_fraction: float = 0.1,
 ) -> LabelledArrays:
-    """Maps and truths (N×C×H×W), presences (N×C) and visible pixels (N×H×W) → labelled images.
+    """Maps and truths (N×C×H×W), presences (N×C), visible pixels (N×H×W) and groups (N) → labelled images.
 
     Maps are levels (uint8) or probabilities (floats, 0 to 1). Default for presences: the top-fraction means.
     """
@@ -163,4 +180,19 @@ def label_arrays(
     if len(set(names)) != maps.shape[1]:
         raise UserError(f"classes: {len(set(names))} different names; expected {maps.shape[1]}, one per class")
     raw = raw_presences_of(maps, presences, visible, top_fraction)
-    return LabelledArrays(maps, truths, visible, names, raw, InferenceSettings(top_fraction=top_fraction))
+    numbers = number_groups(groups, len(maps))
+    return LabelledArrays(maps, truths, visible, names, raw, InferenceSettings(top_fraction=top_fraction), numbers)
+
+
+def number_groups(groups: Sequence[Any] | npt.NDArray[Any] | None, count: int) -> Groups:
+    """Any labels of groups (N) → numbers from 0, in the order of their first image; None: every image is its own.
+
+    >>> number_groups(["b", "a", "b"], 3).tolist()
+    [0, 1, 0]
+    """
+    if groups is None:
+        return np.arange(count)
+    if len(groups) != count:
+        raise UserError(f"groups: {len(groups)} values; expected {count}, one per image")
+    numbers: dict[Any, int] = {}
+    return np.array([numbers.setdefault(label, len(numbers)) for label in np.asarray(groups).tolist()], np.int64)

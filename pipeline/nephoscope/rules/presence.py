@@ -12,6 +12,8 @@ from nephoscope.rules.rules import Calibration, Levels, Rules
 
 Presences = npt.NDArray[np.float64]
 """N×C, values in [0, 1]."""
+MAX_LOGIT = 700.0
+"""A steep calibration reaches larger ones, which would overflow."""
 SURE = 2 / 3
 """A decision on presence with a lower confidence is marked as unsure: more than one in three is wrong."""
 SURE_MARK, UNSURE_MARK = "sure", "unsure"
@@ -91,7 +93,8 @@ def calibrate(scores: npt.NDArray[np.floating], calibrations: tuple[Calibration,
     """Scores (N×C in [0, 1]) → calibrated presence (N×C)."""
     slopes = np.array([calibration.slope for calibration in calibrations])
     intercepts = np.array([calibration.intercept for calibration in calibrations])
-    return np.asarray(1 / (1 + np.exp(-(slopes * logit(scores) + intercepts))), np.float64)
+    logits = np.clip(slopes * logit(scores) + intercepts, -MAX_LOGIT, MAX_LOGIT)
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float64)
 
 
 def logit(scores: npt.NDArray[np.floating]) -> Presences:

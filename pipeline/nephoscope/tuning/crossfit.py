@@ -32,7 +32,7 @@ NOTHING: LeftOut = frozenset()
 FIXED_WEIGHTS = {"classifier": 1.0, "pixels": 0.0}
 SEARCHED_WEIGHTS = tuple(tenth / 10 for tenth in range(11))
 SEARCHED_POWERS = (0.0, 0.5, 1.0, 2.0)
-MIN_IMAGES_PER_FOLD = 2
+MIN_GROUPS_PER_FOLD = 2
 
 
 class Structure(NamedTuple):
@@ -79,17 +79,20 @@ class CrossFitting:
     """Minimum areas to try"""
     folds: npt.NDArray[np.int64] = field(init=False)
     """N: the fold of every image"""
+    group_count: int = field(init=False)
     _adapted: dict[float, Evidence] = field(init=False, default_factory=dict)
     _presences: dict[LeftOut, Rules] = field(init=False, default_factory=dict)
     _rules: dict[tuple[Structure, LeftOut], Rules] = field(init=False, default_factory=dict)
     _scored: dict[tuple[Structure, LeftOut], Floats] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        in_turn = np.arange(len(self.evidence)) % self.settings.folds
-        self.folds = np.random.default_rng(self.settings.seed).permutation(in_turn)
+        # Near duplicates share a fold: otherwise rules would be scored on images that they were tuned on.
+        self.group_count = int(self.evidence.groups.max()) + 1
+        in_turn = np.arange(self.group_count) % self.settings.folds
+        self.folds = np.random.default_rng(self.settings.seed).permutation(in_turn)[self.evidence.groups]
 
     def run(self) -> CrossFitted:
-        enough = len(self.evidence) >= MIN_IMAGES_PER_FOLD * self.settings.folds
+        enough = self.group_count >= MIN_GROUPS_PER_FOLD * self.settings.folds
         single_folds = [LeftOut({fold}) for fold in range(self.settings.folds)] if enough else []
         left_out = [NOTHING, *single_folds]
         structures, trials = self._decide(left_out, enough)

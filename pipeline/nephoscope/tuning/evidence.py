@@ -9,7 +9,7 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from nephoscope.evaluation.labelled import LabelledImage, LabelledImages
+from nephoscope.evaluation.labelled import LabelledImage, LabelledImages, number_groups
 from nephoscope.masks.rle import Shape
 from nephoscope.masks.spans import FIRST, LAST, Spans, find_spans
 from nephoscope.rules.decide import adapt_thresholds
@@ -70,6 +70,8 @@ class Evidence:
     inference_settings: InferenceSettings
     raw: RawPresences
     of_class: tuple[ClassEvidence, ...]
+    groups: Ints
+    """N: the group of near duplicates of every image, numbered from 0"""
 
     def __len__(self) -> int:
         return len(self.raw.classifier)
@@ -82,7 +84,8 @@ class Evidence:
     def take(self, indices: Ints) -> Self:
         """The evidence of some of the images."""
         raw = RawPresences(self.raw.classifier[indices], self.raw.top_mean[indices])
-        return replace(self, raw=raw, of_class=tuple(evidence.take(indices) for evidence in self.of_class))
+        of_class = tuple(evidence.take(indices) for evidence in self.of_class)
+        return replace(self, raw=raw, of_class=of_class, groups=number_groups(self.groups[indices], len(indices)))
 
     def adapted(self, power: float) -> Self:
         """The evidence for rules with this `adaptive_power`."""
@@ -108,7 +111,8 @@ def gather(labelled: LabelledImages, *, progress: bool = False) -> Evidence:
     images = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(read(i) for i in range(len(labelled)))
     bar = tqdm(images, total=len(labelled), desc="tune", unit="image", disable=not progress)
     of_class = tuple(_join_images(class_images) for class_images in zip(*bar, strict=True))
-    return Evidence(labelled.classes, labelled.output_shape, labelled.inference_settings, labelled.raw, of_class)
+    shape, settings = labelled.output_shape, labelled.inference_settings
+    return Evidence(labelled.classes, shape, settings, labelled.raw, of_class, labelled.groups)
 
 
 def _evidence_of_image(image: LabelledImage) -> list[tuple[Spans, int]]:

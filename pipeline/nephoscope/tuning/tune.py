@@ -67,6 +67,7 @@ def tune(
     *,
     classes: Sequence[str] | None = None,
     visible: Any = None,
+    groups: Sequence[Any] | npt.NDArray[Any] | None = None,
     settings: Tune | None = None,
     progress: bool = False,
 ) -> Tuning:
@@ -80,6 +81,8 @@ def tune(
     presences: N×C, scores of a classifier (0 to 1); default: the mean of the most probable pixels
     classes: C names; default: "class 0", "class 1", …
     visible: N×H×W, pixels with data (bool); default: all
+    groups: N, any labels; images with the same label depend on each other (near duplicates, one orbit), so they are
+        left out and resampled together; default: every image is its own group
     settings: section `tune` of params.yaml; default: `Tune()`
     progress: show a progress bar
 
@@ -98,13 +101,13 @@ def tune(
     True
     """
     if isinstance(maps, ProbabilityStore):
-        if not isinstance(truths, Truth) or any(given is not None for given in (presences, classes, visible)):
+        if not isinstance(truths, Truth) or any(given is not None for given in (presences, classes, visible, groups)):
             raise UserError(
-                "maps is a ProbabilityStore: expected a Truth as truths, and no presences, classes or visible; "
+                "maps is a ProbabilityStore: expected a Truth as truths, and no presences, classes, visible or groups; "
                 "the store has its own"
             )
         return tune_images(LabelledSplit(maps, truths), settings, progress=progress)
-    labelled = label_arrays(maps, truths, presences, classes=classes, visible=visible)
+    labelled = label_arrays(maps, truths, presences, classes=classes, visible=visible, groups=groups)
     return tune_images(labelled, settings, progress=progress)
 
 
@@ -127,7 +130,7 @@ def _min_areas(evidence: Evidence, settings: Tune) -> npt.NDArray[np.int64]:
 def _summarise(crossfitting: CrossFitting, cross_fitted: CrossFitted) -> Tuning:
     settings, grid = crossfitting.settings, crossfitting.grid(cross_fitted.structure.family)
     evidence = crossfitting.adapted(cross_fitted.structure.adaptive_power)
-    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed)
+    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, settings.seed, evidence.groups)
     rules, choices = cross_fitted.fit
     ends = threshold_ends(_resample(crossfitting, evidence, rules, grid.thinned()), bootstrap)
     tuned = evidence.dices(rules)
@@ -155,7 +158,8 @@ def _map_surfaces(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, 
 def _resample(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid: Grid) -> list[Rules]:
     """The rules tuned on resampled images, with the same structure and calibrations."""
     settings, constraints = crossfitting.settings, crossfitting.constraints
-    weights = Bootstrap(settings.resamples, settings.confidence, settings.seed).weights(len(evidence)) * len(evidence)
+    bootstrap = Bootstrap(settings.resamples, settings.confidence, settings.seed, evidence.groups)
+    weights = bootstrap.weights(len(evidence)) * len(evidence)
     fits = fit_rules(evidence, grid, [rules] * len(weights), list(weights), constraints, effective_shrinkage(settings))
     return [fit.rules for fit in fits]
 
