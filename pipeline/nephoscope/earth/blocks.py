@@ -1,12 +1,13 @@
 """Arrays on disk as lazy arrays, so that memory stays flat while a large result is written."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.earth.fields import Field
+from nephoscope.earth.row_store import IN_MEMORY, read_part
 from nephoscope.masks.rle import Shape
 
 TILE = (256, 1024)
@@ -29,38 +30,37 @@ def chunk_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def to_lazy(array: Any) -> Any:
-    """A memory map (…×H×W) → a dask array of rows; other arrays stay as they are."""
-    if not isinstance(array, np.memmap) or array.filename is None or not array.flags.c_contiguous:
+    """A memory map (…×H×W) or a large field → a dask array of rows; other arrays stay as they are."""
+    if isinstance(array, Field) and array.shape[1] * array.shape[2] <= IN_MEMORY:
+        return np.asarray(array)
+    if not isinstance(array, np.memmap | Field):
         return array
     import dask.array
 
-    rows = _Rows(Path(array.filename), _offset(array), array.dtype, array.shape)
     chunks = (*array.shape[:-2], tile_shape(array.shape[-2:])[0], array.shape[-1])
     # The name is new for every array: the same file may hold something else by the next call.
     from_array: Any = dask.array.from_array
-    return from_array(rows, chunks=chunks, name=False, asarray=False)
+    return from_array(_Parts(array), chunks=chunks, name=False, asarray=False)
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Opens the file for every part that is read: an open map would keep all pages that were read in memory."""
+class _Parts:
+    """Reads parts of an array without keeping their pages in memory."""
 
-    path: Path
-    offset: int
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
+    array: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self.array.dtype
+        return dtype
 
     @property
     def ndim(self) -> int:
         return len(self.shape)
 
     def __getitem__(self, part: Any) -> npt.NDArray[Any]:
-        return np.array(np.memmap(self.path, self.dtype, "r", self.offset, self.shape)[part])
-
-
-def _offset(array: "np.memmap[Any, Any]") -> int:
-    """Position of the first element in the file. A view of a map has the offset of the whole map."""
-    whole = array
-    while isinstance(whole.base, np.memmap):
-        whole = whole.base
-    return int(whole.offset + array.ctypes.data - whole.ctypes.data)
+        return read_part(self.array, part)

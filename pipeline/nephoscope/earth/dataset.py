@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nephoscope.earth.blocks import to_lazy
 from nephoscope.earth.coordinates import CRS_NAME, earth_coordinates, pattern_coordinate, pixel_coordinates
+from nephoscope.earth.fields import Field
 from nephoscope.earth.land import land_at
 from nephoscope.earth.scene import Place
 from nephoscope.earth.validity import FLAGS, Domain, find_flags
@@ -46,9 +47,9 @@ class MapResult(Protocol):
     @property
     def place(self) -> Place | None: ...
     @property
-    def presence_map(self) -> npt.NDArray[np.float32] | None: ...
+    def presence_map(self) -> npt.NDArray[np.float32] | Field | None: ...
     @property
-    def confidence_map(self) -> npt.NDArray[np.float32] | None: ...
+    def confidence_map(self) -> npt.NDArray[np.float32] | Field | None: ...
     @property
     def provenance(self) -> Provenance | None: ...
     @property

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.earth.dataset import to_dataset
+from nephoscope.earth.fields import Field
 from nephoscope.earth.scene import Place
 from nephoscope.earth.validity import Domain
 from nephoscope.errors import UserError
@@ -45,9 +46,10 @@ class Result:
     """H×W: False where the satellite saw nothing."""
     place: Place | None = None
     """Where and when it was seen; None if that is not known."""
-    presence_map: npt.NDArray[np.float32] | None = None
-    """C×H×W: presence around every pixel, for a scene of several windows. None: it is `presence` everywhere."""
-    confidence_map: npt.NDArray[np.float32] | None = None
+    presence_map: npt.NDArray[np.float32] | Field | None = None
+    """C×H×W: presence around every pixel, for a scene of several windows; a field is an array after
+    `np.asarray`. NaN where no window says anything. None: it is `presence` everywhere."""
+    confidence_map: npt.NDArray[np.float32] | Field | None = None
     """C×H×W, as `presence_map`."""
     domain: Domain | None = field(default=None, compare=False)
     """On which images the model was validated; None if that is not known."""

@@ -68,6 +68,24 @@ def decide_masks(
     return np.stack([decide(float(score), level, visible, rule) for score, level, rule in classes])
 
 
+def decide_pixels(
+    margins: npt.NDArray[np.float64],
+    top_mean: npt.NDArray[np.floating],
+    levels: Levels,
+    visible: Mask,
+    rules: Rules,
+) -> npt.NDArray[np.bool_]:
+    """Rows of a scene → its masks (C×H×W) before their components are filtered, which needs the whole scene.
+
+    Margins of presence and top-fraction means are fields (C×H×W), or the numbers of a single window (C×1×1).
+    """
+    masks = np.empty(levels.shape, bool)
+    for mask, margin, mean, level, rule in zip(masks, margins, top_mean, levels, rules.rules, strict=True):
+        threshold = np.ceil(_factors(mean, rules.adaptive_power) * rule.pixel_threshold)
+        np.logical_and(level >= threshold, (margin >= 0) & visible, out=mask)  # a margin of NaN is not present
+    return masks
+
+
 def adapt_rules(rules: Rules, top_mean: npt.NDArray[np.floating]) -> tuple[Rule, ...]:
     """The rule of every class, with pixel thresholds adapted to the top-fraction means (C) of an image."""
     if not rules.adaptive_power:
@@ -85,6 +103,10 @@ def adapt_thresholds(top_mean: npt.NDArray[np.floating], power: float) -> npt.ND
     >>> adapt_thresholds(np.array([1.0, 0.25]), 0.5)[:, [0, 1, 100, 255]].tolist()
     [[0, 1, 100, 255], [0, 1, 50, 128]]
     """
+    return np.asarray(np.ceil(_factors(top_mean, power)[:, None] * np.arange(256)), np.int64)
+
+
+def _factors(top_mean: npt.NDArray[np.floating], power: float) -> npt.NDArray[np.float64]:
+    """Top-fraction means → the numbers by which pixel thresholds are multiplied."""
     # Rounded to float32, the precision of the store, so that stored and new means give the same thresholds.
-    factor = np.maximum(np.asarray(top_mean, np.float32), np.float32(FAINTEST)).astype(np.float64) ** power
-    return np.asarray(np.ceil(factor[:, None] * np.arange(256)), np.int64)
+    return np.asarray(np.maximum(np.asarray(top_mean, np.float32), np.float32(FAINTEST)).astype(np.float64) ** power)

@@ -48,6 +48,13 @@ class PresenceDecision(NamedTuple):
     def unsure(self) -> npt.NDArray[np.bool_]:
         return self.confidence < SURE
 
+    def margins(self, rules: Rules) -> Presences:
+        """How far `compared` exceeds the presence threshold; at least 0 where a class is present.
+
+        Unlike `compared`, it can be averaged over the windows of a scene without an error at the threshold itself.
+        """
+        return self.compared - _thresholds(rules)
+
 
 def decide_presence(raw: RawPresences, rules: Rules) -> PresenceDecision:
     """Raw scores of N images → calibrated probabilities and decisions."""
