@@ -65,7 +65,7 @@ def to_dataset(result: MapResult) -> "xr.Dataset":
     """
     from xarray import Dataset
 
-    place = _fitting_place(result)
+    place = fitting_place(result)
     coordinates = pixel_coordinates(result.visible.shape) if place is None else earth_coordinates(place)
     coordinates["pattern"] = pattern_coordinate(result.classes)
     axes = ("y", "x") if place is None else ("latitude", "longitude")
@@ -73,10 +73,10 @@ def to_dataset(result: MapResult) -> "xr.Dataset":
     if "time" in coordinates:
         fields = {name: field if name == "land" else field.expand_dims("time") for name, field in fields.items()}
     described = {name: field.assign_attrs(DESCRIPTIONS[name]) for name, field in fields.items()}
-    return _encoded(Dataset(described, coordinates, _attributes(result, place)))
+    return _encoded(Dataset(described, coordinates, make_attributes(result, place)))
 
 
-def _fitting_place(result: MapResult) -> Place | None:
+def fitting_place(result: MapResult) -> Place | None:
     """The place of the maps: a scene may have more pixels than its maps."""
     if result.place is None:
         return None
@@ -158,7 +158,7 @@ def _flags(result: MapResult, place: Place) -> "dict[str, xr.DataArray]":
     return flags
 
 
-def _attributes(result: MapResult, place: Place | None) -> dict[str, str]:
+def make_attributes(result: MapResult, place: Place | None) -> dict[str, str]:
     attributes = {"Conventions": CONVENTIONS, "title": f"{', '.join(result.classes)} in {result.image_id}"}
     if result.provenance is not None:
         stated = result.provenance.to_attributes()

@@ -48,7 +48,7 @@ def encode_netcdf(dataset: "xr.Dataset") -> bytes:
 
 def _as_characters(variable: "xr.Variable") -> "xr.Variable":
     """Text as arrays of characters, which more programs read than strings. Numbers stay as they are."""
-    if variable.dtype.kind not in "OU":
+    if variable.dtype.kind not in "OUT":
         return variable
     from xarray import Variable
 

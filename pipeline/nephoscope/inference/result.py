@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nephoscope.earth.dataset import to_dataset
 from nephoscope.earth.fields import Field
+from nephoscope.earth.geojson import to_geojson as to_earth_geojson
 from nephoscope.earth.scene import Place
 from nephoscope.earth.validity import Domain
 from nephoscope.errors import UserError
@@ -79,7 +80,10 @@ class Result:
         return {name: encode_rle(mask) for name, mask in zip(self.classes, self.masks, strict=True)}
 
     def to_geojson(self) -> dict[str, Any]:
-        """A FeatureCollection with a MultiPolygon per class that is not empty, in pixels of the mask."""
+        """A FeatureCollection with a MultiPolygon per class that is not empty.
+
+        Coordinates are longitude and latitude (RFC 7946) where the image has a place, otherwise pixels of the mask.
+        """
         properties = {
             name: {
                 "presence": round(float(self.presence[index]), 4),
@@ -90,7 +94,10 @@ class Result:
             }
             for index, name in enumerate(self.classes)
         }
-        return to_geojson(self.masks, self.classes, self.image_id, properties)
+        if self.place is None:
+            return to_geojson(self.masks, self.classes, self.image_id, properties)
+        attributes = {} if self.provenance is None else self.provenance.to_attributes()
+        return to_earth_geojson(self.masks, self.classes, self.image_id, properties, self.place, attributes)
 
     def to_xarray(self) -> "xr.Dataset":
         """Masks, probabilities and flags with their coordinates; see `docs/maps.md`. Needs the extra `earth`."""
