@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nephoscope.earth.blocks import TILE
 from nephoscope.earth.dataset import UNSEEN, MapResult, fitting_place, make_attributes
 from nephoscope.earth.grid import Grid
+from nephoscope.earth.row_store import read_part, read_rows
 from nephoscope.earth.scene import Place
 from nephoscope.errors import UserError
 from nephoscope.figures.colours import CLASS_COLOURS, Colour
@@ -60,16 +61,16 @@ def encode_geotiffs(result: MapResult) -> dict[str, bytes]:
 
 def _mask_bands(result: MapResult, index: int) -> Bands:
     def read(rows: slice) -> npt.NDArray[np.uint8]:
-        mask = np.asarray(result.masks[index, rows], np.uint8)
-        return np.where(result.visible[rows], mask, np.uint8(UNSEEN))[None]
+        mask = read_part(result.masks, (index, rows)).astype(np.uint8)
+        return np.where(read_part(result.visible, rows), mask, np.uint8(UNSEEN))[None]
 
     return read
 
 
 def _probability_bands(result: MapResult) -> Bands:
     def read(rows: slice) -> npt.NDArray[np.uint8]:
-        levels = np.minimum(result.levels[:, rows], np.uint8(UNSEEN - 1))
-        return np.where(result.visible[rows], levels, np.uint8(UNSEEN))
+        levels = np.minimum(read_rows(result.levels, rows), np.uint8(UNSEEN - 1))
+        return np.where(read_part(result.visible, rows), levels, np.uint8(UNSEEN))
 
     return read
 
