@@ -12,8 +12,13 @@ from nephoscope.errors import UserError
 
 SHIPPED = Path(__file__).parent / "bundle" / "shipped"
 """The model that comes with the package, trained on real clouds. Its card describes it."""
-EARLIER_KEY = "judged_shape"
-"""Rules, manifests, model folders and checkpoints had this key before it was renamed to output_shape."""
+EARLIER_KEYS = {
+    "judged_shape": "output_shape",
+    "reading": "inference_settings",
+    "strongest_calibrations": "top_fraction_calibrations",
+    "chance_calibrations": "presence_calibrations",
+}
+"""Keys of rules, manifests, model folders and checkpoints in earlier versions → their names today."""
 
 
 @dataclass(frozen=True)
@@ -225,5 +230,7 @@ def require_artifact(path: Path, stage: str) -> Path:
 def refuse_earlier_version(content: Any, path: Path, way_out: str) -> None:
     """Raise a UserError if the content of a JSON file, or its `data`, has a key that only earlier versions wrote."""
     parts = [content, content.get("data")] if isinstance(content, dict) else []
-    if any(isinstance(part, dict) and EARLIER_KEY in part for part in parts):
-        raise UserError(f"{path} was written by an earlier version of nephoscope; {way_out}")
+    keys = [key for part in parts if isinstance(part, dict) for key in EARLIER_KEYS if key in part]
+    if keys:
+        renamed = ", ".join(f"{key} is now {EARLIER_KEYS[key]}" for key in keys)
+        raise UserError(f"{path} was written by an earlier version of nephoscope ({renamed}); {way_out}")

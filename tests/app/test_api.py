@@ -32,7 +32,7 @@ def test_the_response_equals_the_output_of_predict(client: httpx2.Client, pictur
     for figure in ("presence", "confidence", "area_share"):
         assert classes[figure].round(4).tolist() == summary[figure].tolist()
     assert [round(raw["visible_share"], 4)] == summary["visible_share"].unique().tolist()
-    assert classes["unsure"].tolist() == (summary["mark"] == "unsure").tolist()
+    assert classes["unsure"].tolist() == (summary["confidence_label"] == "unsure").tolist()
 
 
 def test_nothing_is_stored(client: httpx2.Client, picture: Path) -> None:

@@ -29,8 +29,8 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "problems.csv").to_numpy().tolist() == [["2.jpg", "the file is empty"]]
     assert [record.address for record in read_shards(plan)] == list(PICTURES)
     summary = pd.read_csv(tmp_path / "summary.csv", keep_default_na=False).set_index(["image_id", "class_name"])
-    assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 1, 0.9, "", round(2 / (350 * 525), 4), 0.8]
-    assert summary.loc[("0.jpg", "Flower"), "mark"] == "unsure"
+    assert summary.loc[("0.jpg", "Fish")].tolist() == [0.9, 1, 0.9, "sure", round(2 / (350 * 525), 4), 0.8]
+    assert summary.loc[("0.jpg", "Flower"), "confidence_label"] == "unsure"
     assert len(summary) == 16
 
 

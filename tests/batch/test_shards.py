@@ -165,11 +165,11 @@ def test_the_overlay_of_a_changed_or_missing_image_is_left_out_and_logged(
         Path(pictures[0]).write_bytes(content)
     run(make_plan(tmp_path / "out", pictures=pictures, outputs=("overlays",)))
     overlays = tmp_path / "out" / "overlays"
-    assert [path.name for path in overlays.iterdir()] == ["1.jpg.jpg"]
+    assert [path.name for path in overlays.iterdir()] == ["1.jpg_overlay.jpg"]
     assert "overlays: 0.jpg is left out: " in caplog.text
     Path(pictures[0]).write_bytes(encoded.tobytes())
     run(make_plan(tmp_path / "out", pictures=pictures, outputs=("overlays",)))
-    assert sorted(path.name for path in overlays.iterdir()) == ["0.jpg.jpg", "1.jpg.jpg"]
+    assert sorted(path.name for path in overlays.iterdir()) == ["0.jpg_overlay.jpg", "1.jpg_overlay.jpg"]
 
 
 def test_a_file_name_that_is_too_long_leaves_out_files_and_keeps_rows(

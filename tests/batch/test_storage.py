@@ -35,9 +35,19 @@ def test_a_file_name_with_brackets_is_no_pattern(tmp_path: Path) -> None:
     assert names(tmp_path / "c[1].jpg") == ["c[1].jpg"]
 
 
-def test_a_missing_image_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"c\.jpg: no image found; expected a JPEG or PNG file, a folder"):
-        names(tmp_path / "c.jpg")
+def test_the_message_says_why_there_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    for name in ("b.txt", "a.txt"):
+        (tmp_path / "texts" / name).touch()
+    for given, message in {
+        "c.jpg": r"c\.jpg: no such file or folder; give an image",
+        "*.jpg": r"\*\.jpg: no file matches this pattern",
+        "empty": r"empty: an empty folder; .* '.*/empty/\*/\*\.jpg'",
+        "texts": r"texts: none of the 2 files in this folder ends in \.jpg, .*; the first is a\.txt\.",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            names(tmp_path / given)
 
 
 def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -95,7 +105,7 @@ def test_a_local_name_with_colons_is_no_chain_of_addresses(tmp_path: Path) -> No
     assert picture[0].min() == 255
     record, masks = decided(address, ("", "", "", ""))
     assert masks is not None
-    overlay = encode_overlay(record, masks, CLOUDS)["a.png::b.png.jpg"]
+    overlay = encode_overlay(record, masks, CLOUDS)["a.png::b.png_overlay.jpg"]
     decoded = cv2.imdecode(np.frombuffer(overlay, np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None
     assert decoded.min() > 250

@@ -6,7 +6,7 @@ import pytest
 from nephoscope.bundle.card import write_card
 from nephoscope.data.formats import CLOUDS
 from nephoscope.data.manifest import Manifest, Metadata
-from nephoscope.evaluation.calibration import CHANCE, EVERY_CLASS
+from nephoscope.evaluation.calibration import CALIBRATED, EVERY_CLASS
 from nephoscope.evaluation.tables import HUMAN_UNION, OURS
 from nephoscope.rules.rules import NEVER, Calibration, InferenceSettings, Rule, Rules
 
@@ -31,11 +31,11 @@ def card_of(area: float) -> str:
     }
     means = {"class_name": "mean", "reference": ["all masks empty", HUMAN_UNION], "dice": [0.467, 0.584]}
     presence = {"class_name": ["Fish", "Sugar"], "precision": [0.8, NAN], "recall": [0.7, NAN]}
-    brier = {"source": ["raw", CHANCE], "class_name": ["Fish", "Fish"], "brier": 0.2, "low": 0.1, "high": 0.3}
-    pooled = {"source": ["raw", CHANCE], "class_name": EVERY_CLASS, "brier": [NAN, NAN], "low": NAN, "high": NAN}
-    confidence_marks = {
+    brier = {"source": ["raw", CALIBRATED], "class_name": ["Fish", "Fish"], "brier": 0.2, "low": 0.1, "high": 0.3}
+    pooled = {"source": ["raw", CALIBRATED], "class_name": EVERY_CLASS, "brier": [NAN, NAN], "low": NAN, "high": NAN}
+    confidence_levels = {
         "class_name": EVERY_CLASS,
-        "mark": ["sure", "unsure"],
+        "confidence_label": ["sure", "unsure"],
         "share": [1.0, 0.0],
         "wrong_share": [0.25, NAN],
     }
@@ -52,7 +52,7 @@ def card_of(area: float) -> str:
         "dice": pd.concat([pd.DataFrame(dice), pd.DataFrame(means)]),
         "presence": pd.DataFrame(presence).assign(average_precision=[0.9, NAN]),
         "brier": pd.concat([pd.DataFrame(brier), pd.DataFrame(pooled)]).assign(calibration_error=NAN),
-        "confidence_marks": pd.DataFrame(confidence_marks),
+        "confidence_levels": pd.DataFrame(confidence_levels),
     }
     areas = {"area_Fish": [area], "area_Sugar": [0.0]}
     images = pd.DataFrame({"image_id": ["a.jpg"], "split": ["holdout"], "fold": [-1]} | areas)
@@ -69,7 +69,7 @@ def test_unknown_figures_are_shown_as_such(card: str) -> None:
 
 
 def test_calibrated_probabilities_are_evaluated_per_class(card: str) -> None:
-    assert f"| {CHANCE} | Fish | 0.2000 | 0.1000 to 0.3000 | n/a |" in card
+    assert f"| {CALIBRATED} | Fish | 0.2000 | 0.1000 to 0.3000 | n/a |" in card
     assert "| raw | Fish |" not in card
 
 

@@ -27,7 +27,9 @@ def test_other_files_do_not_change_the_fingerprint(folder: Path) -> None:
     assert fingerprint(folder) == fingerprint(SHIPPED)
 
 
-@pytest.mark.parametrize("name", ["model.json", "rules.json", "answers.safetensors", "segmenter-seed0-fold1.onnx"])
+@pytest.mark.parametrize(
+    "name", ["model.json", "rules.json", "reference_outputs.safetensors", "segmenter-seed0-fold1.onnx"]
+)
 def test_every_file_of_the_model_changes_the_fingerprint(folder: Path, name: str) -> None:
     with (folder / name).open("ab") as file:
         file.write(b" ")
@@ -43,15 +45,15 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 
 
 def test_automatic_choice_of_an_engine_needs_the_reference_outputs(folder: Path) -> None:
-    (folder / "answers.safetensors").unlink()
-    with pytest.raises(UserError, match=r"answers\.safetensors is missing; .*, or choose an --engine"):
+    (folder / "reference_outputs.safetensors").unlink()
+    with pytest.raises(UserError, match=r"reference_outputs\.safetensors is missing; .*, or choose an --engine"):
         open_portable(folder)
 
 
 @pytest.mark.parametrize(
     ("name", "engine"),
     [
-        ("answers.safetensors", "auto"),
+        ("reference_outputs.safetensors", "auto"),
         ("rules.json", "onnx"),
         ("model.json", "onnx"),
         ("segmenter-seed0-fold0.safetensors", "torch"),
@@ -90,6 +92,8 @@ def test_an_incomplete_description_is_refused(folder: Path, content: str) -> Non
 def test_a_model_of_an_earlier_version_is_refused(folder: Path, name: str) -> None:
     content = (folder / name).read_text("utf-8")
     (folder / name).write_text(content.replace("output_shape", "judged_shape"), "utf-8")
-    message = rf"{name} was written by an earlier version of nephoscope; export it again, or copy all of it"
+    message = (
+        rf"{name} was written by an earlier version of nephoscope .judged_shape is now output_shape.; export it again"
+    )
     with pytest.raises(UserError, match=message):
         read_model(folder)

@@ -18,7 +18,7 @@ CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
 
 def test_it_is_small_and_complete() -> None:
     files = {path.name: path.stat().st_size for path in SHIPPED.iterdir()}
-    assert {"model.json", "rules.json", "answers.safetensors", "card.md"} < set(files)
+    assert {"model.json", "rules.json", "reference_outputs.safetensors", "card.md"} < set(files)
     assert sum(files.values()) < 40 * MEGABYTES
     tensors = [tensor for path in SHIPPED.glob("*-seed*.safetensors") for tensor in load_file(path).values()]
     assert {tensor.dtype for tensor in tensors if tensor.ndim > 1} == {torch.float16}
@@ -28,7 +28,7 @@ def test_it_predicts_the_four_patterns_at_the_shape_of_the_competition() -> None
     model, rules = open_portable(SHIPPED, "torch")
     assert rules.classes == model.metadata.classes == CLASSES
     assert rules.output_shape == (350, 525)
-    assert rules.chance_calibrations is not None
+    assert rules.presence_calibrations is not None
 
 
 @pytest.mark.parametrize("figure", ["mean", *CLASSES])

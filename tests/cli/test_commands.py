@@ -68,6 +68,18 @@ def test_the_help_of_a_command_has_an_example(command: str) -> None:
     assert f"nephoscope {command} " in RUNNER.invoke(app, [command, "--help"]).stdout
 
 
+def test_flags_are_shown_without_a_type() -> None:
+    for command in ([], *([name] for name in COMMANDS)):
+        assert "bool" not in RUNNER.invoke(app, [*command, "--help"]).stdout
+
+
+def test_an_unknown_engine_is_refused_with_the_names_of_all() -> None:
+    message = " ".join(
+        RUNNER.invoke(app, ["predict", "a.jpg", "--engine", "cuda"], env={"COLUMNS": "200"}).stderr.split()
+    )
+    assert "Invalid value for '--engine': 'cuda' is not one of 'auto', 'openvino', 'onnx', 'torch'" in message
+
+
 def test_completion_can_be_installed() -> None:
     assert "--install-completion" in RUNNER.invoke(app, ["--help"]).stdout
 
@@ -107,7 +119,7 @@ def test_programs_read_a_line_per_image(finished: Artifacts, tmp_path: Path) -> 
     assert all(0 <= figures["presence"] <= 1 for figures in classes)
     assert all(figures["unsure"] == (figures["confidence"] < 2 / 3) for figures in classes)
     assert problem == {"event": "problem", "image_id": "zz.jpg", "problem": "the file is empty"}
-    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "problem": 1}
+    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable_count": 1, "problem_count": 1}
 
 
 def test_programs_read_a_line_per_heat_map(finished: Artifacts, tmp_path: Path) -> None:
@@ -120,7 +132,7 @@ def test_programs_read_a_line_per_heat_map(finished: Artifacts, tmp_path: Path) 
     assert (heat_map["event"], heat_map["file"]) == ("heat_map", f"{first.name}_Fish.jpg")
     assert isinstance(heat_map["presence"], float)
     assert problem == {"event": "problem", "image_id": "zz.jpg", "problem": "the file is empty"}
-    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable": 1, "problem": 1}
+    assert end == {"event": "done", "out": str(tmp_path / "out"), "readable_count": 1, "problem_count": 1}
     assert done.exit_code == 1
     other = RUNNER.invoke(app, [*arguments, "--class-name", "Sugar", "--out", str(tmp_path / "out")])
     files = [line["file"] for line in lines(other.stdout) if line["event"] == "heat_map"]
@@ -149,7 +161,7 @@ def test_info_shows_the_chosen_engines(finished: Artifacts, tmp_path: Path, monk
 def test_info_works_without_a_model_and_without_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     (description,) = lines(RUNNER.invoke(app, ["info", "--json", "--model", str(tmp_path)]).stdout)
-    assert "no portable model" in description["model"]["problem"]  # type: ignore[index]
+    assert "holds no portable model" in description["model"]["problem"]  # type: ignore[index]
     assert description["machine"]["cores"]  # type: ignore[index]
 
 
@@ -169,6 +181,11 @@ def test_the_report_of_a_run_is_opened(finished: Artifacts, monkeypatch: pytest.
 def test_a_run_elsewhere_without_a_report_says_where_to_build_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run `nephoscope report` in the folder"):
         reporting.open_report(tmp_path, show=False)
+
+
+def test_a_missing_run_is_named_with_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone: no such folder; .*, or run `dvc repro`"):
+        reporting.open_report(tmp_path / "gone", show=False)
 
 
 def test_outputs_are_chosen_by_name() -> None:

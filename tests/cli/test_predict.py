@@ -49,7 +49,7 @@ def test_the_command_predicts_the_same_as_the_stage_submit(
         assert found["EncodedPixels"].tolist() == expected["EncodedPixels"].tolist()
     summary = pd.read_csv(out / "summary.csv", keep_default_na=False)
     assert (summary["image_id"] + "_" + summary["class_name"]).tolist() == found["Image_Label"].tolist()
-    assert ((summary["confidence"] < 2 / 3) == (summary["mark"] == "unsure")).all()
+    assert ((summary["confidence"] < 2 / 3) == (summary["confidence_label"] == "unsure")).all()
     assert ((summary["area_share"] > 0) == (found["EncodedPixels"] != "")).all()
     masks = {path.name for path in (out / "masks").iterdir()}
     assert masks == {f"{key}.png" for key in found["Image_Label"][found["EncodedPixels"] != ""]}
@@ -118,7 +118,9 @@ def test_messages_of_the_library_are_shown(tmp_path: Path) -> None:
 def test_a_folder_without_a_model_is_refused(pictures: Path, tmp_path: Path) -> None:
     result = run_command(pictures, "--model", tmp_path)
     assert result.returncode == 2
-    assert "no portable model" in result.stderr
+    assert f"{tmp_path} holds no portable model, because model.json is missing" in result.stderr
+    missing = run_command(pictures, "--model", tmp_path / "gone").stderr
+    assert f"{tmp_path / 'gone'} does not exist; give the folder that `python -m stages.export` writes" in missing
 
 
 def test_small_images_are_read_at_full_size_as_in_training(finished: Artifacts) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nephoscope.evaluation.calibration import (
-    CHANCE,
+    CALIBRATED,
     EVERY_CLASS,
     PresenceSource,
     brier_table,
@@ -75,7 +75,7 @@ def test_after_tuning_the_mean_probability_is_the_share_present() -> None:
     assert decide_presence(labelled.raw, rules).probability.mean(axis=0) == pytest.approx(present, abs=0.01)
 
 
-def rules(chance: tuple[Calibration, ...] | None = None, *, force: bool = False) -> Rules:
+def rules(presence: tuple[Calibration, ...] | None = None, *, force: bool = False) -> Rules:
     return Rules(
         classes=("a", "b"),
         output_shape=(2, 3),
@@ -84,7 +84,7 @@ def rules(chance: tuple[Calibration, ...] | None = None, *, force: bool = False)
         classifier_calibrations=(Calibration(), Calibration()),
         top_fraction_calibrations=(Calibration(), Calibration()),
         force_top_class=force,
-        chance_calibrations=chance,
+        presence_calibrations=presence,
         rules=tuple(Rule(presence_threshold=0.5, pixel_threshold=128, min_area=0) for _ in range(2)),
     )
 
@@ -98,9 +98,9 @@ def test_reliability_compares_scores_with_shares_per_bin() -> None:
     table = reliability_table([PresenceSource("x", scores)], np.array([[True], [False], [False], [True]]), ("a",))
     assert table["class_name"].tolist() == ["a"] * 3 + [EVERY_CLASS] * 3
     first = table[table["class_name"] == "a"]
-    assert first["stated"].tolist() == pytest.approx([0.1, 0.75, 1.0])
-    assert first["found"].tolist() == [0, 0.5, 1]
-    assert first["pictures"].tolist() == [1, 2, 1]
+    assert first["predicted"].tolist() == pytest.approx([0.1, 0.75, 1.0])
+    assert first["observed"].tolist() == [0, 0.5, 1]
+    assert first["image_count"].tolist() == [1, 2, 1]
 
 
 def test_brier_scores_and_calibration_errors() -> None:
@@ -121,7 +121,7 @@ def test_the_last_calibration_changes_no_decision() -> None:
     np.testing.assert_allclose(plain.probability, scores.classifier)
     assert calibrated.probability[0, 0] > 0.6
     assert calibrated.probability[0, 1] < 0.01
-    assert presence_sources(scores, rules(sharper))[-1].name == CHANCE
+    assert presence_sources(scores, rules(sharper))[-1].name == CALIBRATED
 
 
 def test_confidence_is_the_probability_that_the_decision_is_right() -> None:
@@ -144,10 +144,10 @@ def test_sure_and_unsure_decisions_have_their_share_of_errors() -> None:
         np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[0.9, 0.6], [0.8, 0.1]]), np.array([[True, True], [True, False]])
     )
     table = confidence_table(decision, np.array([[True, False], [False, False]]), ("a", "b")).set_index(
-        ["mark", "class_name"]
+        ["confidence_label", "class_name"]
     )
     assert table.loc[("sure", "a"), "wrong_share"] == 0.5
-    assert table.loc[("sure", "a"), "stated_wrong_share"] == pytest.approx(0.15)
+    assert table.loc[("sure", "a"), "predicted_wrong_share"] == pytest.approx(0.15)
     assert table.loc[("unsure", "b"), "share"] == 0.5
     assert table.loc[("unsure", EVERY_CLASS), "wrong_share"] == 1
     assert np.isnan(table.loc[("unsure", "a"), "wrong_share"])

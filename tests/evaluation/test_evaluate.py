@@ -79,7 +79,7 @@ def test_steps_without_effect_are_left_out(rules: Rules) -> None:
     steps = steps_of(rules.model_copy(update={"rules": (plain, plain)}))
     assert list(steps) == ["threshold 0.5", "tuned pixel threshold"]
     steps = steps_of(rules.model_copy(update={"rules": (plain, full)}))
-    assert list(steps)[2:] == ["+ minimum area", "+ presence gate"]
+    assert list(steps)[2:] == ["+ minimum area", "+ presence threshold"]
     assert [step(full).min_area for step in steps.values()] == [0, 0, 3, 3]
     assert [step(full).presence_threshold for step in steps.values()] == [0, 0, 0, 0.5]
 

@@ -20,12 +20,12 @@ def test_improbable_labels_are_listed_most_surprising_first(tmp_path: Path) -> N
     table = find_label_issues(labelled, rules, "validation")
     assert table["surprise"].is_monotonic_decreasing
     assert (table["surprise"] > 1).all()  # a probability below 0.5
-    assert ((table["chance"] < 0.5) == table["annotated"]).all()
+    assert ((table["presence"] < 0.5) == table["annotated"]).all()
     assert (table["annotated_share"] > 0).equals(table["annotated"])
-    chance, ids = decide_presence(labelled.raw, rules).probability, list(labelled.image_ids)
+    presences, ids = decide_presence(labelled.raw, rules).probability, list(labelled.image_ids)
     present = np.stack([image.truth.any(axis=(1, 2)) for image in labelled])
-    assert len(table) == int(((chance > 0.5) != present).sum()) > 0
+    assert len(table) == int(((presences > 0.5) != present).sum()) > 0
     assert wrong in set(zip(table["image_id"], table["class_name"], strict=True))
     first = table.iloc[0]
-    probability = chance[ids.index(first["image_id"]), labelled.classes.index(first["class_name"])]
+    probability = presences[ids.index(first["image_id"]), labelled.classes.index(first["class_name"])]
     assert first["surprise"] == pytest.approx(-np.log2(probability if first["annotated"] else 1 - probability))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nephoscope.artifacts import EARLIER_KEYS
 from nephoscope.errors import UserError
 from nephoscope.files import write_json
 from nephoscope.rules.rules import read_rules
@@ -27,8 +28,15 @@ def test_missing_rules_name_the_stage_that_writes_them(tmp_path: Path) -> None:
         read_rules(tmp_path / "rules.json")
 
 
-def test_rules_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "rules.json").write_text('{"classes": ["Fish"], "judged_shape": [350, 525], "reading": {}}')
-    message = r"rules\.json was written by an earlier version of nephoscope; run `python -m stages\.tune` again"
+@pytest.mark.parametrize(("earlier", "today"), EARLIER_KEYS.items())
+def test_rules_of_an_earlier_version_are_refused_with_the_name_of_today(
+    tmp_path: Path, earlier: str, today: str
+) -> None:
+    content = rules().model_dump()
+    write_json(tmp_path / "rules.json", {earlier: content.pop(today), **content})
+    message = (
+        rf"rules\.json was written by an earlier version of nephoscope \({earlier} is now {today}\); "
+        r"run `python -m stages\.tune` again"
+    )
     with pytest.raises(UserError, match=message):
         read_rules(tmp_path / "rules.json")

@@ -16,7 +16,7 @@ def test_only_holdout_images_are_scored(finished: Artifacts) -> None:
 def test_all_tables_and_curves_are_written(finished: Artifacts) -> None:
     tables = {path.stem for path in finished.evaluate.tables.iterdir()}
     assert tables == {
-        "dice", "steps", "presence", "pixels", "pictures", "scores", "reliability", "brier", "confidence_marks",
+        "dice", "steps", "presence", "pixels", "pictures", "scores", "reliability", "brier", "confidence_levels",
     }  # fmt: skip
     curve = pd.read_csv(finished.evaluate.plots / "presence.csv")
     assert set(curve["class_name"]) <= {"Fish", "Flower", "Gravel", "Sugar", "any"}

@@ -43,7 +43,7 @@ def test_the_folder_contains_all_files(finished: Artifacts) -> None:
         "model.json",
         "rules.json",
         "card.md",
-        "answers.safetensors",
+        "reference_outputs.safetensors",
         "classifier-seed0.onnx",
         "classifier-seed0.safetensors",
         "segmenter-seed0.onnx",
@@ -134,7 +134,7 @@ def test_the_card_reports_dice_and_rules(finished: Artifacts) -> None:
     assert f"| mean | {mean['dice']:.3f} | {mean['low']:.3f} to {mean['high']:.3f} |" in card
     weight = read_json(finished.tune.rules)["classifier_weight"]
     assert f"Presence is {100 * weight:.0f} % classifier" in card
-    for part in ("Fish", "seed0", "calibrated chance", "unsure", "## Limits"):
+    for part in ("Fish", "seed0", "calibrated probability", "unsure", "## Limits"):
         assert part in card
 
 

@@ -13,11 +13,13 @@ from nephoscope.batch.shards import read_shards
 from nephoscope.batch.storage import atomic_open, open_storage
 from nephoscope.batch.submission import submission_rows
 from nephoscope.data.formats import Format
-from nephoscope.rules.presence import UNSURE_MARK
+from nephoscope.rules.presence import SURE_LABEL, UNSURE_LABEL
 from nephoscope.settings.choices import Output
 
 PROBLEM_COLUMNS = ("image_id", "problem")
-SUMMARY_COLUMNS = ("image_id", "class_name", "presence", "present", "confidence", "mark", "area_share", "visible_share")
+SUMMARY_COLUMNS = (
+    "image_id", "class_name", "presence", "present", "confidence", "confidence_label", "area_share", "visible_share",
+)  # fmt: skip
 Row = Sequence[Any]
 AddRecord = Callable[[Record], object]
 
@@ -62,10 +64,10 @@ def open_table(address: str, columns: Sequence[str], rows_of: Callable[[Record],
 
 def summary_rows(data_format: Format, record: Record) -> Iterator[Row]:
     for result in [] if record.problem else class_results(record, data_format):
-        mark = UNSURE_MARK if result.unsure else ""
+        label = UNSURE_LABEL if result.unsure else SURE_LABEL
         figures = (result.presence, result.confidence, result.area_share, record.visible_share)
         presence, confidence, *shares = (f"{figure:.4f}" for figure in figures)
-        yield record.image_id, result.class_name, presence, int(result.present), confidence, mark, *shares
+        yield record.image_id, result.class_name, presence, int(result.present), confidence, label, *shares
 
 
 def problem_rows(record: Record) -> Iterator[Row]:

@@ -37,7 +37,7 @@ def encode_mask(mask: Mask) -> bytes:
 
 
 def encode_overlay(record: Record, masks: Masks, data_format: Format) -> Files:
-    """<image_id>.jpg: the image, the outline of every class in its colour, stripes where nothing was seen."""
+    """<image_id>_overlay.jpg: the image, the outline of every class in its colour, stripes where nothing was seen."""
     image = resize_image(_read_again(record.address, data_format), data_format.output_shape)
     overlay = draw_overlay(image, masks, find_visible(image, data_format.nodata))
     drawn = write_names(overlay, masks, data_format.classes)
@@ -74,7 +74,7 @@ def file_names(record: Record, data_format: Format) -> dict[Output, list[str]]:
     image_id = record.image_id
     return {
         "masks": [f"{image_id}_{name}.png" for name in data_format.classes],
-        "overlays": [f"{image_id}.jpg"],
+        "overlays": [f"{image_id}_overlay.jpg"],
         "geojson": [f"{image_id}.geojson"],
     }
 

@@ -82,8 +82,24 @@ def _expand(given: str) -> list[str]:
     except Exception as error:  # every protocol has its own errors
         raise UserError(f"{given}: cannot be listed: {error or type(error).__name__}") from error
     if not paths:
-        raise UserError(f"{given}: no image found; expected a JPEG or PNG file, a folder of them, or a pattern")
+        raise UserError(_explain_nothing(files, path, given))
     return [files.unstrip_protocol(path) if "://" in given else path for path in paths]
+
+
+def _explain_nothing(files: Any, path: str, given: str) -> str:
+    """Why there is no image at an address."""
+    endings = ", ".join(ENDINGS)
+    if not files.exists(path):
+        if any(wildcard in path for wildcard in "*?["):
+            return f"{given}: no file matches this pattern; check it, and quote it so that the shell does not expand it"
+        return f"{given}: no such file or folder; give an image, a folder of images, or a pattern such as 'data/*.jpg'"
+    names = sorted(PurePosixPath(name).name for name in _visible_files(files.ls(path, detail=True)))
+    if not names:
+        return f"{given}: an empty folder; for images in subfolders give a pattern such as '{given}/*/*.jpg'"
+    return (
+        f"{given}: none of the {len(names)} files in this folder ends in {endings}; the first is {names[0]}. "
+        f"To predict files with other endings, give a pattern such as '{given}/*'"
+    )
 
 
 def _list_pictures(files: Any, path: str) -> list[str]:

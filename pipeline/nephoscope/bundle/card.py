@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nephoscope.data.manifest import SPLITS, Manifest
-from nephoscope.evaluation.calibration import CHANCE, EVERY_CLASS
+from nephoscope.evaluation.calibration import CALIBRATED, EVERY_CLASS
 from nephoscope.evaluation.tables import HUMAN, OURS
 from nephoscope.figures.tables import setting_text, show_rules
 from nephoscope.models.metadata import NetworkMetadata
@@ -46,7 +46,7 @@ def write_card(
 
 def _results(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """The rows of an evaluation that the card shows."""
-    dice, brier, marks = tables["dice"], tables["brier"], tables["confidence_marks"]
+    dice, brier, confidence_levels = tables["dice"], tables["brier"], tables["confidence_levels"]
     references = dice[(dice["class_name"] == "mean") & (dice["reference"] != OURS)]
     pooled = brier["class_name"] == EVERY_CLASS
     return {
@@ -54,8 +54,8 @@ def _results(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         "references": references[~references["reference"].isin(HUMAN)].to_dict("records"),
         "people": references[references["reference"].isin(HUMAN)].to_dict("records"),
         "presence": {row["class_name"]: row for row in tables["presence"].to_dict("records")},
-        "briers": pd.concat([brier[pooled], brier[~pooled & (brier["source"] == CHANCE)]]).to_dict("records"),
-        "marks": marks[marks["class_name"] == EVERY_CLASS].to_dict("records"),
+        "briers": pd.concat([brier[pooled], brier[~pooled & (brier["source"] == CALIBRATED)]]).to_dict("records"),
+        "confidence_levels": confidence_levels[confidence_levels["class_name"] == EVERY_CLASS].to_dict("records"),
     }
 
 

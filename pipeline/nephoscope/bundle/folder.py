@@ -10,7 +10,7 @@ from nephoscope.errors import UserError
 from nephoscope.files import read_json
 from nephoscope.rules.rules import read_rules
 
-REFERENCE_OUTPUTS = "answers.safetensors"
+REFERENCE_OUTPUTS = "reference_outputs.safetensors"
 """Outputs of each member in PyTorch for the probe image of `nephoscope.inference.engine_choice`."""
 DESCRIPTION, RULES = "model.json", "rules.json"
 KINDS = ("classifiers", "segmenters")
@@ -21,7 +21,11 @@ def read_model(folder: Path) -> Any:
     """model.json, checked: `data` (the metadata), `classifiers` and `segmenters` (names of members)."""
     path = folder / DESCRIPTION
     if not path.is_file():
-        raise UserError(f"{folder}: no portable model; `python -m stages.export` writes one")
+        found = f"holds no portable model, because {DESCRIPTION} is missing" if folder.is_dir() else "does not exist"
+        raise UserError(
+            f"{folder} {found}; give the folder that `python -m stages.export` writes (artifacts/export/model), "
+            "or leave out --model"
+        )
     content: Any = None
     try:
         content = read_json(path)

@@ -14,17 +14,21 @@ import typer
 
 from nephoscope.app.options import Address, Bounds
 from nephoscope.artifacts import SHIPPED, Artifacts
+from nephoscope.cli.command import Command, Group
 from nephoscope.cli.imagery import fetch
 from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, USER_ERROR, AsJson
 from nephoscope.errors import UserError, missing_extra
 from nephoscope.settings.choices import OUTPUTS, Choice, parse_outputs
 
 app = typer.Typer(
+    cls=Group,
     rich_markup_mode="markdown",
     help="Finds patterns of shallow clouds in satellite images, and draws a mask for each.",
 )
 ARTIFACTS = Artifacts().root
-Pictures = Annotated[list[str], typer.Argument(help="Images: files, folders or patterns; also s3://… or gs://…")]
+Pictures = Annotated[
+    list[str], typer.Argument(metavar="IMAGES...", help="Files, folders or patterns; also s3://… or gs://…")
+]
 Model = Annotated[Path, typer.Option(help="Folder of the model", show_default="the shipped model")]
 Engine = Annotated[Choice, typer.Option(help="Inference engine. auto: the fastest installed one that matches PyTorch")]
 
@@ -50,7 +54,7 @@ def start(
         typer.echo(context.get_help())
 
 
-@app.command(no_args_is_help=True)
+@app.command(cls=Command, no_args_is_help=True)
 def predict(
     pictures: Pictures,
     model: Model = SHIPPED,
@@ -98,7 +102,7 @@ def predict(
     )
     if as_json:
         json_lines.write_records(result.records(), result.plan.data_format)
-        json_lines.write_line("done", out=out, readable=result.readable_count, problem=result.problem_count)
+        json_lines.write_line("done", out=out, readable_count=result.readable_count, problem_count=result.problem_count)
     else:
         terminal.show_records(result.records(), result.plan.data_format)
         typer.echo(f"{out}/: {_count(result.readable_count)}")
@@ -111,7 +115,7 @@ def _exit_if_skipped(out: str | Path, problem_count: int) -> None:
         raise typer.Exit(SKIPPED)
 
 
-@app.command()
+@app.command(cls=Command)
 def info(model: Model = SHIPPED, as_json: AsJson = False) -> None:
     """Show versions, hardware, the model and its engines. Add this to a bug report.
 
@@ -127,7 +131,7 @@ def info(model: Model = SHIPPED, as_json: AsJson = False) -> None:
         show_description(description)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(
     run: Annotated[Path, typer.Argument(help="Artifacts folder of a finished run")] = ARTIFACTS,
     show: Annotated[bool, typer.Option(help="Open the report in the browser")] = True,
@@ -150,7 +154,7 @@ def report(
         typer.echo(page)
 
 
-@app.command(no_args_is_help=True)
+@app.command(cls=Command, no_args_is_help=True)
 def explain(
     pictures: Pictures,
     model: Model = SHIPPED,
@@ -174,13 +178,13 @@ def explain(
     readable_count, problem_count = explain_pictures(pictures, model, out, class_name or (), progress=progress)
     if as_json:
         json_lines.write_heat_maps(pictures, out, class_name or ())
-        json_lines.write_line("done", out=str(out), readable=readable_count, problem=problem_count)
+        json_lines.write_line("done", out=str(out), readable_count=readable_count, problem_count=problem_count)
     else:
         typer.echo(f"{out}/summary.csv: {_count(readable_count)}")
     _exit_if_skipped(out, problem_count)
 
 
-@app.command()
+@app.command(cls=Command)
 def serve(
     model: Annotated[
         Path | None,
@@ -224,7 +228,7 @@ def serve(
     open_and_serve(bounds, address, model, engine, run, dataset)
 
 
-app.command(no_args_is_help=True)(fetch)
+app.command(cls=Command, no_args_is_help=True)(fetch)
 
 
 def _count(images: int) -> str:

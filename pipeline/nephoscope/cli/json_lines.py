@@ -39,9 +39,7 @@ def write_records(records: Iterator[Record], data_format: Format) -> None:
             write_line("problem", image_id=record.image_id, problem=record.problem)
         else:
             classes = [asdict(result) for result in class_results(record, data_format)]
-            write_line(
-                "picture", image_id=record.image_id, visible_share=round(record.visible_share, 4), classes=classes
-            )
+            write_line("image", image_id=record.image_id, visible_share=round(record.visible_share, 4), classes=classes)
 
 
 def write_heat_maps(pictures: Sequence[str], folder: Path, class_names: Sequence[str]) -> None:

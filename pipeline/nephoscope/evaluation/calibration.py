@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.rules.presence import SURE_MARK, UNSURE_MARK, PresenceDecision, RawPresences, decide_presence, logit
+from nephoscope.rules.presence import SURE_LABEL, UNSURE_LABEL, PresenceDecision, RawPresences, decide_presence, logit
 from nephoscope.rules.rules import Calibration, Rules
 
 Scores = npt.NDArray[np.float64]
@@ -18,7 +18,7 @@ BIN_COUNT = 10
 WEAK_PENALTY = 3.0
 """Inverse strength. Of 1 to 10 and none, it had the smallest error on fresh images, for 15 to 4000 images."""
 EVERY_CLASS = "all classes"
-CHANCE = "calibrated chance"
+CALIBRATED = "calibrated probability"
 
 
 def fit_calibrations(scores: npt.NDArray[np.floating], present: Bools) -> tuple[Calibration, ...]:
@@ -53,21 +53,21 @@ class PresenceSource(NamedTuple):
 def presence_sources(raw: RawPresences, rules: Rules) -> list[PresenceSource]:
     """The raw scores of classifier and segmenter, and the calibrated probability."""
     return [
-        PresenceSource("classifier as it comes", np.asarray(raw.classifier, np.float64)),
-        PresenceSource("strongest pixels as they come", np.asarray(raw.top_mean, np.float64)),
-        PresenceSource(CHANCE, decide_presence(raw, rules).probability),
+        PresenceSource("classifier, raw", np.asarray(raw.classifier, np.float64)),
+        PresenceSource("segmenter, raw", np.asarray(raw.top_mean, np.float64)),
+        PresenceSource(CALIBRATED, decide_presence(raw, rules).probability),
     ]
 
 
 def reliability_table(sources: Sequence[PresenceSource], present: Bools, classes: tuple[str, ...]) -> pd.DataFrame:
-    """source, class_name, stated (mean score of a bin), found (share present), pictures; ten bins of equal width."""
+    """source, class_name, predicted (mean score of a bin), observed (share present), image_count: ten equal bins."""
     rows = [
         (source.name, class_name, *values)
         for source in sources
         for class_name, scores, truth in _per_class(source.scores, present, classes)
         for values in _bin(scores, truth)
     ]
-    return pd.DataFrame(rows, columns=["source", "class_name", "stated", "found", "pictures"])
+    return pd.DataFrame(rows, columns=["source", "class_name", "predicted", "observed", "image_count"])
 
 
 def _per_class(scores: Scores, present: Bools, classes: tuple[str, ...]) -> list[tuple[str, Scores, Bools]]:
@@ -100,11 +100,13 @@ def brier_table(
 
 
 def confidence_table(decision: PresenceDecision, present: Bools, classes: tuple[str, ...]) -> pd.DataFrame:
-    """mark, class_name, share of decisions with the mark, wrong_share of them, stated_wrong_share (1 - confidence)."""
+    """confidence_label, class_name, share of decisions, wrong_share of them, predicted_wrong_share (1 - confidence)"""
     wrong, expected_wrong, rows = decision.present != present, 1 - decision.confidence, []
-    for mark, marked in ((SURE_MARK, ~decision.unsure), (UNSURE_MARK, decision.unsure)):
-        for class_name, expected, inside in _per_class(expected_wrong, marked, classes):
+    for label, chosen in ((SURE_LABEL, ~decision.unsure), (UNSURE_LABEL, decision.unsure)):
+        for class_name, expected, inside in _per_class(expected_wrong, chosen, classes):
             errors = wrong.ravel() if class_name == EVERY_CLASS else wrong[:, classes.index(class_name)]
             shares = (errors[inside].mean(), expected[inside].mean()) if inside.any() else (np.nan, np.nan)
-            rows.append((mark, class_name, inside.mean(), *shares))
-    return pd.DataFrame(rows, columns=["mark", "class_name", "share", "wrong_share", "stated_wrong_share"])
+            rows.append((label, class_name, inside.mean(), *shares))
+    return pd.DataFrame(
+        rows, columns=["confidence_label", "class_name", "share", "wrong_share", "predicted_wrong_share"]
+    )

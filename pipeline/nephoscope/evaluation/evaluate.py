@@ -54,7 +54,7 @@ def evaluate_rules(labelled: LabelledSplit, rules: Rules, bootstrap: Bootstrap, 
         "scores": scores.table(),
         "reliability": reliability_table(sources, present, classes),
         "brier": brier_table(sources, present, classes, bootstrap),
-        "confidence_marks": confidence_table(decide_presence(labelled.raw, rules), present, classes),
+        "confidence_levels": confidence_table(decide_presence(labelled.raw, rules), present, classes),
     }
     curves = {
         "presence": _curve_table(presence, (*classes, "any")),

@@ -7,7 +7,7 @@ from nephoscope.evaluation.labelled import LabelledImages
 from nephoscope.rules.presence import decide_presence
 from nephoscope.rules.rules import Rules
 
-COLUMNS = ("image_id", "class_name", "split", "annotated", "chance", "surprise", "annotated_share")
+COLUMNS = ("image_id", "class_name", "split", "annotated", "presence", "surprise", "annotated_share")
 
 
 def find_label_issues(labelled: LabelledImages, rules: Rules, split: str) -> pd.DataFrame:
@@ -15,16 +15,16 @@ def find_label_issues(labelled: LabelledImages, rules: Rules, split: str) -> pd.
 
     Example: if all probabilities are right, one label in 32 has a surprise of at least 5 bits.
     """
-    chance = decide_presence(labelled.raw, rules).probability
+    presence = decide_presence(labelled.raw, rules).probability
     areas = np.stack([labelled[index].truth.mean(axis=(1, 2)) for index in range(len(labelled))])
     annotated = areas > 0
-    likelihood = np.where(annotated, chance, 1 - chance)
+    likelihood = np.where(annotated, presence, 1 - presence)
     columns = {
         "image_id": np.repeat(labelled.image_ids, len(labelled.classes)),
         "class_name": np.tile(labelled.classes, len(labelled.image_ids)),
         "split": split,
         "annotated": annotated.ravel(),
-        "chance": chance.ravel(),
+        "presence": presence.ravel(),
         "surprise": -np.log2(np.maximum(likelihood, 1e-6)).ravel(),
         "annotated_share": areas.ravel(),
     }

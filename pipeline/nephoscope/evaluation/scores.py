@@ -31,7 +31,7 @@ def steps_of(rules: Rules) -> dict[str, Step]:
             lambda rule: rule.model_copy(update={"presence_threshold": 0.0}),
             any(rule.min_area > 1 for rule in rules.rules),
         ),
-        "+ presence gate": (lambda rule: rule, any(rule.presence_threshold > 0 for rule in rules.rules)),
+        "+ presence threshold": (lambda rule: rule, any(rule.presence_threshold > 0 for rule in rules.rules)),
     }
     return {name: step for name, (step, used) in steps.items() if used}
 

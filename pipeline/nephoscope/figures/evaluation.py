@@ -85,7 +85,7 @@ def draw_curves(curves: pd.DataFrame, lines: Sequence[Line]) -> Figure:
 
 
 def draw_reliability(table: pd.DataFrame, highlighted: str) -> Figure:
-    """source, stated, found, pictures → observed share over predicted probability; dot area: number of images."""
+    """source, predicted, observed, image_count → observed share over predicted probability; dot area: image_count."""
     sources = list(dict.fromkeys(table["source"]))
     figure, (axes,) = new_axes(WIDTH * 0.72 + 0.22 * len(sources))
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
@@ -93,9 +93,10 @@ def draw_reliability(table: pd.DataFrame, highlighted: str) -> Figure:
         rows, ours = table[table["source"] == source], source == highlighted
         colour, width = (ACCENT, 3.0) if ours else (MUTED, 1.4)
         marker, style = MARKERS[index % len(MARKERS)], LINE_STYLES[index % len(LINE_STYLES)] if not ours else "-"
-        axes.plot(rows["stated"], rows["found"], style, color=colour, linewidth=width, marker=marker, label=source)
-        size = 400 * rows["pictures"] / table["pictures"].max()
-        axes.scatter(rows["stated"], rows["found"], s=size, color=colour, alpha=0.35, linewidths=0)
+        places = rows["predicted"], rows["observed"]
+        axes.plot(*places, style, color=colour, linewidth=width, marker=marker, label=source)
+        size = 400 * rows["image_count"] / table["image_count"].max()
+        axes.scatter(*places, s=size, color=colour, alpha=0.35, linewidths=0)
     axes.set(xlabel="predicted probability", ylabel="observed share", xlim=(0, 1), ylim=(0, 1))
     _add_legend(figure, axes, columns=1)
     return figure

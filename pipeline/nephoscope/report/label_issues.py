@@ -16,7 +16,7 @@ class LabelIssue:
 
     class_name: str
     annotated: bool
-    chance: float
+    presence: float
     surprise: float
     """bits"""
     image: GalleryImage
@@ -44,4 +44,4 @@ def _show(row: Mapping[Hashable, Any], galleries: Mapping[str, Gallery]) -> Labe
     (image,) = galleries[str(row["split"])].show([str(row["image_id"])])
     overlays = sorted(image.overlays, key=lambda overlay: overlay.class_name != class_name)
     image = replace(image, overlays=tuple(overlays))
-    return LabelIssue(class_name, bool(row["annotated"]), float(row["chance"]), float(row["surprise"]), image)
+    return LabelIssue(class_name, bool(row["annotated"]), float(row["presence"]), float(row["surprise"]), image)

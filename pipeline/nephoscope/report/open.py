@@ -18,6 +18,10 @@ def open_report(run: Path, *, show: bool) -> Path:
 
 
 def _build(run: Path, page: Path) -> None:
+    if not run.is_dir():
+        raise UserError(
+            f"{run}: no such folder; give the artifacts folder of a finished run, or run `dvc repro`, which writes one"
+        )
     if run.resolve() != Artifacts().root.resolve():
         raise UserError(
             f"{page} is missing; run `nephoscope report` in the folder that holds the params.yaml of this run"

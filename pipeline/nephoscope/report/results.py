@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nephoscope.evaluation.calibration import CHANCE, EVERY_CLASS
+from nephoscope.evaluation.calibration import CALIBRATED, EVERY_CLASS
 from nephoscope.evaluation.tables import HUMAN_SINGLE, HUMAN_UNION, OURS
 from nephoscope.figures.evaluation import draw_dice_per_class, draw_intervals, draw_reliability
 from nephoscope.figures.overlays import FALSE_ALARM, HIT, MISS, RIGHT_NOTHING
@@ -68,7 +68,7 @@ class Results:
     presence_plot: Plot
     reliability_drawing: Drawing
     brier: Table
-    confidence_marks: Table
+    confidence_levels: Table
     pixels_plot: Plot
     confusions: tuple[Confusion, ...]
 
@@ -103,7 +103,7 @@ def show_results(tables: Tables, curves: Tables, rules: Rules) -> Results:
         brier=Table.of_frame(
             "Brier score and calibration error, before and after calibration", _pooled(tables["brier"])
         ),
-        confidence_marks=Table.of_frame("Presence decisions, sure and unsure", tables["confidence_marks"]),
+        confidence_levels=Table.of_frame("Presence decisions, sure and unsure", tables["confidence_levels"]),
         pixels_plot=show_pixel_curves(tables["pixels"], curves["pixels"], rules),
         confusions=tuple(_confusion(row) for row in tables["pixels"].to_dict("records")),
     )
@@ -134,7 +134,7 @@ def _reliability_drawing(table: pd.DataFrame) -> Drawing:
     caption = (
         "Reliability of presence, all classes: on the diagonal, predicted probabilities equal observed frequencies"
     )
-    return Drawing.of_figure("reliability", draw_reliability(_pooled(table), CHANCE), caption)
+    return Drawing.of_figure("reliability", draw_reliability(_pooled(table), CALIBRATED), caption)
 
 
 def _pooled(table: pd.DataFrame) -> pd.DataFrame:

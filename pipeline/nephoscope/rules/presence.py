@@ -15,8 +15,8 @@ Presences = npt.NDArray[np.float64]
 MAX_LOGIT = 700.0
 """A steep calibration reaches larger ones, which would overflow."""
 SURE = 2 / 3
-"""A decision on presence with a lower confidence is marked as unsure: more than one in three is wrong."""
-SURE_MARK, UNSURE_MARK = "sure", "unsure"
+"""A decision on presence with a lower confidence is labelled unsure: more than one in three is wrong."""
+SURE_LABEL, UNSURE_LABEL = "sure", "unsure"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def decide_presence(raw: RawPresences, rules: Rules) -> PresenceDecision:
     """Raw scores of N images → calibrated probabilities and decisions."""
     fused = fuse(raw, rules)
     compared = _force_top_class(fused, rules)
-    probability = fused if rules.chance_calibrations is None else calibrate(fused, rules.chance_calibrations)
+    probability = fused if rules.presence_calibrations is None else calibrate(fused, rules.presence_calibrations)
     return PresenceDecision(probability, compared, compared >= _thresholds(rules))
 
 

@@ -66,7 +66,7 @@ class Rules(BaseModel):
     """If no class of an image is present, make the most probable class present."""
     adaptive_power: float = Field(0, ge=0)
     """The pixel threshold is multiplied by (top-fraction mean of the image) ** power; 0: unchanged."""
-    chance_calibrations: tuple[Calibration, ...] | None = None
+    presence_calibrations: tuple[Calibration, ...] | None = None
     """Fused presence → probability that the class is present. Decisions do not depend on it."""
     rules: tuple[Rule, ...]
 
@@ -75,7 +75,7 @@ class Rules(BaseModel):
         per_class = {
             "classifier_calibrations": self.classifier_calibrations,
             "top_fraction_calibrations": self.top_fraction_calibrations,
-            "chance_calibrations": self.chance_calibrations,
+            "presence_calibrations": self.presence_calibrations,
             "rules": self.rules,
         }
         for name, values in per_class.items():

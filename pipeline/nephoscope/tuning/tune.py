@@ -142,7 +142,7 @@ def _summarise(crossfitting: CrossFitting, cross_fitted: CrossFitted) -> Tuning:
         "surface": surface_table(evidence, _map_surfaces(crossfitting, evidence, rules, grid.thinned())),
         "presence": presence_table(evidence, rules, bootstrap),
     }
-    return Tuning(_calibrate_chances(rules, evidence), tuned, cross_fitted.dices, tables)
+    return Tuning(_calibrate_presence(rules, evidence), tuned, cross_fitted.dices, tables)
 
 
 def _map_surfaces(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid: Grid) -> list[Surface]:
@@ -164,7 +164,7 @@ def _resample(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid
     return [fit.rules for fit in fits]
 
 
-def _calibrate_chances(rules: Rules, evidence: Evidence) -> Rules:
+def _calibrate_presence(rules: Rules, evidence: Evidence) -> Rules:
     """Add the calibration of the fused presence: a mean of two calibrated numbers is too close to the base rate."""
-    chances = fit_calibrations(fuse(evidence.raw, rules), evidence.present)
-    return rules.model_copy(update={"chance_calibrations": chances})
+    calibrations = fit_calibrations(fuse(evidence.raw, rules), evidence.present)
+    return rules.model_copy(update={"presence_calibrations": calibrations})
