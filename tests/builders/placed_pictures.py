@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ import rasterio
 import xarray as xr
 from affine import Affine
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
 
 from nephoscope.earth.grid import Bounds, Grid
 from nephoscope.earth.scene import Scene
@@ -55,7 +57,10 @@ def write_geotiff(
         "width": image.shape[1],
         "dtype": image.dtype,
     }
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile, **place, **options) as file:
+    with catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        simplefilter("ignore", NotGeoreferencedWarning)
+        file = rasterio.open(path, "w", **profile, **place, **options)
+    with file, rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
         file.write(bands)
         if mask is not None:
             file.write_mask(mask)

@@ -93,27 +93,26 @@ class ArrayPixels(Pixels):
         else:
             values = parts[0][..., :3]
             opaque = None if bands.alpha is None else parts[0][..., 3] > 0
-        seen = _seen(values, arrays)
+        seen = _seen(values, arrays, self._encoding.is_levels)
         return values, seen if opaque is None else seen & opaque
 
     @property
     def attributes(self) -> dict[str, str]:
-        own = {str(key): str(value) for key, value in self._layers.arrays[0].attrs.items() if _is_plain(value)}
-        return own | {"stretch": self._chosen.description if self._chosen else "chosen when the first window is read"}
+        return {"stretch": self._chosen.description if self._chosen else "chosen when the first window is read"}
 
     def close(self) -> None:
         release, self._release = self._release, lambda: None
         release()
 
 
-def _seen(values: npt.NDArray[Any], arrays: "Sequence[xr.DataArray]") -> Mask:
+def _seen(values: npt.NDArray[Any], arrays: "Sequence[xr.DataArray]", levels: bool) -> Mask:
     valid = np.ones(values.shape, bool)
     for fill in {float(np.ravel(array.attrs[key])[0]) for array in arrays for key in FILLS if key in array.attrs}:
         valid &= values != fill
     if values.dtype.kind == "f":
         valid &= np.isfinite(values)
     # A level of 0 in one band of three is a colour. A missing reflectance makes the pixel unknown.
-    return np.asarray(valid.any(2) if values.dtype == np.uint8 else valid.all(2), bool)
+    return np.asarray(valid.any(2) if levels else valid.all(2), bool)
 
 
 def _is_plain(value: Any) -> bool:
@@ -139,13 +138,14 @@ def open_arrays(
             f"{title}: has {len(times)} times of its own; leave out the time, or select one with .isel({axes.time}=0)"
         )
     attributes = {**data.attrs, **first.attrs}
+    plain = {str(key): str(value) for key, value in attributes.items() if _is_plain(value)}
     found = find_sensor(title, attributes)
     stated = time_in_attributes(attributes) or time_in_name(title)
     release = _last_of(len(times), close)
     for position, own in enumerate(times):
         when = time if time is not None else own if own is not None else stated
         image_id = title if len(times) == 1 else f"{title}_{position if own is None else str(own).replace(':', '')}"
-        yield _scene(layers.at(position), bounds, Description(image_id, described, when, found), release)
+        yield _scene(layers.at(position), bounds, Description(image_id, described, when, found, plain), release)
 
 
 def _last_of(count: int, close: Callable[[], None]) -> Callable[[], None]:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.earth.grid import GEOGRAPHIC, Grid, Transform
-from nephoscope.earth.reference_systems import name_crs
+from nephoscope.earth.reference_systems import name_crs, satellite_height
 from nephoscope.errors import UserError
 
 if TYPE_CHECKING:
@@ -132,9 +132,7 @@ def _values(array: "xr.DataArray", dim: str, crs: str | None, source: str) -> np
     if crs in (None, GEOGRAPHIC):
         return values
     if units in RADIANS:
-        from pyproj import CRS
-
-        return values.astype(np.float64) * float(CRS.from_user_input(crs).to_dict().get("h", 1.0))
+        return values.astype(np.float64) * satellite_height(crs)
     return values * FACTORS[units] if units in FACTORS else values
 
 

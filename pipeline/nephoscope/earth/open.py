@@ -85,7 +85,7 @@ def _open_address(address: str, bounds: Bounds | None, time: np.datetime64 | Non
 
         yield open_raster(address, bounds, time, name)
     elif _ending(address) in DATASETS:
-        from nephoscope.earth.datasets import open_file
+        from nephoscope.earth.stores import open_file
 
         yield from open_file(address, bounds, time, name)
     else:

@@ -1,6 +1,7 @@
 """Pixels of a source on its own grid, whatever kind of file or array it is, and the limits that every kind obeys."""
 
 from abc import ABC, abstractmethod
+from math import prod
 from typing import NamedTuple
 
 from nephoscope.data.images import MIN_SIDE
@@ -12,7 +13,7 @@ from nephoscope.masks.rle import Mask, Shape
 MAX_SCENE_PIXELS = 10**10
 """Limit against headers that claim absurd sizes. A pixel of 250 m covers the Earth with 1.3e10 pixels."""
 MAX_SIDE = 1_000_000
-MAX_BLOCK_PIXELS = 100_000_000
+MAX_BLOCK_VALUES = 400_000_000
 """Limit of a block (a strip or tile of a TIFF, a chunk of a NetCDF or Zarr), which is decoded as a whole."""
 SAMPLE_COUNT, SAMPLE_SIDE = 4, 64
 """Values are sampled in 4×4 windows of 64×64 pixels."""
@@ -86,11 +87,8 @@ def check_size(source: str, shape: Shape) -> None:
 
 def check_block(source: str, shape: tuple[int, ...], way_out: str) -> None:
     """A block is decoded as a whole, even for a window of a few pixels."""
-    pixels = 1
-    for side in shape:
-        pixels *= side
-    if pixels > MAX_BLOCK_PIXELS:
+    if prod(shape) > MAX_BLOCK_VALUES:
         raise UserError(
-            f"{source}: stored in blocks of {'×'.join(map(str, shape))} values; at most {MAX_BLOCK_PIXELS:.0e} are "
+            f"{source}: stored in blocks of {'×'.join(map(str, shape))} values; at most {MAX_BLOCK_VALUES:.0e} are "
             f"allowed, because a block is decoded as a whole; {way_out}"
         )

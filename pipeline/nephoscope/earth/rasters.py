@@ -64,7 +64,7 @@ class RasterPixels(Pixels):
         shape = (int(dataset.height), int(dataset.width))
         check_size(self._address, shape)
         for block in dataset.block_shapes:
-            check_block(self._address, block, "tile it with gdal_translate -co TILED=YES")
+            check_block(self._address, (*block, dataset.count), "tile it with gdal_translate -co TILED=YES")
         self.has_place = not dataset.transform.is_identity and dataset.crs is not None
         crs = name_crs(dataset.crs, self._address) if self.has_place else GEOGRAPHIC
         a, b, c, d, e, f = (float(number) for number in dataset.transform[:6])
@@ -87,8 +87,8 @@ class RasterPixels(Pixels):
             )
         ((dtype, scale, offset, units),) = stored
         colour = {dataset.colorinterp[band].name for band in bands} == set(COLOURS)
-        encoding = Encoding(np.dtype(dtype), float(scale), float(offset), units or "", colour=colour)
-        return choose_stretch(encoding, self._address, self._sample)
+        self._encoding = Encoding(np.dtype(dtype), float(scale), float(offset), units or "", colour=colour)
+        return choose_stretch(self._encoding, self._address, self._sample)
 
     def _sample(self) -> npt.NDArray[Any]:
         """Some of the stored values that were seen."""
@@ -110,7 +110,7 @@ class RasterPixels(Pixels):
         values = np.moveaxis(dataset.read(indexes, window=window.slices), 0, 2)
         masks = dataset.read_masks(indexes, window=window.slices) > 0
         # A level of 0 in one band of three is a colour. A missing reflectance makes the pixel unknown.
-        seen = masks.any(0) if values.dtype == np.uint8 else masks.all(0)
+        seen = masks.any(0) if self._encoding.is_levels else masks.all(0)
         if self._bands.alpha is not None:
             seen = seen & (dataset.read(self._bands.alpha + 1, window=window.slices) > 0)
         if values.dtype.kind == "f":

@@ -61,6 +61,15 @@ def _horizontal(crs: "CRS") -> "CRS":
     return _horizontal(crs.sub_crs_list[0]) if crs.is_compound else crs
 
 
+def satellite_height(crs: str) -> float:
+    """Metres above the ground for a geostationary projection, whose coordinates may be angles; 1 for others."""
+    from pyproj import CRS
+
+    operation = CRS.from_user_input(crs).coordinate_operation
+    parameters = operation.params if operation else []
+    return next((float(parameter.value) for parameter in parameters if "height" in parameter.name.lower()), 1.0)
+
+
 @lru_cache(maxsize=32)
 def _transformer(crs: str, inverse: bool) -> Any:
     from pyproj import Transformer

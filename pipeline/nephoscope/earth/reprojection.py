@@ -27,6 +27,8 @@ MARGIN = 3
 """Source pixels around those that are needed, for interpolation."""
 TOLERANCE = 0.01
 """Source pixels by which GDAL may shorten the computing of places. Windows that overlap then agree."""
+FILTER = {"XSCALE": "1", "YSCALE": "1"}
+"""GDAL would widen its filter where a block happens to shrink, so blocks would not fit together."""
 SMALLEST_CELL, LARGEST_CELL = 1e-6, 10.0
 """Degrees. Cells outside these limits mean that the coordinate reference system is wrong."""
 
@@ -113,7 +115,7 @@ def reproject(image: Image, seen: Mask, source: Grid, target: Grid) -> tuple[Ima
         bands, warped,
         src_transform=Affine(*source.transform), src_crs=source.crs, src_alpha=4,
         dst_transform=Affine(*target.transform), dst_crs=target.crs, dst_alpha=4,
-        resampling=Resampling.bilinear, tolerance=TOLERANCE, num_threads=1,
+        resampling=Resampling.bilinear, tolerance=TOLERANCE, num_threads=1, **FILTER,
     )  # fmt: skip
     visible = warped[3] >= 128
     return np.where(visible[..., None], np.moveaxis(warped[:3], 0, 2), np.uint8(0)), visible
@@ -134,9 +136,13 @@ def find_extent(source: str, grid: Grid) -> Extent:
         )
     west, east = _longitude_span(longitude[known], grid.crs)
     south, north = float(latitude[known].min()), float(latitude[known].max())
-    # East of the western edge, within the error of rounding.
-    wide = np.ptp((longitude[[0, -1], [0, -1]] - west + 1e-6) % 360)
-    diagonal = float(np.hypot(wide, latitude[-1, -1] - latitude[0, 0]))
+    # From the upper left corner to the lower right, however the rows and columns run.
+    a, b, _, d, e, _ = grid.transform
+    turned = b == d == 0
+    corners = ([-1, 0] if turned and e > 0 else [0, -1], [-1, 0] if turned and a < 0 else [0, -1])
+    # The small number absorbs the error of rounding at the western edge.
+    wide = np.ptp((longitude[corners] - west + 1e-6) % 360)
+    diagonal = float(np.hypot(wide, np.ptp(latitude[corners])))
     # The corners of a full disc are not on Earth, and those of a grid around the Earth may be one place.
     if not np.isfinite(diagonal) or diagonal < max(east - west, north - south):
         diagonal = float(np.hypot(east - west, north - south))

@@ -22,8 +22,8 @@ CURVE_FROM = (0.0, 30.0, 60.0, 120.0, 190.0, 255.0)
 CURVE_TO = (0.0, 110.0, 160.0, 210.0, 240.0, 255.0)
 DARKEST, BRIGHTEST = -0.01, 1.1
 """Reflectances that become 0 and 255."""
-HIGHEST_REFLECTANCE = 2.0
-"""Bright clouds under a low sun reach about 1.5."""
+LOWEST_REFLECTANCE, HIGHEST_REFLECTANCE = -0.5, 2.0
+"""Bright clouds under a low sun reach about 1.5. The correction for the air makes dark water slightly negative."""
 PERCENT = ("%", "percent", "percentage")
 FRACTION = ("1", "", "none", "unitless", "dimensionless", "reflectance", "fraction", "unknown")
 DISPLAY_16_BIT = 20_000
@@ -46,6 +46,8 @@ class Encoding:
     """Stretched for the eye already, by satpy."""
     levels: bool = False
     """Floats that hold 8-bit levels, as when xarray put NaN for the fill value."""
+    fill: float = 0.0
+    """The level that is NaN in such floats."""
     colour: bool = False
     """The file says that its bands are red, green and blue for the eye."""
 
@@ -53,22 +55,29 @@ class Encoding:
     def is_scaled(self) -> bool:
         return self.scale != 1 or self.offset != 0
 
+    @property
+    def is_levels(self) -> bool:
+        unscaled = not self.is_scaled and self.units.strip().lower() not in PERCENT
+        return self.levels or (self.dtype == np.uint8 and unscaled)
+
 
 @dataclass(frozen=True)
 class Stretch:
     kind: Literal["levels", "reflectance", "linear"]
     scale: float
-    """Stored value · scale + offset → level, reflectance, or brightness of 0 to 1."""
+    """Stored value · scale + offset → reflectance, or brightness of 0 to 1."""
     offset: float
+    """For levels: the level of NaN."""
     description: str
 
     def __call__(self, values: npt.NDArray[Any], seen: npt.NDArray[np.bool_], source: str) -> Image:
         """Stored values (h×w×3) → 8 bits; 0 where nothing was seen."""
         if self.kind == "levels" and values.dtype == np.uint8:
             return np.where(seen[..., None], values, np.uint8(0))
-        numbers = np.where(seen[..., None], values.astype(np.float64) * self.scale + self.offset, 0.0)
         if self.kind == "levels":
-            return np.asarray(np.clip(np.round(numbers), 0, 255), np.uint8)
+            levels = np.nan_to_num(values, nan=self.offset)
+            return np.where(seen[..., None], np.clip(np.round(levels), 0, 255), 0).astype(np.uint8)
+        numbers = np.where(seen[..., None], values.astype(np.float64) * self.scale + self.offset, 0.0)
         if self.kind == "linear":
             return np.asarray(np.clip(np.round(255 * numbers), 0, 255), np.uint8)
         if numbers.max(initial=0) > 10 * HIGHEST_REFLECTANCE:
@@ -80,7 +89,7 @@ def worldview(reflectance: npt.NDArray[np.float64]) -> Image:
     """Reflectance (any shape) → levels, with the contrast of Worldview's true colour.
 
     >>> worldview(np.array([0.0, 0.1, 0.5, 1.1])).tolist()
-    [8, 86, 208, 255]
+    [8, 93, 208, 255]
     """
     linear = 255 * (reflectance - DARKEST) / (BRIGHTEST - DARKEST)
     return np.asarray(np.round(np.interp(linear, CURVE_FROM, CURVE_TO)), np.uint8)
@@ -93,8 +102,8 @@ def choose_stretch(encoding: Encoding, source: str, sample: Callable[[], npt.NDA
         raise UserError(
             f"{source}: values of type {encoding.dtype}; expected 8- or 16-bit integers, or floats; {WAY_OUT}"
         )
-    if encoding.levels or (encoding.dtype == np.uint8 and not encoding.is_scaled):
-        return Stretch("levels", 1.0, 0.0, "none: 8-bit levels as stored")
+    if encoding.is_levels:
+        return Stretch("levels", 1.0, encoding.fill, "none: 8-bit levels as stored")
     if kind in "ui" and not encoding.is_scaled and units not in PERCENT:
         return _choose_for_integers(encoding, source, sample())
     if encoding.enhanced:
@@ -118,10 +127,12 @@ def _choose_for_reflectance(encoding: Encoding, source: str, units: str, values:
     scale, offset = encoding.scale * percent, encoding.offset * percent
     if units not in PERCENT + FRACTION:
         raise UserError(f"{source}: values in {encoding.units!r}; expected reflectances; {WAY_OUT}")
-    highest = float((values * scale + offset).max(initial=0))
-    if highest > HIGHEST_REFLECTANCE:
+    reflectance = values * scale + offset
+    lowest, highest = float(reflectance.min(initial=0)), float(reflectance.max(initial=0))
+    if highest > HIGHEST_REFLECTANCE or lowest < LOWEST_REFLECTANCE:
+        found = f"{encoding.dtype} values from about {lowest:g} to {highest:g}"
         raise UserError(
-            f"{source}: {encoding.dtype} values up to about {highest:g}{' (as fraction)' if percent != 1 else ''}; "
+            f"{source}: {found}{' (as fractions)' if percent != 1 else ''}; "
             f"expected reflectances of 0 to about 1.2; {WAY_OUT}"
         )
     unit = "%" if percent != 1 else "0 to 1"
@@ -137,13 +148,16 @@ def _choose_for_reflectance(encoding: Encoding, source: str, units: str, values:
 def encoding_of(dtype: np.dtype[Any], attributes: Mapping[str, Any], stored: Mapping[str, Any]) -> Encoding:
     """Attributes (apply to the values) and encoding (was applied already) of an xarray variable → its encoding."""
     was_levels = np.dtype(stored.get("rasterio_dtype", stored.get("dtype", dtype)) or dtype) == np.uint8
+    scale, offset = _number(attributes.get("scale_factor", 1.0)), _number(attributes.get("add_offset", 0.0))
+    unscaled = scale == stored.get("scale_factor", 1.0) == 1 and offset == stored.get("add_offset", 0.0) == 0
     return Encoding(
         dtype,
-        _number(attributes.get("scale_factor", 1.0)),
-        _number(attributes.get("add_offset", 0.0)),
+        scale,
+        offset,
         str(attributes.get("units", "")),
         enhanced=bool(attributes.get("enhancement_history")),
-        levels=dtype.kind == "f" and was_levels and "scale_factor" not in stored and "scale_factor" not in attributes,
+        levels=dtype.kind == "f" and was_levels and unscaled,
+        fill=float(stored.get("_FillValue") or 0),
     )
 
 

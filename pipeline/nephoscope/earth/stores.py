@@ -25,7 +25,7 @@ CODECS = frozenset({
     "delta", "packbits", "crc32", "crc32c", "adler32", "fletcher32", "bytes", "transpose", "sharding_indexed",
     "vlen-utf8", "vlen-bytes", "astype",
 })  # fmt: skip
-"""Codecs that only transform numbers and text. The codec "pickle" would run code from the store."""
+"""Codecs that only transform numbers and text. Others, such as "pickle", could run code from the store."""
 
 
 def open_file(address: str, bounds: Bounds | None, time: np.datetime64 | None, name: str | None) -> Iterator[Scene]:
