@@ -73,8 +73,11 @@ def print_table(title: str, table: pd.DataFrame) -> None:
 
 
 def shown_by_votes(votes: pd.DataFrame, evidence: Evidence, rules: Rules) -> pd.DataFrame:
-    """A row per class and number of scientists who drew it (none, one, two, more): number of images, the share in which
-    the model predicts the class, and the Dice of its masks if it always did."""
+    """A row per class and number of scientists who drew it (none, one, two, more).
+
+    Columns: number of images, the share in which the model predicts the class, and the Dice of its masks if it did so
+    in all of them.
+    """
     shown = decide_presence(evidence.raw, rules).present
     gains = shown_gains(evidence, rules)
     rows = []

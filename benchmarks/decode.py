@@ -7,6 +7,7 @@ Medians of one thread.
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,7 @@ def main() -> None:
 def measure(seconds: float = 5.0) -> list[Row]:
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         (path,) = draw_pictures(Path(folder) / "scenes", 1)
-        tasks = {
+        tasks: dict[str, Callable[[], np.ndarray]] = {
             OURS: lambda: read_resized(path, INPUT_SHAPE),
             "OpenCV, full decode": lambda: fit_image(read_image(path), INPUT_SHAPE),
             "PIL, full decode": lambda: read_plainly(path, INPUT_SHAPE),
@@ -46,7 +47,9 @@ def draw_pictures(folder: Path, count: int) -> list[Path]:
     write_dataset(folder, labelled=count, shape=FORMATS["clouds"].rle_shape, seed=1)
     paths = sorted((folder / "train_images").iterdir())
     for path in paths:
-        cv2.imwrite(str(path), cv2.imread(str(path)), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        scene = cv2.imread(str(path))
+        assert scene is not None
+        cv2.imwrite(str(path), scene, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return paths
 
 

@@ -53,7 +53,7 @@ def measure(artifacts: Path, seconds: float = 8.0) -> list[Row]:
         network, metadata = load_checkpoint(checkpoint)
         views = np.concatenate([draw_probe(metadata.input_shape)] * (BATCH // 2))
         engines = {name: first_member(model, name, kind) for name in CHOICES}
-        tasks = {PLAIN: run_plainly(network.eval(), views), **{name: run(engines[name], views) for name in CHOICES}}
+        tasks = {PLAIN: run_plainly(network.eval(), views)} | {str(name): run(engines[name], views) for name in CHOICES}
         times = {name: 1000 * median / BATCH for name, median in medians(tasks, seconds).items()}
         case = f"{kind} {metadata.input_shape[0]}×{metadata.input_shape[1]}"
         work = f"{count_flops(network, views) / BATCH / 1e9:.2f} GFLOP a view"
@@ -96,7 +96,7 @@ def holdout_agreement(artifacts: Artifacts) -> dict[str, str]:
     rows = manifest.rows("holdout")
     true = np.stack([truth.masks(manifest.images["image_id"].iloc[row]) for row in rows])
     reference = decide_all(artifacts.export.model, "torch", EXACT, cache, rows)
-    notes = {}
+    notes: dict[str, str] = {}
     for name in CHOICES:
         masks = decide_all(artifacts.export.model, name, Machine(accelerator="cpu"), cache, rows)
         ours, theirs = mean_dice(masks, true), mean_dice(reference, true)

@@ -7,6 +7,7 @@ parameter after the other on a common grid (10 pixel thresholds, then 18 areas, 
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +63,18 @@ def usual_ways(tuning: Evidence) -> dict[str, Rules]:
     fitted = fit_presence(tuning, np.ones(len(tuning), bool), calibrate=False)
     rules = [PLAIN] * len(tuning.classes)
     ways = {"threshold 0.5": with_rules(fitted, rules)}
-    for part, values in {"pixel_threshold": THRESHOLDS, "min_area": AREAS, "presence_threshold": PRESENCES}.items():
+    parts: dict[str, Sequence[float]] = {
+        "pixel_threshold": THRESHOLDS,
+        "min_area": AREAS,
+        "presence_threshold": PRESENCES,
+    }
+    for part, values in parts.items():
         rules = best_each(tuning, fitted, rules, part, values)
         ways[f"one after the other, up to {part}"] = with_rules(fitted, rules)
     return ways
 
 
-def best_each(tuning: Evidence, fitted: Rules, rules: list[Rule], part: str, values: list[float]) -> list[Rule]:
+def best_each(tuning: Evidence, fitted: Rules, rules: list[Rule], part: str, values: Sequence[float]) -> list[Rule]:
     """Per class, the best value of one part of the rule; the other parts stay."""
     tried = [[rule.model_copy(update={part: value}) for rule in rules] for value in values]
     dices = np.array([tuning.dices(with_rules(fitted, candidates)).mean(axis=0) for candidates in tried])

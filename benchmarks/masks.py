@@ -113,7 +113,7 @@ def table_decide(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
     large = stats[:, cv2.CC_STAT_AREA] >= rule.min_area
     large[0] = False
-    return large[labels]
+    return np.asarray(large[labels])
 
 
 def loop_decide(presence: float, levels: np.ndarray, rule: Rule) -> np.ndarray:

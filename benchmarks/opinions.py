@@ -111,7 +111,7 @@ def find_files(opinions: Opinions, cache: Cache, *, mirrored: bool = False) -> l
 
     With `mirrored`, no image has a true match, so the matches that remain are by chance.
     """
-    shape: Shape = cache.truth.shape[1:]  # type: ignore[assignment]
+    shape: Shape = cache.truth.shape[1:]
     turn = np.s_[..., ::-1] if mirrored else np.s_[...]
     drawings = opinions.drawings()
     files = list(drawings)
@@ -128,7 +128,7 @@ def find_files(opinions: Opinions, cache: Cache, *, mirrored: bool = False) -> l
 def _likely(drawings: list[Drawing], cache: Cache, turn: Any) -> Iterator[npt.NDArray[np.int64]]:
     """For each image, the indices of the few drawings that cover its labels most, by the coarse comparison."""
     coarse = np.s_[..., COARSE // 2 :: COARSE, COARSE // 2 :: COARSE]
-    shape: Shape = cache.truth.shape[1:]  # type: ignore[assignment]
+    shape: Shape = cache.truth.shape[1:]
     count = drawings[0].class_count
     drawn = np.stack([drawing.masks(shape)[coarse] for drawing in drawings]).astype(np.float32)
     drawn = drawn.reshape(len(drawings), count, -1)

@@ -127,11 +127,11 @@ def break_down(model: Ensemble, rules: Rules, paths: list[str]) -> Steps:
 def predict_plainly(folder: Path, paths: list[str]) -> tuple[float, Steps, RLEs]:
     """As predict_fast, by the plain way."""
     model, rules = open_portable(folder, "torch", EXACT)
-    plain = dataclasses.replace(
-        model,
-        classifiers=[load_checkpoint(path)[0].eval() for path in sorted(folder.glob("classifier-*.safetensors"))],
-        segmenters=[load_checkpoint(path)[0].eval() for path in sorted(folder.glob("segmenter-*.safetensors"))],
-    )
+    networks: dict[str, Any] = {  # modules of PyTorch in place of engines
+        kind: [load_checkpoint(path)[0].eval() for path in sorted(folder.glob(f"{kind[:-1]}-*.safetensors"))]
+        for kind in ("classifiers", "segmenters")
+    }
+    plain = dataclasses.replace(model, **networks)
     predict_one_plainly(plain, rules, paths[0], {})
     steps: Steps = {}
     seconds, rles = timed(lambda: [predict_one_plainly(plain, rules, path, steps) for path in paths])

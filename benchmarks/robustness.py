@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the table here as CSV")
     arguments = parser.parse_args()
 
-    splits = ("holdout", "validation") if arguments.swap else ("validation", "holdout")
+    splits: list[EvaluatedSplit] = ["validation", "holdout"]
+    if arguments.swap:
+        splits.reverse()
     tuning, other = (gather(open_labelled(Artifacts(arguments.artifacts), split)) for split in splits)
     settings = Tune()
     grid = make_grid("presence", settings.pixel_thresholds, settings.min_areas)

@@ -30,11 +30,10 @@ from nephoscope.hardware import keep_freed_memory
 from nephoscope.masks.rle import Shape
 from nephoscope.settings.data import Prepare
 from nephoscope.settings.training import TrainClassifier, Training, TrainingMachine, TrainSegmenter
-from nephoscope.training.augmentation import Augment
+from nephoscope.training.augmentation import Augment, Sample
 from nephoscope.training.fit import build_task, build_trainer, quiet
 from nephoscope.training.loaders import CachedImages, make_train_loader
 from nephoscope.training.optimisers import build_optimiser
-from nephoscope.training.sampling import Draw
 from nephoscope.training.tasks import ClassifierTask, SegmenterTask
 from stages import prepare
 
@@ -114,8 +113,8 @@ def train_plainly(name: str, root: Path, steps: int) -> float:
     for batch in make_train_loader(pictures, many_rows(params, steps), params, seed=0):
         optimiser.zero_grad()
         plain = batch._replace(images=batch.images.contiguous())
-        task.compare(task.network(plain.images), plain).backward()
-        torch.nn.utils.clip_grad_norm_(task.network.parameters(), params.gradient_clip)
+        task.compare(task.network(plain.images), plain).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(task.network.parameters(), params.gradient_clip or float("inf"))
         optimiser.step()
         clock.on_train_batch_end()
     return clock.seconds
@@ -124,10 +123,8 @@ def train_plainly(name: str, root: Path, steps: int) -> float:
 class ImagesFromFiles(CachedImages):
     """Images decoded from JPEG at every access; masks come from the cache."""
 
-    def __getitem__(self, draw: Draw) -> Any:
-        sample, presence, seed = super().__getitem__(draw)
-        read = sample._replace(image=read_plainly(self.paths[draw.row], SHAPE))
-        return (self.augment(read, draw.seed), presence, seed)
+    def read(self, row: int) -> Sample:
+        return super().read(row)._replace(image=read_plainly(self.paths[row], SHAPE))
 
     @cached_property
     def paths(self) -> list[Path]:

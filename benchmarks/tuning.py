@@ -75,7 +75,7 @@ def measure_drawn(pictures: int = 136) -> list[Row]:
 def measure(artifacts: Path | None, folder: Path, pictures: int, shape: Shape) -> dict[str, Any]:
     opening = (open_run, artifacts) if artifacts else (open_drawn, draw(folder, pictures, shape))
     alone(search_once, *opening)  # compiles
-    figures = {
+    figures: dict[str, Any] = {
         "pictures": pictures,
         "shape": list(shape),
         "joint search": alone(search_once, *opening),

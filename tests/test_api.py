@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -111,6 +112,19 @@ def test_a_plot_shows_the_image_with_its_masks(model: ns.Model, paths: list[Path
 def test_what_cannot_be_predicted_is_named_with_the_way_out(model: ns.Model, image: object, message: str) -> None:
     with pytest.raises(ns.UserError, match=message):
         model.predict([image])  # type: ignore[list-item]
+
+
+def test_an_image_that_is_stretched_is_named_in_a_warning(
+    model: ns.Model, paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = read_image(paths[0])
+    assert cv2.imwrite(str(tmp_path / "square.png"), image[:, : len(image)])
+    model.predict([paths[0], image, tmp_path / "square.png", image[:, : len(image)]])
+    stretched = "its aspect (width / height) is 1.000; it is stretched to 1.500"
+    assert [record.getMessage().split(", and")[0] for record in caplog.records] == [
+        f"square.png: {stretched}",
+        f"image 3: {stretched}",
+    ]
 
 
 @pytest.mark.parametrize("images", [5, None, b"bytes"])

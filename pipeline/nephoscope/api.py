@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.artifacts import SHIPPED
-from nephoscope.batch.pictures import UNSEEN, batches, read_content
+from nephoscope.batch.pictures import UNSEEN, batches, read_content, warn_of_stretch
 from nephoscope.batch.storage import read_bytes
 from nephoscope.bundle.folder import fingerprint
 from nephoscope.bundle.load import open_portable
@@ -99,13 +99,16 @@ class Model:
         if isinstance(source, str | PathLike):
             address = fspath(source)
             try:
-                return PurePosixPath(address).name, read_content(read_bytes(address), metadata)
+                image_id = PurePosixPath(address).name
+                return image_id, read_content(read_bytes(address), metadata, image_id)
             except (OSError, ValueError) as error:
                 if Path(address).is_dir():
                     raise UserError(f"{address} is a folder; pass sorted(Path({address!r}).glob('*.jpg'))") from None
                 raise UserError(f"{address}: {_reason(error)}") from error
         image_id = f"image {number}"
-        image = fit_image(_check_array(image_id, source), metadata.cache_shape)
+        pixels = _check_array(image_id, source)
+        warn_of_stretch(image_id, pixels, metadata)
+        image = fit_image(pixels, metadata.cache_shape)
         visible = find_visible(image, metadata.nodata)
         if not visible.any():
             raise UserError(f"{image_id}: {UNSEEN}")

@@ -93,8 +93,8 @@ def test_the_dice_table_has_the_references(labelled: LabelledSplit, rules: Rules
     assert table.loc[("whole image, every class", "a"), "dice"] == pytest.approx(whole[:, 0].mean())
     perfect = np.where(empty, 1, whole).mean()
     assert table.loc[("perfect presence, whole image", "mean"), "dice"] == pytest.approx(perfect)
-    assert table.loc[("human union against human union, real pictures", "b"), "dice"] == 0.7
-    assert table.loc[("one human against another, real pictures", "mean"), "dice"] == 0.7
+    assert table.loc[("human union against human union, real images", "b"), "dice"] == 0.7
+    assert table.loc[("one human against another, real images", "mean"), "dice"] == 0.7
 
 
 def test_every_pixel_is_counted_once(labelled: LabelledSplit, rules: Rules) -> None:

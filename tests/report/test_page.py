@@ -106,7 +106,7 @@ def test_the_headline_has_its_interval_and_references(html: str, labelled_run: t
     dice = read_table(labelled_run[1].evaluate.tables / "dice.csv").query("class_name == 'mean'")
     for number in dice[["dice", "low", "high"]].melt()["value"].dropna():
         assert f"{number:.3f}" in html
-    for name in ("all masks empty", "perfect presence, whole image", "human union against human union, real pictures"):
+    for name in ("all masks empty", "perfect presence, whole image", "human union against human union, real images"):
         assert name in html
 
 

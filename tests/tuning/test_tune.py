@@ -27,6 +27,11 @@ def tuning() -> Tuning:
     return tune(labelled.maps, labelled.truths, labelled.raw.classifier, classes=("a", "b"), settings=SETTINGS)
 
 
+def test_a_tuning_is_shown_in_one_line(tuning: Tuning) -> None:
+    assert repr(tuning).startswith("<nephoscope.Tuning of a, b on 40 images: cross-fitted Dice 0.")
+    assert len(repr(tuning)) < 120
+
+
 def test_tuned_dice_equals_the_evaluation(tmp_path: Path) -> None:
     labelled = write_labelled(tmp_path / "validation.zarr.zip", count=24)
     settings = SETTINGS.model_copy(update={"min_areas": (0, 20, 60)})

@@ -1,10 +1,12 @@
 """Addresses of images → their records and masks, several batches at once."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy.typing as npt
 
 from nephoscope.batch.record import Record
 from nephoscope.batch.storage import read_bytes
-from nephoscope.data.images import ImageError, decode_image, fit_image
+from nephoscope.data.images import ImageError, decode_image, describe_stretch, fit_image
 from nephoscope.data.manifest import Metadata
 from nephoscope.data.visible import find_visible
 from nephoscope.evaluation.store import Prediction
@@ -22,6 +24,7 @@ from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask
 from nephoscope.rules.rules import Rules
 
+LOGGER = logging.getLogger("nephoscope")
 UNSEEN = "all of it is black, as where no satellite looked"
 Masks = npt.NDArray[np.bool_]
 """C×H×W at the output shape."""
@@ -50,19 +53,31 @@ class Reader:
         except Exception as error:  # every protocol has its own errors
             return str(error) or type(error).__name__
         try:
-            return read_content(content, self.metadata)
+            return read_content(content, self.metadata, PurePosixPath(address).name)
         except ImageError as error:
             return str(error)
 
 
-def read_content(content: bytes, metadata: Metadata) -> tuple[Image, Mask]:
-    """The bytes of a JPEG or PNG → image and visible pixels at the cache shape; raises ImageError."""
-    image = fit_image(decode_image(content, near=metadata.cache_shape), metadata.cache_shape)
+def read_content(content: bytes, metadata: Metadata, image_id: str = "") -> tuple[Image, Mask]:
+    """The bytes of a JPEG or PNG → image and visible pixels at the cache shape; raises ImageError.
+
+    With an `image_id`, a warning is logged if the image is stretched.
+    """
+    image = decode_image(content, near=metadata.cache_shape)
+    if image_id:
+        warn_of_stretch(image_id, image, metadata)
+    image = fit_image(image, metadata.cache_shape)
     visible = find_visible(image, metadata.nodata)
     if not visible.any():
         # A result would read "absent", as if there had been an observation.
         raise ImageError("unseen", UNSEEN)
     return image, visible
+
+
+def warn_of_stretch(image_id: str, image: Image, metadata: Metadata) -> None:
+    """Log a warning if the aspect of an image (H×W×3) differs from that of the masks."""
+    if stretch := describe_stretch(image.shape[:2], metadata.output_shape):
+        LOGGER.warning("%s: %s", image_id, stretch)
 
 
 def decide_pictures(

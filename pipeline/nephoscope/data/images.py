@@ -103,6 +103,24 @@ def fit_image(image: Image, shape: Shape) -> Image:
     return image if image.shape[:2] == tuple(shape) else resize_antialiased(image, shape)
 
 
+ASPECT_TOLERANCE = 0.02
+
+
+def describe_stretch(shape: Shape, expected: Shape) -> str:
+    """ "" if an image of this shape has about the aspect (width / height) that networks expect; otherwise a warning.
+
+    >>> describe_stretch((1400, 2100), (350, 525))
+    ''
+    >>> describe_stretch((1000, 1000), (350, 525))
+    'its aspect (width / height) is 1.000; it is stretched to 1.500, and results mean little. Crop or tile it'
+    """
+    aspect, wanted = shape[1] / shape[0], expected[1] / expected[0]
+    if abs(aspect / wanted - 1) <= ASPECT_TOLERANCE:
+        return ""
+    stretched = f"its aspect (width / height) is {aspect:.3f}; it is stretched to {wanted:.3f}"
+    return f"{stretched}, and results mean little. Crop or tile it"
+
+
 def decode_image(content: bytes, near: Shape | None = None) -> Image:
     """The bytes of a JPEG or PNG → H×W×3, RGB; raises ImageError."""
     try:

@@ -70,9 +70,9 @@ class Metadata:
 class Manifest:
     metadata: Metadata
     images: "pd.DataFrame"
-    """image_id, file (relative to the data set's root), split, fold (-1: none), group of near duplicates (-1:
-    unlabelled), visible_share, and one column `area_<class_name>` per class: the mask's share of the pixels; 0 if empty
-    or unlabelled."""
+    """A row per image. Columns: image_id, file (relative to the data set's root), split, fold (-1: none), group of near
+    duplicates (-1: unlabelled), visible_share. One column `area_<class_name>` per class is the mask's share of all
+    pixels; it is 0 without a mask."""
 
     def rows(self, *splits: Split) -> npt.NDArray[np.int64]:
         """Ascending rows (in images and cache) of these splits."""

@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from nephoscope.data.formats import UNLABELLED_FOLDER
+from nephoscope.data.images import describe_stretch
 from nephoscope.errors import UserError
 from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import Image
@@ -100,14 +101,11 @@ def write_problems(problems: list[Problem], path: Path) -> None:
         table.astype({"row": "Int64"}).to_csv(unfinished, index=False)
 
 
-ASPECT_TOLERANCE = 0.02
-
-
 def check_aspect(image: Image, rle_shape: Shape, file: str, image_id: str) -> Problem | None:
-    """The problem of an image (H×W×3) whose aspect (width / height) differs from that of the masks; otherwise None."""
+    """An image (H×W×3) → its problem, if its aspect (width / height) differs from that of the masks."""
     height, width = image.shape[:2]
-    aspect, expected = width / height, rle_shape[1] / rle_shape[0]
-    if abs(aspect / expected - 1) > ASPECT_TOLERANCE:
+    if describe_stretch((height, width), rle_shape):
+        aspect, expected = width / height, rle_shape[1] / rle_shape[0]
         masks = f"masks of {rle_shape[0]}×{rle_shape[1]} have {expected:.3f}"
         message = f"{height}×{width} has the aspect {aspect:.3f}, {masks}"
         return Problem("wrong_aspect", file, None, message, image_id)

@@ -75,7 +75,7 @@ class ImageScores:
         return self.final_areas[..., TRUTH] > 0
 
     def table(self) -> pd.DataFrame:
-        """image_id, class_name, presence, truth_area, predicted_area, overlap (pixels), dice."""
+        """A row per image and class: presence, areas of truth, prediction and overlap in pixels, and Dice."""
         keys = pd.MultiIndex.from_product([self.image_ids, self.classes], names=["image_id", "class_name"])
         overlap, truth, predicted = self.final_areas.reshape(-1, 3).T
         columns = {

@@ -48,8 +48,8 @@ def _named_tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
 Dices = npt.NDArray[np.float64]
 OURS = "nephoscope"
 EMPTY = "all masks empty"
-HUMAN_UNION = "human union against human union, real pictures"
-HUMAN_SINGLE = "one human against another, real pictures"
+HUMAN_UNION = "human union against human union, real images"
+HUMAN_SINGLE = "one human against another, real images"
 HUMAN = (HUMAN_UNION, HUMAN_SINGLE)
 
 

@@ -119,7 +119,7 @@ def signed_cell(difference: float, low: float, high: float) -> Cell:
 
 
 def show_dice(caption: str, table: pd.DataFrame, key: str, columns: Sequence[str], highlighted: str = OURS) -> Table:
-    """key, class_name, dice, low, high → a row per key, a column per class in `columns`."""
+    """A table with `key`, class_name, dice, low, high → one with a row per key and a column per class in `columns`."""
     cells = {
         (row[0], row[1]): dice_cell(*row[2:]) for row in _values(table[[key, "class_name", "dice", "low", "high"]])
     }

@@ -75,7 +75,7 @@ def _by_level(levels):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _close(spans, count, component, first):  # type: ignore[no-untyped-def]
-    """Append the span of a component that is about to change; returns the new count."""
+    """Store the span of a component, which begins at threshold `first`. Returns the new number of spans."""
     spans[count] = component
     spans[count, FIRST] = first
     return count + 1

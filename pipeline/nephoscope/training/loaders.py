@@ -45,15 +45,17 @@ class CachedImages(Dataset[tuple[Sample, npt.NDArray[np.bool_], int]]):
         return {**self.__dict__, "_cache": None}
 
     def __getitem__(self, draw: Draw) -> tuple[Sample, npt.NDArray[np.bool_], int]:
-        if self._cache is None:
-            self._cache = Cache.open(self.folder)
-        row = draw.row
-        sample = resize_sample(
-            Sample(self._cache.images[row], self._cache.truth[row], self._cache.visible[row]), self.shape
-        )
+        sample = self.read(draw.row)
         if self.augment is not None:
             sample = self.augment(sample, draw.seed)
-        return sample, self.presence[row], draw.seed
+        return sample, self.presence[draw.row], draw.seed
+
+    def read(self, row: int) -> Sample:
+        """A sample of the cache at the input shape, not augmented."""
+        if self._cache is None:
+            self._cache = Cache.open(self.folder)
+        cached = Sample(self._cache.images[row], self._cache.truth[row], self._cache.visible[row])
+        return resize_sample(cached, self.shape)
 
 
 class Collate:

@@ -43,7 +43,10 @@ class ClassEvidence:
         return type(self)(np.concatenate(spans), starts, self.truth_area[indices])
 
     def at_levels(self, levels: Ints) -> Self:
-        """The evidence if threshold t (0 to 255) of image i is replaced by levels[i, t] (N×256, ascending)."""
+        """The evidence with other thresholds: for image i, threshold t (0 to 255) now means level levels[i, t].
+
+        `levels` (N×256) ascends in every row.
+        """
         thresholds = np.arange(256)
         lowest = np.stack([np.searchsorted(row, thresholds, "left") for row in levels])
         highest = np.stack([np.searchsorted(row, thresholds, "right") - 1 for row in levels])
@@ -56,7 +59,7 @@ class ClassEvidence:
         return type(self)(spans[kept], starts, self.truth_area)
 
     def gains_of(self, rule: Rule) -> Floats:
-        """N: gain in Dice of the shown mask over an empty one. The presence threshold is ignored."""
+        """N: the gain in Dice of the mask by this rule over an empty mask. The presence threshold is ignored."""
         gains: Floats = gains_of_cell(self.spans, self.starts, self.truth_area, rule.pixel_threshold, rule.min_area)
         return gains
 

@@ -38,7 +38,7 @@ from nephoscope.tuning.tables import (
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tuning:
     """Tuned rules and how good they are."""
 
@@ -49,6 +49,15 @@ class Tuning:
     """N×C: Dice by rules that were tuned without the image; NaN if there are too few images"""
     tables: dict[str, pd.DataFrame]
     """estimates, optimum, thresholds, trials, surface, presence: see `nephoscope.tuning.tables`"""
+
+    def __repr__(self) -> str:
+        """The cross-fitted Dice; the arrays would fill the screen."""
+        metrics = self.metrics()
+        interval = f"[{metrics['low']:.3f}, {metrics['high']:.3f}]"
+        return (
+            f"<nephoscope.Tuning of {', '.join(self.rules.classes)} on {len(self.tuned)} images: "
+            f"cross-fitted Dice {metrics['dice']:.3f} {interval}>"
+        )
 
     def metrics(self) -> dict[str, float]:
         """What `dvc metrics` shows: cross-fitted mean Dice, its interval and the tuned Dice, to three decimals."""
@@ -78,7 +87,7 @@ def tune(
 
     maps: N×C×H×W, levels (uint8, 0 to 255) or probabilities (floats, 0 to 1)
     truths: N×C×H×W, masks (bool, or 0 and 1)
-    presences: N×C, scores of a classifier (0 to 1); default: the mean of the most probable pixels
+    presences: N×C, scores of a classifier (0 to 1). Default: the mean of the most probable pixels
     classes: C names; default: "class 0", "class 1", …
     visible: N×H×W, pixels with data (bool); default: all
     groups: N, any labels; images with the same label depend on each other (near duplicates, one orbit), so they are
@@ -86,7 +95,7 @@ def tune(
     settings: section `tune` of params.yaml; default: `Tune()`
     progress: show a progress bar
 
-    Arrays may be memory maps; they are read one image at a time. A finished run can be tuned as well: then `maps` is
+    Arrays are read one image at a time, so they may be memory maps. A finished run can be tuned as well: then `maps` is
     its `ProbabilityStore` and `truths` its `Truth`, and the store brings presences, classes and visible pixels.
 
     >>> rng = np.random.default_rng(0)
