@@ -2,13 +2,15 @@
 
 import pandas as pd
 import pytest
+import yaml
 
-from nephoscope.bundle.card import write_card
+from nephoscope.artifacts import SHIPPED
+from nephoscope.bundle.card import describe_for_hubs, write_card
 from nephoscope.data.formats import CLOUDS
 from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.evaluation.calibration import CALIBRATED, EVERY_CLASS
 from nephoscope.evaluation.tables import HUMAN_UNION, OURS
-from nephoscope.rules.rules import NEVER, Calibration, InferenceSettings, Rule, Rules
+from nephoscope.rules.rules import NEVER, Calibration, InferenceSettings, Rule, Rules, read_rules
 
 NAN = float("nan")
 CLASSES = ("Fish", "Sugar")
@@ -90,3 +92,21 @@ def test_people_are_listed_apart_because_they_saw_other_images(card: str) -> Non
 def test_the_card_warns_if_every_labelled_image_shows_a_class(card: str) -> None:
     assert "Every labelled image shows at least one class. Where images may show none" in card
     assert "images may show none" not in card_of(area=0.0)
+
+
+def test_unknown_figures_are_left_out_of_the_front_matter(card: str) -> None:
+    assert card.startswith("---\nlibrary_name: nephoscope\n")
+    assert "  - type: dice" not in card
+
+
+@pytest.mark.parametrize(("licence", "identifier"), [("MIT, with these weights.", "mit"), ("Ask us.", "other")])
+def test_hubs_read_an_identifier_of_the_licence(licence: str, identifier: str) -> None:
+    tables = {
+        "dice": pd.DataFrame({"class_name": ["mean"], "reference": [OURS], "dice": [0.61234]}),
+        "brier": pd.DataFrame({"class_name": [EVERY_CLASS], "source": [CALIBRATED], "brier": [NAN]}),
+    }
+    rules = read_rules(SHIPPED / "rules.json")
+    metadata = Metadata("clouds", CLASSES, CLOUDS.rle_shape, CLOUDS.output_shape, (64, 96))
+    content = yaml.safe_load(describe_for_hubs(metadata, rules, licence, tables))
+    assert content["license"] == identifier
+    assert content["model-index"][0]["results"][0]["metrics"] == [{"type": "dice", "value": 0.6123}]

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -16,14 +16,16 @@ from nephoscope.masks.rle import Shape, parse_runs
 
 
 @contextmanager
-def write_coco(address: str, data_format: Format) -> Iterator[Callable[[Record], object]]:
-    """A file that takes records one by one and appears once it is complete.
+def write_coco(
+    address: str, data_format: Format, info: Mapping[str, str] | None = None
+) -> Iterator[Callable[[Record], object]]:
+    """A file that takes records one by one and appears once it is complete. `info`: the provenance.
 
     COCO lists images first. Annotations wait in a temporary file, so memory stays constant.
     """
     categories = [{"id": number, "name": name} for number, name in enumerate(data_format.classes, 1)]
     with atomic_open(address) as file, TemporaryFile("w+", encoding="utf-8") as annotations:
-        file.write(f'{{"categories": {json.dumps(categories)},\n"images": [')
+        file.write(f'{{"info": {json.dumps(dict(info or {}))},\n"categories": {json.dumps(categories)},\n"images": [')
         yield _Writer(file, annotations, data_format)
         file.write('],\n"annotations": [')
         annotations.seek(0)

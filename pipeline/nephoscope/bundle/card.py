@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
-from nephoscope.data.manifest import SPLITS, Manifest
+from nephoscope.data.formats import CLOUDS
+from nephoscope.data.manifest import SPLITS, Manifest, Metadata
 from nephoscope.evaluation.calibration import CALIBRATED, EVERY_CLASS
 from nephoscope.evaluation.tables import HUMAN, OURS
 from nephoscope.figures.tables import setting_text, show_rules
@@ -16,6 +19,10 @@ from nephoscope.rules.rules import Rules
 from nephoscope.templates import UNKNOWN, open_templates
 
 SHOWN_SETTINGS = ("weights", "epochs", "finetune", "batch_size", "loss", "label_smoothing", "ema_decay", "pictures")
+
+LICENCES = frozenset({"mit", "apache-2.0", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "gpl-3.0"})
+"""Identifiers that hubs know, and with which the licence text may begin; any other text is "other"."""
+TAGS = {CLOUDS.name: ("clouds", "remote-sensing", "earth-observation", "shallow-convection")}
 
 
 def write_card(
@@ -29,6 +36,7 @@ def write_card(
     labelled = manifest.rows("train", "validation", "holdout")
     template = open_templates(Path(__file__).parent, escape=False).get_template("card.md.jinja")  # Markdown, not HTML
     return template.render(
+        front_matter=describe_for_hubs(manifest.metadata, rules, licence, tables),
         metadata=manifest.metadata,
         tuned_on=len(manifest.tuning_rows()),
         counts={split: len(manifest.rows(split)) for split in SPLITS},
@@ -42,6 +50,52 @@ def write_card(
         interval=_interval,
         **_results(tables),
     )
+
+
+def describe_for_hubs(metadata: Metadata, rules: Rules, licence: str, tables: Mapping[str, pd.DataFrame]) -> str:
+    """YAML front matter, from which model hubs read licence, tags and results."""
+    identifier = licence.split(",")[0].strip().removesuffix(".").lower()
+    figures = _headline_figures(tables)
+    content: dict[str, Any] = {"license": identifier if identifier in LICENCES else "other"} if licence else {}
+    content |= {
+        "library_name": "nephoscope",
+        "pipeline_tag": "image-segmentation",
+        "tags": ["image-segmentation", "image-classification", "multi-label", "onnx", *TAGS.get(metadata.format, ())],
+        "metrics": [figure["type"] for figure in figures],
+        "model-index": [
+            {
+                "name": f"nephoscope, {metadata.format}",
+                "results": [
+                    {
+                        "task": {"type": "image-segmentation"},
+                        "dataset": {"name": metadata.format, "type": metadata.format, "split": "holdout"},
+                        "metrics": figures,
+                    }
+                ],
+            }
+        ],
+        "nephoscope": {
+            "version": version("nephoscope"),
+            "rules": rules.digest,
+            "format": metadata.format,
+            "classes": list(metadata.classes),
+        },
+    }
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).rstrip()
+
+
+def _headline_figures(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """The mean Dice and the Brier score of presence, where they are known."""
+    dice, brier = tables["dice"], tables["brier"]
+    rows = {
+        "dice": dice.loc[(dice["class_name"] == "mean") & (dice["reference"] == OURS), "dice"],
+        "brier_score": brier.loc[(brier["class_name"] == EVERY_CLASS) & (brier["source"] == CALIBRATED), "brier"],
+    }
+    return [
+        {"type": name, "value": round(float(values.iloc[0]), 4)}
+        for name, values in rows.items()
+        if len(values) and math.isfinite(values.iloc[0])
+    ]
 
 
 def _results(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ def export_model(
 ) -> None:
     """Checkpoints and rules → a new folder that `open_portable` reads on any machine; `half`: weights in 16 bits."""
     folder.mkdir(parents=True)
+    properties = {"nephoscope_version": version("nephoscope"), "nephoscope_rules": rules.digest}
     names: dict[str, list[str]] = {"classifiers": [], "segmenters": []}
     for kind, checkpoints in (("classifiers", classifiers), ("segmenters", segmenters)):
         for checkpoint in checkpoints:
@@ -38,7 +40,7 @@ def export_model(
             name = f"{kind[:-1]}-{metadata.member}"
             exported = folder / f"{name}.safetensors"
             save_checkpoint(exported, network, metadata, half=half)
-            write_onnx(exported)
+            write_onnx(exported, properties)
             names[kind].append(name)
     write_json(folder / DESCRIPTION, {"data": metadata.data.to_dict(), **names})
     write_json(folder / RULES, rules.model_dump())

@@ -30,10 +30,14 @@ def open_portable(
     content, machine = read_model(folder), machine or Machine()
     engine_names = _choose_engines(folder, engine, machine)
     rules = read_rules(folder / RULES, WAY_OUT)
-    engines = {
-        kind: [ENGINES[engine_names[name]](folder / name, machine, streams) for name in content[kind]] for kind in KINDS
-    }
-    return Ensemble(Metadata.from_dict(content["data"]), inference_settings=rules.inference_settings, **engines), rules
+    engines = {name: ENGINES[engine](folder / name, machine, streams) for name, engine in engine_names.items()}
+    ensemble = Ensemble(
+        Metadata.from_dict(content["data"]),
+        inference_settings=rules.inference_settings,
+        engines={name: engine.description for name, engine in engines.items()},
+        **{kind: [engines[name] for name in content[kind]] for kind in KINDS},
+    )
+    return ensemble, rules
 
 
 def _choose_engines(folder: Path, engine: Choice, machine: Machine) -> dict[str, EngineName]:

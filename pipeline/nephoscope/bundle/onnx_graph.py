@@ -4,6 +4,7 @@ Weights are therefore stored once for all engines, and 16-bit weights halve the 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +18,18 @@ from torch import Tensor, nn
 from nephoscope.masks.rle import Shape
 from nephoscope.models.checkpoint import load_checkpoint
 from nephoscope.models.folding import fold_decoder
+from nephoscope.models.metadata import NetworkMetadata
 
 OPSET = 18
 TYPES = {"F32": ir.DataType.FLOAT, "F16": ir.DataType.FLOAT16}
 """Data types by their names in a safetensors header. Weights of other types are copied into the graph."""
 
 
-def write_onnx(checkpoint: Path) -> None:
-    """Write <name>.onnx beside <name>.safetensors. Input: uint8 images (N×3×H×W, RGB); output: probabilities."""
+def write_onnx(checkpoint: Path, properties: Mapping[str, str] | None = None) -> None:
+    """Write <name>.onnx beside <name>.safetensors. Input: uint8 images (N×3×H×W, RGB); output: probabilities.
+
+    `properties` are added to those that say which network it is (`metadata_props`).
+    """
     network, metadata = load_checkpoint(checkpoint)
     model = _trace(network, metadata.input_shape)
     places = _locate(checkpoint)
@@ -33,7 +38,22 @@ def write_onnx(checkpoint: Path) -> None:
         place = places.get((weight.name or "").removeprefix("network."))
         if place and _holds(place, weight):
             _link(model.graph, weight, place)
+    model.metadata_props.update({**describe_network(metadata), **(properties or {})})
     ir.save(model, checkpoint.with_suffix(".onnx"))
+
+
+def describe_network(metadata: NetworkMetadata) -> dict[str, str]:
+    """What the header of a checkpoint says of a network, as flat text."""
+    height, width = metadata.input_shape
+    return {
+        "nephoscope_network": f"{metadata.kind}-{metadata.member}",
+        "architecture": metadata.architecture,
+        "encoder": metadata.encoder,
+        "input": f"N×3×{height}×{width}, uint8, RGB",
+        "output": "probabilities",
+        "classes": ", ".join(metadata.data.classes),
+        "data_format": metadata.data.format,
+    }
 
 
 class _WithProbabilities(nn.Module):

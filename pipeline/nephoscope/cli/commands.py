@@ -116,15 +116,26 @@ def _exit_if_skipped(out: str | Path, problem_count: int) -> None:
 
 
 @app.command(cls=Command)
-def info(model: Model = SHIPPED, as_json: AsJson = False) -> None:
-    """Show versions, hardware, the model and its engines. Add this to a bug report.
+def info(
+    file: Annotated[
+        Path | None, typer.Argument(help="A file or folder that nephoscope wrote", show_default="versions and model")
+    ] = None,
+    model: Model = SHIPPED,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a file was made; without a file, versions, hardware, the model and its engines (for a bug report).
 
-    nephoscope info --json
+    A file or folder is a map (NetCDF, Zarr, GeoTIFF, GeoJSON), a COCO file, a table or image in a folder of results,
+    or a portable model.
+
+        nephoscope info --json
+
+        nephoscope info predicted/netcdf/picture.jpg.nc
     """
-    from nephoscope.cli.info import describe, show_description
+    from nephoscope.cli.info import describe, describe_file, show_description
     from nephoscope.cli.json_lines import write_line
 
-    description = describe(model)
+    description = describe(model) if file is None else describe_file(file)
     if as_json:
         write_line("info", **description)
     else:

@@ -9,7 +9,8 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
-from nephoscope.bundle.folder import fingerprint, list_stems, read_model
+from nephoscope.bundle.folder import DESCRIPTION, fingerprint, list_stems, read_model
+from nephoscope.earth.attributes import read_attributes
 from nephoscope.errors import EXTRAS, UserError
 from nephoscope.hardware import count_cores
 from nephoscope.inference.engine_cache import PACKAGES, cache_path, cached_engines, installed
@@ -18,7 +19,7 @@ from nephoscope.settings.section import Machine
 
 Description = dict[str, dict[str, Any]]
 ROOT = Path(__file__).parents[2]
-SHOWN_EXTRAS = ("train", "app", "cluster")
+SHOWN_EXTRAS = ("train", "app", "cluster", "earth")
 """The extra openvino is an engine, and shown with the engines."""
 
 
@@ -33,6 +34,13 @@ def describe(model: Path) -> Description:
         "places": {"model": str(model), "chosen engines": str(cache_path())},
         "packages": {name: installed(name) for name in sorted(direct_requirements())},
     }
+
+
+def describe_file(path: Path) -> Description:
+    """How a file or folder was made; of a portable model, the networks and their engines."""
+    if (path / DESCRIPTION).is_file():
+        return {"model": describe_model(path)}
+    return {"file": {"path": str(path)}, "attributes": dict(read_attributes(path))}
 
 
 def describe_machine() -> dict[str, Any]:

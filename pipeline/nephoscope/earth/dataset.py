@@ -161,10 +161,9 @@ def _flags(result: MapResult, place: Place) -> "dict[str, xr.DataArray]":
 def make_attributes(result: MapResult, place: Place | None) -> dict[str, str]:
     attributes = {"Conventions": CONVENTIONS, "title": f"{', '.join(result.classes)} in {result.image_id}"}
     if result.provenance is not None:
-        stated = result.provenance.to_attributes()
         # CF asks for a log with dates; without them, the same command gives the same bytes.
-        history = f"{stated['nephoscope_command']} (nephoscope {stated['nephoscope_version']})"
-        attributes |= {**stated, "history": history}
+        history = f"{result.provenance.command} (nephoscope {result.provenance.version})"
+        attributes |= {**result.provenance.to_attributes(), "history": history}
     notes = dict(result.notes)
     if place is None:
         notes["placed"] = "nowhere: pixel coordinates"

@@ -23,6 +23,8 @@ from nephoscope.settings.section import Machine
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 """N×C of a classifier, N×C×H×W of a segmenter"""
+PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
+"""Names of OpenVINO → ours."""
 EngineName = Literal["torch", "onnx", "openvino"]
 
 
@@ -33,6 +35,9 @@ class EngineMissingError(UserError):
 class Engine(Protocol):
     @property
     def input_shape(self) -> Shape: ...
+    @property
+    def description(self) -> str:
+        """Name and precision, such as "openvino bf16"."""
 
     def __call__(self, images: Images) -> Probabilities:
         """Images at the input shape → probabilities. Safe to call from several threads at once."""
@@ -40,6 +45,8 @@ class Engine(Protocol):
 
 class OnnxEngine:
     """An exported network (N×3×H×W uint8 in, probabilities out) in ONNX Runtime, fp32."""
+
+    description = "onnx fp32"
 
     def __init__(self, path: Path, streams: int = 1) -> None:
         runtime = _import_engine("onnxruntime")
@@ -78,6 +85,8 @@ class OpenVinoEngine:
         self._settings: dict[str, object] = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
         if machine.precision != "auto":
             self._settings["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[machine.precision]
+        hint = self._settings.get("INFERENCE_PRECISION_HINT") or self._default_precision()
+        self.description = f"openvino {PRECISIONS.get(str(hint), hint)}"
         self._requests: dict[int, SimpleQueue[Any]] = {}
         self._compiling = Lock()
 
@@ -94,6 +103,10 @@ class OpenVinoEngine:
             return np.array(request.get_output_tensor(0).data[: len(images)], np.float32)
         finally:
             requests.put(request)
+
+    def _default_precision(self) -> str:
+        """What OpenVINO takes on this processor."""
+        return str(self._core.get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name())
 
     def _size_for(self, count: int) -> int:
         """The smallest compiled batch size that holds this many images."""

@@ -1,7 +1,7 @@
 """The ensemble: images → predictions, averaged over networks and flipped views."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ class Ensemble:
     classifiers: Sequence[Engine]
     segmenters: Sequence[Engine]
     inference_settings: InferenceSettings
+    engines: Mapping[str, str] = field(default_factory=dict)
+    """Name of a network → its engine and precision."""
 
     def predict(self, images: Images, visible: npt.NDArray[np.bool_]) -> list[Prediction]:
         """Images (N×H×W×3) and visible pixels (N×H×W) at the cache shape → one prediction per image."""

@@ -94,9 +94,9 @@ class Result:
             }
             for index, name in enumerate(self.classes)
         }
-        if self.place is None:
-            return to_geojson(self.masks, self.classes, self.image_id, properties)
         attributes = {} if self.provenance is None else self.provenance.to_attributes()
+        if self.place is None:
+            return to_geojson(self.masks, self.classes, self.image_id, properties, attributes)
         return to_earth_geojson(self.masks, self.classes, self.image_id, properties, self.place, attributes)
 
     def to_xarray(self) -> "xr.Dataset":

@@ -20,7 +20,8 @@ class TorchEngine:
     def __init__(self, network: nn.Module, input_shape: Shape, machine: Machine) -> None:
         self.input_shape = input_shape
         self._device = resolve_device(machine.accelerator)
-        self._half = resolve_precision(machine) == "bf16"
+        precision = resolve_precision(machine)
+        self.description, self._half = f"torch {precision}", precision == "bf16"
         self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = Lock()
 

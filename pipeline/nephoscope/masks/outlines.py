@@ -35,10 +35,12 @@ def to_geojson(
     class_names: Sequence[str],
     image_id: str,
     properties: Mapping[str, Mapping[str, Any]],
+    attributes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Masks (C×H×W) of an image → a GeoJSON FeatureCollection, with a MultiPolygon per class that is not empty.
 
-    Coordinates are pixels of the mask (x to the right, y down), because the image has no georeference.
+    Coordinates are pixels of the mask (x to the right, y down), because the image has no georeference. `attributes`
+    become members of the collection.
     """
     features = [
         {
@@ -56,6 +58,7 @@ def to_geojson(
         "height": height,
         "width": width,
         "coordinates": "pixels, x to the right, y down",
+        **(attributes or {}),
         "features": features,
     }
 

@@ -1,5 +1,6 @@
 """What a rule is: the thresholds of a class, the calibrations around them, and the file that holds them."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -82,6 +83,11 @@ class Rules(BaseModel):
             if values is not None and len(values) != len(self.classes):
                 raise ValueError(f"{name}: {len(values)} for {len(self.classes)} classes")
         return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the rules, to cite them."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def apply(self, maps: Any, presences: npt.ArrayLike | None = None, *, visible: Any = None) -> npt.NDArray[np.bool_]:
         """Maps of N images (N×C×H×W) → their masks (N×C×H×W); see `nephoscope.rules.decide.apply_rules`."""
