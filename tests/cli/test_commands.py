@@ -14,9 +14,12 @@ from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.bundle.load import open_portable
 from nephoscope.cli.commands import app
 from nephoscope.errors import UserError
+from nephoscope.files import write_json
+from nephoscope.provenance import PROVENANCE_FILE
 from nephoscope.report import open as reporting
 from nephoscope.settings.choices import OUTPUTS, parse_outputs
 from tests.builders.command_line import run_command
+from tests.builders.earth_results import PROVENANCE
 
 RUNNER = CliRunner()
 COMMANDS = ("predict", "info", "report", "explain", "serve", "fetch")
@@ -163,6 +166,16 @@ def test_info_works_without_a_model_and_without_pytorch(tmp_path: Path, monkeypa
     (description,) = lines(RUNNER.invoke(app, ["info", "--json", "--model", str(tmp_path)]).stdout)
     assert "holds no portable model" in description["model"]["problem"]  # type: ignore[index]
     assert description["machine"]["cores"]  # type: ignore[index]
+
+
+def test_info_shows_how_a_file_was_made(tmp_path: Path) -> None:
+    write_json(tmp_path / PROVENANCE_FILE, PROVENANCE.to_attributes())
+    (tmp_path / "summary.csv").touch()
+    (described,) = lines(RUNNER.invoke(app, ["info", str(tmp_path / "summary.csv"), "--json"]).stdout)
+    assert described["attributes"] == PROVENANCE.to_attributes()
+    assert "nephoscope_model" in RUNNER.invoke(app, ["info", str(tmp_path)]).stdout
+    (described,) = lines(RUNNER.invoke(app, ["info", str(SHIPPED), "--json"]).stdout)
+    assert described["model"]["classes"] == "Fish, Flower, Gravel, Sugar"  # type: ignore[index]
 
 
 def test_the_report_of_a_run_is_opened(finished: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
