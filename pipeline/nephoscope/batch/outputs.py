@@ -7,6 +7,7 @@ from dataclasses import asdict
 import cv2
 import numpy as np
 
+from nephoscope.batch.maps import WRITERS
 from nephoscope.batch.pictures import Masks
 from nephoscope.batch.record import Record, class_results
 from nephoscope.batch.storage import read_bytes
@@ -84,4 +85,6 @@ ENCODERS: dict[Output, Callable[[Record, Masks, Format], Files]] = {
     "overlays": encode_overlay,
     "geojson": encode_outlines,
 }
+"""Outputs that are made of a record, also later."""
+FILES_PER_IMAGE: tuple[Output, ...] = (*ENCODERS, *WRITERS)
 """Outputs with files for every image, in a folder of the same name. Other outputs are one file for all images."""

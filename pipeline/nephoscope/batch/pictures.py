@@ -12,19 +12,23 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.batch.maps import MapOptions
 from nephoscope.batch.record import Record
+from nephoscope.batch.scenes import is_scene_address, predict_address
 from nephoscope.batch.storage import read_bytes
 from nephoscope.data.images import ImageError, decode_image, describe_stretch, fit_image
 from nephoscope.data.manifest import Metadata
 from nephoscope.data.visible import find_visible
+from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.ensemble import Ensemble
-from nephoscope.inference.result import decide_results
+from nephoscope.inference.result import Result, decide_results
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask
 from nephoscope.rules.rules import Rules
 
 LOGGER = logging.getLogger("nephoscope")
+PLAIN = MapOptions()
 UNSEEN = "all of it is black, as where no satellite looked"
 Masks = npt.NDArray[np.bool_]
 """C×H×W at the output shape."""
@@ -38,6 +42,8 @@ class Decided(NamedTuple):
     record: Record
     masks: Masks | None = None
     """None for an image with a problem."""
+    result: Result | None = None
+    """All that was predicted, until its files are written."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,12 @@ def warn_of_stretch(image_id: str, image: Image, metadata: Metadata) -> None:
 
 
 def decide_pictures(
-    model: Ensemble, rules: Rules, addresses: Iterable[str], batch_size: int, streams: int = 1
+    model: Ensemble,
+    rules: Rules,
+    addresses: Iterable[str],
+    batch_size: int,
+    streams: int = 1,
+    options: MapOptions = PLAIN,
 ) -> Iterator[Decided]:
     """Images in their order, each with its record. An image that cannot be read has a problem and no masks.
 
@@ -90,11 +101,27 @@ def decide_pictures(
     read = Reader(model.metadata)
 
     def decide(batch: Sequence[str]) -> list[Decided]:
-        return decide_batch(rules, batch, predict_batch(model, [read(address) for address in batch]))
+        scenes = {
+            address: decide_scene(model, rules, address, options)
+            for address in batch
+            if is_scene_address(address, options)
+        }
+        plain = [address for address in batch if address not in scenes]
+        images = iter(decide_batch(rules, plain, predict_batch(model, [read(address) for address in plain])))
+        return [scenes[address] if address in scenes else next(images) for address in batch]
 
     with ThreadPoolExecutor(streams + 1) as threads:
         for decided in ahead(threads, decide, batches(addresses, batch_size), streams + 1):
             yield from decided
+
+
+def decide_scene(model: Ensemble, rules: Rules, address: str, options: MapOptions) -> Decided:
+    """An image with a place, of any size → its record and result."""
+    try:
+        result = predict_address(model, rules, address, options)
+    except (UserError, ImageError, OSError) as error:
+        return Decided(Record(address, str(error).removeprefix(f"{address}: ") or type(error).__name__))
+    return Decided(Record.from_result(address, result), result.masks, result)
 
 
 def predict_batch(model: Ensemble, pictures: Sequence[tuple[Image, Mask] | str]) -> list[Prediction | str]:
@@ -118,7 +145,7 @@ def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[P
             decided.append(Decided(Record(address, prediction)))
         else:
             result = next(results)
-            decided.append(Decided(Record.from_result(address, result), result.masks))
+            decided.append(Decided(Record.from_result(address, result), result.masks, result))
     return decided
 
 

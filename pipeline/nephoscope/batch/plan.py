@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 
-from nephoscope.batch.outputs import ENCODERS
+from nephoscope.batch.maps import MapOptions
+from nephoscope.batch.outputs import FILES_PER_IMAGE
 from nephoscope.batch.record import Record
 from nephoscope.batch.storage import atomic_open, list_folder, make_folder, open_storage, read_bytes
 from nephoscope.data.formats import CLOUDS, Format
@@ -29,6 +30,7 @@ class Plan:
     """Of the model. Results of two models are never mixed."""
     data_format: Format = CLOUDS
     outputs: tuple[Output, ...] = ("submission", "masks")
+    options: MapOptions = field(default_factory=MapOptions)
 
     @property
     def shard_count(self) -> int:
@@ -45,7 +47,7 @@ class Plan:
         files, folder = open_storage(self.out)
         if files.exists(f"{folder}/{EXPLAINED}"):
             raise UserError(f"{self.out} holds heat maps, whose tables have the same names; choose another folder")
-        for name in ("shards", *(output for output in self.outputs if output in ENCODERS)):
+        for name in ("shards", *(output for output in self.outputs if output in FILES_PER_IMAGE)):
             make_folder(f"{self.out}/{name}")
         list_folder(self.out)  # removes unfinished tables of an interrupted run
         if files.exists(f"{folder}/{PLAN}"):
@@ -64,7 +66,7 @@ class Plan:
             raise UserError(f"{self.out}/{PLAN} cannot be read; choose another folder, or delete this one") from None
         mine = self._describe()
         # A run may have failed before its first result, for example by a damaged model.
-        empty = not any(list_folder(f"{self.out}/{name}") for name in ("shards", *ENCODERS))
+        empty = not any(list_folder(f"{self.out}/{name}") for name in ("shards", *FILES_PER_IMAGE))
         if other == mine or empty:
             return
         if isinstance(other, dict) and mine == {**other, "shard_size": self.shard_size}:
@@ -83,5 +85,6 @@ class Plan:
             "shard_size": self.shard_size,
             "model": self.fingerprint,
             "nephoscope": version("nephoscope"),
+            "options": asdict(self.options),
             "figures": list(Record._fields),  # in a clone the code may change and the version may not
         }

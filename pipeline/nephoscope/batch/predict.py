@@ -10,7 +10,8 @@ from typing import Any
 import cv2
 
 from nephoscope.batch.merge import merge_shards
-from nephoscope.batch.pictures import decide_pictures
+from nephoscope.batch.maps import MapOptions
+from nephoscope.batch.pictures import PLAIN, decide_pictures
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record
 from nephoscope.batch.shards import begin_run, read_shards, write_shard
@@ -67,7 +68,9 @@ class Worker:
         """Compute shards without a pause between them; yields the number of images of each."""
         plan = self.job.plan
         addresses = (address for shard in shards for address in plan.addresses_of(shard))
-        images = decide_pictures(self.model, self.rules, addresses, self.job.batch_size, self.streams)
+        images = decide_pictures(
+            self.model, self.rules, addresses, self.job.batch_size, self.streams, options=plan.options
+        )
         for shard in shards:
             yield write_shard(plan, shard, islice(images, len(plan.addresses_of(shard))))
 
@@ -82,12 +85,14 @@ def predict_pictures(
     shard_size: int = 64,
     cluster: str | None = None,
     outputs: Sequence[Output] = ("submission", "masks"),
+    options: MapOptions = PLAIN,
     progress: Progress = no_progress,
 ) -> BatchResult:
     """Files, folders or patterns, local or fsspec addresses → summary.csv, problems.csv and these outputs in `out`.
 
     An interrupted run resumes where it stopped. A finished run writes further outputs without predicting again. With
-    `cluster` ("local" or an address), Ray shares the shards among workers.
+    `cluster` ("local" or an address), Ray shares the shards among workers. `options` say how scenes are placed, read
+    and written.
     """
     # Workers of a cluster have another working folder, so paths are absolute.
     model, out = model.resolve(), out if "://" in out else str(Path(out).resolve())

@@ -37,6 +37,8 @@ class Record(NamedTuple):
     """Of the masks' grid in longitude and latitude, as in `Grid`; empty without a place."""
     time: str = ""
     """When it was seen, in ISO 8601 (UTC); empty if that is not known."""
+    scene: str = ""
+    """Name of a scene; empty for an image, which is named as its file."""
 
     @classmethod
     def from_result(cls, address: str, result: Result) -> Self:
@@ -52,11 +54,12 @@ class Record(NamedTuple):
             shape=(height, width),
             transform=place.grid.transform if place else (),
             time=str(place.time) if place and place.time is not None else "",
+            scene=result.image_id if place else "",
         )
 
     @property
     def image_id(self) -> str:
-        return PurePosixPath(self.address).name
+        return self.scene or PurePosixPath(self.address).name
 
     @property
     def grid(self) -> Grid | None:

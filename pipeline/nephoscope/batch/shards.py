@@ -11,12 +11,14 @@ from contextlib import suppress
 from errno import ENAMETOOLONG
 from typing import Any, NamedTuple
 
-from nephoscope.batch.outputs import ENCODERS, decode_masks, file_names
+from nephoscope.batch.maps import WRITERS, write_maps
+from nephoscope.batch.outputs import ENCODERS, FILES_PER_IMAGE, decode_masks, file_names
 from nephoscope.batch.pictures import UNSEEN, Decided
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record
 from nephoscope.batch.storage import atomic_open, open_storage, read_bytes
 from nephoscope.data.images import ImageError
+from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output
 
 LOGGER = logging.getLogger("nephoscope")
@@ -64,7 +66,9 @@ def complete_shard(plan: Plan, shard: int) -> bool:
         return False
     if any(record.problem not in ("", UNSEEN) for record in records):
         return False
-    missing = [output for output in plan.outputs if output in ENCODERS and output not in outputs]
+    missing = [output for output in plan.outputs if output in FILES_PER_IMAGE and output not in outputs]
+    if any(output in WRITERS for output in missing):  # records have no probabilities
+        return False
     if missing:
         left_out: set[Output] = set()
         for record in records:
@@ -90,12 +94,15 @@ def write_files(plan: Plan, image: Decided, outputs: Sequence[Output]) -> set[Ou
     files, folder = open_storage(plan.out)
     left_out: set[Output] = set()
     for output in outputs:
-        if output not in ENCODERS:
+        if output not in FILES_PER_IMAGE:
             continue
         try:
+            if output in WRITERS and image.result is not None:
+                write_maps(image.result, output, f"{plan.out}/{output}", plan.options)
+                continue
             for name, content in ENCODERS[output](image.record, image.masks, plan.data_format).items():
                 files.pipe_file(f"{folder}/{output}/{name}", content)
-        except (ImageError, OSError) as error:
+        except (ImageError, UserError, OSError) as error:
             if isinstance(error, OSError) and error.errno != ENAMETOOLONG:
                 raise
             reason = error.strerror if isinstance(error, OSError) else error

@@ -6,7 +6,7 @@ from nephoscope.errors import UserError
 
 Choice = Literal["auto", "openvino", "onnx", "torch"]
 """Inference engine."""
-Output = Literal["submission", "masks", "overlays", "geojson", "coco"]
+Output = Literal["submission", "masks", "overlays", "geojson", "coco", "netcdf", "zarr", "geotiff"]
 """What `predict` writes besides the tables."""
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
