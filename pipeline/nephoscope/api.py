@@ -6,12 +6,12 @@
 ((4, 350, 525), (4,))
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias, get_args, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,16 +23,27 @@ from nephoscope.bundle.folder import fingerprint
 from nephoscope.bundle.load import open_portable
 from nephoscope.data.images import MIN_SIDE, decode_image, fit_image
 from nephoscope.data.visible import find_visible
+from nephoscope.earth.grid import Bounds
+from nephoscope.earth.open import is_scene, open_scene, open_scenes, place_array
+from nephoscope.earth.scene import Scene
 from nephoscope.errors import UserError
+from nephoscope.inference.datasets import predict_dataset
 from nephoscope.inference.ensemble import Ensemble
 from nephoscope.inference.result import Result, decide_results
+from nephoscope.inference.scenes import blank_result, predict_scene
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.choices import Choice
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 Source: TypeAlias = str | PathLike[str] | npt.NDArray[np.uint8]
 """A path, an address such as s3://bucket/picture.jpg, or an array (H×W×3 uint8, RGB)."""
+XarrayObject: TypeAlias = "xr.DataArray | xr.Dataset"
+Box: TypeAlias = Bounds | None
+Time: TypeAlias = str | np.datetime64 | None
 BATCH_SIZE = 4
 
 
@@ -70,28 +81,67 @@ class Model:
         return f"<nephoscope.Model of {', '.join(self.classes)} from {self.folder}>"
 
     @overload
-    def predict(self, images: Source) -> Result: ...  # type: ignore[overload-overlap]
+    def predict(self, images: "XarrayObject", *, bounds: Box = None, time: Time = None) -> "xr.Dataset": ...
     @overload
-    def predict(self, images: Iterable[Source]) -> list[Result]: ...
-    def predict(self, images: Source | Iterable[Source]) -> Result | list[Result]:
-        """An image → its result; several images (a list, or an array N×H×W×3) → a list of results."""
-        if isinstance(images, str | PathLike) or (isinstance(images, np.ndarray) and images.ndim < 4):
-            (result,) = self.predict_each([images])
-            return result
-        several: Any = images  # callers without a type checker pass anything
-        if isinstance(several, bytes) or not isinstance(several, Iterable):
-            raise UserError(f"expected a path, an array or a list of them, found {type(several).__name__}")
-        return list(self.predict_each(several))
+    def predict(self, images: Source, *, bounds: Box = None, time: Time = None) -> Result: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, images: Iterable[Source], *, bounds: Box = None, time: Time = None) -> list[Result]: ...
+    def predict(self, images: Any, *, bounds: Box = None, time: Time = None) -> "Result | list[Result] | xr.Dataset":
+        """An image → its result; several images (a list, or an array N×H×W×3) → a list of results.
 
-    def predict_each(self, images: Iterable[Source], *, batch_size: int = BATCH_SIZE) -> Iterator[Result]:
+        An `xarray.DataArray` or Dataset → a Dataset with the dims (time, pattern, latitude, longitude). If it is backed
+        by dask, nothing is computed before it is asked for.
+
+        bounds: (west, south, east, north) in degrees, for an image that has no place of its own
+        time: ISO 8601 in UTC, for an image that has no time of its own
+        """
+        if _is_xarray(images):
+            scenes = list(open_scenes(images, bounds=bounds, time=time))
+            return predict_dataset(self._predict_scene, scenes, self._blank if images.chunks else None)
+        if isinstance(images, str | PathLike) or (isinstance(images, np.ndarray) and images.ndim < 4):
+            (result,) = self.predict_each([images], bounds=bounds, time=time)
+            return result
+        if isinstance(images, bytes) or not isinstance(images, Iterable):
+            raise UserError(f"expected a path, an array or a list of them, found {type(images).__name__}")
+        return list(self.predict_each(images, bounds=bounds, time=time))
+
+    def predict_each(
+        self, images: Iterable[Source], *, batch_size: int = BATCH_SIZE, bounds: Box = None, time: Time = None
+    ) -> Iterator[Result]:
         """Images → their results in order, one at a time, so that memory stays constant."""
         for batch in batches(enumerate(images), batch_size):
-            prepared = [self._prepare(number, source) for number, source in batch]
-            pixels, visible = (np.stack(arrays) for arrays in zip(*(pair for _, pair in prepared), strict=True))
-            predictions = self._ensemble.predict(pixels, visible)
-            results = decide_results([image_id for image_id, _ in prepared], predictions, self.rules)
-            for (_, source), result in zip(batch, results, strict=True):
-                yield replace(result, read_image=partial(_read_for_eyes, source, self.rules))
+            scenes = {number: self._open_scene(source, bounds, time) for number, source in batch}
+            plain = self._predict_images([entry for entry in batch if scenes[entry[0]] is None])
+            for number, _ in batch:
+                scene = scenes.pop(number)
+                yield next(plain) if scene is None else self._predict_scene(scene)
+
+    def _predict_images(self, batch: Sequence[tuple[int, Any]]) -> Iterator[Result]:
+        """Images without a place, which the networks see as a whole."""
+        if not batch:
+            return
+        prepared = [self._prepare(number, source) for number, source in batch]
+        pixels, visible = (np.stack(arrays) for arrays in zip(*(pair for _, pair in prepared), strict=True))
+        predictions = self._ensemble.predict(pixels, visible)
+        results = decide_results([image_id for image_id, _ in prepared], predictions, self.rules)
+        for (_, source), result in zip(batch, results, strict=True):
+            yield replace(result, read_image=partial(_read_for_eyes, source, self.rules))
+
+    def _open_scene(self, source: Any, bounds: Box, time: Time) -> Scene | None:
+        """The scene of a source that has a place; None for a plain image."""
+        if _is_xarray(source):
+            return open_scene(source, bounds=bounds, time=time)
+        if isinstance(source, np.ndarray):
+            return None if bounds is None else place_array(_check_array("the array", source), bounds, time)
+        if isinstance(source, str | PathLike) and is_scene(fspath(source), bounds):
+            return open_scene(source, bounds=bounds, time=time)
+        return None
+
+    def _predict_scene(self, scene: Scene) -> Result:
+        return predict_scene(self._ensemble, self.rules, scene)
+
+    def _blank(self, scene: Scene) -> Result:
+        return blank_result(self._ensemble.metadata, self.rules, scene)
 
     def _prepare(self, number: int, source: Any) -> tuple[str, tuple[Image, Mask]]:
         """An image as the networks see it: its name, pixels and visible region at the cache shape."""
@@ -113,6 +163,11 @@ class Model:
         if not visible.any():
             raise UserError(f"{image_id}: {UNSEEN}")
         return image_id, (image, visible)
+
+
+def _is_xarray(source: Any) -> bool:
+    """Without importing xarray, which most callers do not need."""
+    return type(source).__module__.partition(".")[0] == "xarray"
 
 
 def _reason(error: Exception) -> str:

@@ -105,7 +105,7 @@ def test_a_local_name_with_colons_is_no_chain_of_addresses(tmp_path: Path) -> No
     assert picture[0].min() == 255
     record, masks = decided(address, ("", "", "", ""))
     assert masks is not None
-    overlay = encode_overlay(record, masks, CLOUDS)["a.png::b.png_overlay.jpg"]
+    overlay = encode_overlay(Decided(record, masks), CLOUDS)["a.png::b.png_overlay.jpg"]
     decoded = cv2.imdecode(np.frombuffer(overlay, np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None
     assert decoded.min() > 250

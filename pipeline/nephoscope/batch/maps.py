@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nephoscope.addresses import open_storage
 from nephoscope.earth.grid import Bounds
@@ -12,6 +12,9 @@ from nephoscope.earth.windows import OVERLAP
 from nephoscope.earth.zarr_store import ZarrFormat
 from nephoscope.inference.result import Result
 from nephoscope.settings.choices import Output
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Convention = Literal["nephoscope", "c3ontext"]
 
@@ -40,6 +43,10 @@ def write_maps(result: Result, output: Output, folder: str, options: MapOptions)
         WRITERS[output](result, Path(local), options)
         for written in Path(local).iterdir():
             files.put(str(written), f"{path}/{written.name}", recursive=True)
+
+
+def _dataset(result: Result, options: MapOptions) -> "xr.Dataset":
+    return result.to_xarray()
 
 
 def _write_netcdf(result: Result, folder: Path, options: MapOptions) -> None:

@@ -8,15 +8,16 @@ import cv2
 import numpy as np
 
 from nephoscope.batch.maps import WRITERS
-from nephoscope.batch.pictures import Masks
+from nephoscope.batch.pictures import Decided, Masks
 from nephoscope.batch.record import Record, class_results
 from nephoscope.batch.storage import read_bytes
 from nephoscope.data.formats import Format
 from nephoscope.data.images import ImageError, decode_image
 from nephoscope.data.visible import find_visible
+from nephoscope.earth.geojson import to_geojson as earth_geojson
 from nephoscope.figures.overlays import draw_overlay, write_names
 from nephoscope.masks.geometry import Image, resize_image
-from nephoscope.masks.outlines import to_geojson
+from nephoscope.masks.outlines import to_geojson as pixel_geojson
 from nephoscope.masks.rle import Mask, decode_rle
 from nephoscope.settings.choices import Output
 
@@ -25,10 +26,10 @@ Files = dict[str, bytes]
 JPEG_QUALITY = 88
 
 
-def encode_masks(record: Record, masks: Masks, data_format: Format) -> Files:
+def encode_masks(image: Decided, data_format: Format) -> Files:
     """<image_id>_<class_name>.png for every mask that is not empty."""
-    names = file_names(record, data_format)["masks"]
-    return {name: encode_mask(mask) for name, mask in zip(names, masks, strict=True) if mask.any()}
+    names = file_names(image.record, data_format)["masks"]
+    return {name: encode_mask(mask) for name, mask in zip(names, image.shown_masks, strict=True) if mask.any()}
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -37,11 +38,15 @@ def encode_mask(mask: Mask) -> bytes:
     return content.tobytes()
 
 
-def encode_overlay(record: Record, masks: Masks, data_format: Format) -> Files:
+def encode_overlay(decided: Decided, data_format: Format) -> Files:
     """<image_id>_overlay.jpg: the image, the outline of every class in its colour, stripes where nothing was seen."""
-    image = resize_image(_read_again(record.address, data_format), data_format.output_shape)
-    overlay = draw_overlay(image, masks, find_visible(image, data_format.nodata))
-    drawn = write_names(overlay, masks, data_format.classes)
+    record, masks = decided.record, decided.shown_masks
+    if record.scene and decided.result is not None:
+        drawn = decided.result.overlay()
+    else:
+        image = resize_image(_read_again(record.address, data_format), data_format.output_shape)
+        overlay = draw_overlay(image, masks, find_visible(image, data_format.nodata))
+        drawn = write_names(overlay, masks, data_format.classes)
     _, encoded = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     (name,) = file_names(record, data_format)["overlays"]
     return {name: encoded.tobytes()}
@@ -55,12 +60,16 @@ def _read_again(address: str, data_format: Format) -> Image:
         raise ImageError("unreadable", f"cannot be opened: {error.strerror or error}") from None
 
 
-def encode_outlines(record: Record, masks: Masks, data_format: Format) -> Files:
+def encode_outlines(image: Decided, data_format: Format) -> Files:
     """<image_id>.geojson: a feature per class with a mask, and its figures."""
+    record, masks, names = image.record, image.shown_masks, data_format.classes
     properties = {result.class_name: asdict(result) for result in class_results(record, data_format)}
     for figures in properties.values():
         del figures["rle"], figures["class_name"]
-    collection = to_geojson(masks, data_format.classes, record.image_id, properties)
+    if record.place is None:
+        collection = pixel_geojson(masks, names, record.image_id, properties)
+    else:
+        collection = earth_geojson(masks, names, record.image_id, properties, record.place)
     (name,) = file_names(record, data_format)["geojson"]
     return {name: json.dumps(collection).encode()}
 
@@ -80,7 +89,7 @@ def file_names(record: Record, data_format: Format) -> dict[Output, list[str]]:
     }
 
 
-ENCODERS: dict[Output, Callable[[Record, Masks, Format], Files]] = {
+ENCODERS: dict[Output, Callable[[Decided, Format], Files]] = {
     "masks": encode_masks,
     "overlays": encode_overlay,
     "geojson": encode_outlines,

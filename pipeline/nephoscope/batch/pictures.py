@@ -45,6 +45,13 @@ class Decided(NamedTuple):
     result: Result | None = None
     """All that was predicted, until its files are written."""
 
+    @property
+    def shown_masks(self) -> Masks:
+        """The masks of an image that has no problem."""
+        if self.masks is None:
+            raise ValueError(f"{self.record.address} has no masks: {self.record.problem}")
+        return self.masks
+
 
 @dataclass(frozen=True)
 class Reader:

@@ -14,12 +14,13 @@ from nephoscope.batch.maps import MapOptions
 from nephoscope.batch.pictures import PLAIN, decide_pictures
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record
+from nephoscope.batch.scenes import expand_times
 from nephoscope.batch.shards import begin_run, read_shards, write_shard
 from nephoscope.batch.storage import find_pictures
 from nephoscope.bundle.folder import fingerprint, read_model
 from nephoscope.bundle.load import open_portable
 from nephoscope.data.manifest import Metadata
-from nephoscope.errors import missing_extra
+from nephoscope.errors import UserError, missing_extra
 from nephoscope.hardware import count_cores, keep_freed_memory
 from nephoscope.settings.choices import Choice, Output
 
@@ -97,7 +98,10 @@ def predict_pictures(
     # Workers of a cluster have another working folder, so paths are absolute.
     model, out = model.resolve(), out if "://" in out else str(Path(out).resolve())
     digest, data_format = fingerprint(model), Metadata.from_dict(read_model(model)["data"]).data_format
-    plan = Plan(tuple(find_pictures(pictures)), shard_size, out.rstrip("/"), digest, data_format, tuple(outputs))
+    addresses = tuple(expand_times(find_pictures(pictures)))
+    if (options.bounds or options.time) and len(addresses) > 1:
+        raise UserError(f"--bounds and --time place one image; found {len(addresses)}; predict them one by one")
+    plan = Plan(addresses, shard_size, out.rstrip("/"), digest, data_format, tuple(outputs), options)
     job, todo = Job(model, engine, batch_size, plan), begin_run(plan)
     done_count = len(plan.addresses) - sum(len(plan.addresses_of(shard)) for shard in todo)
     with progress(done_count, len(plan.addresses)) as advance:

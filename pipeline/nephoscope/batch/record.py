@@ -8,6 +8,7 @@ import numpy as np
 
 from nephoscope.data.formats import Format
 from nephoscope.earth.grid import GEOGRAPHIC, Grid
+from nephoscope.earth.scene import Place
 from nephoscope.inference.result import Result
 from nephoscope.masks.rle import Shape, encode_rle
 from nephoscope.rules.presence import SURE
@@ -62,10 +63,13 @@ class Record(NamedTuple):
         return self.scene or PurePosixPath(self.address).name
 
     @property
-    def grid(self) -> Grid | None:
-        """Where the pixels of the masks lie; None if that is not known."""
-        a, b, c, d, e, f = self.transform or (0,) * 6
-        return Grid(GEOGRAPHIC, (a, b, c, d, e, f), self.shape) if self.transform else None
+    def place(self) -> Place | None:
+        """Where and when the masks were seen; None if that is not known."""
+        if not self.transform:
+            return None
+        a, b, c, d, e, f = self.transform
+        time = np.datetime64(self.time) if self.time else None
+        return Place(Grid(GEOGRAPHIC, (a, b, c, d, e, f), self.shape), time)
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,8 @@ def _count_times(address: str) -> int:
 
 
 def predict_address(model: Ensemble, rules: Rules, address: str, options: MapOptions) -> Result:
-    """Open one scene, and predict it."""
-    scene = _open(address, options)
-    try:
-        return predict_scene(model, rules, scene, overlap=options.overlap)
-    finally:
-        scene.close()
+    """Open one scene, and predict it. Its file stays open while the result is in use, for overlays."""
+    return predict_scene(model, rules, _open(address, options), overlap=options.overlap)
 
 
 def _open(address: str, options: MapOptions) -> Scene:

@@ -67,8 +67,9 @@ def complete_shard(plan: Plan, shard: int) -> bool:
     if any(record.problem not in ("", UNSEEN) for record in records):
         return False
     missing = [output for output in plan.outputs if output in FILES_PER_IMAGE and output not in outputs]
-    if any(output in WRITERS for output in missing):  # records have no probabilities
-        return False
+    scenes = any(record.scene for record in records)
+    if any(output in WRITERS or (scenes and output == "overlays") for output in missing):
+        return False  # records have no probabilities and no pixels
     if missing:
         left_out: set[Output] = set()
         for record in records:
@@ -100,7 +101,7 @@ def write_files(plan: Plan, image: Decided, outputs: Sequence[Output]) -> set[Ou
             if output in WRITERS and image.result is not None:
                 write_maps(image.result, output, f"{plan.out}/{output}", plan.options)
                 continue
-            for name, content in ENCODERS[output](image.record, image.masks, plan.data_format).items():
+            for name, content in ENCODERS[output](image, plan.data_format).items():
                 files.pipe_file(f"{folder}/{output}/{name}", content)
         except (ImageError, UserError, OSError) as error:
             if isinstance(error, OSError) and error.errno != ENAMETOOLONG:

@@ -12,8 +12,11 @@ from fsspec.implementations.local import LocalFileSystem, make_path_posix
 from nephoscope.addresses import open_storage as open_storage
 from nephoscope.addresses import read_bytes as read_bytes
 from nephoscope.data.images import ENDINGS
+from nephoscope.earth.open import ENDINGS as SCENE_ENDINGS
 from nephoscope.errors import UserError
 
+ZARR = ".zarr"
+READ_ENDINGS = ENDINGS + SCENE_ENDINGS
 UNFINISHED = ".unfinished-"
 """How the name of a file begins while it is written."""
 
@@ -103,9 +106,11 @@ def _explain_nothing(files: Any, path: str, given: str) -> str:
 
 
 def _list_pictures(files: Any, path: str) -> list[str]:
+    if PurePosixPath(path).suffix.lower() == ZARR and files.exists(path):  # a folder that is one file to its users
+        return [path]
     if files.isdir(path):
         entries = files.ls(path, detail=True)
-        return [name for name in _visible_files(entries) if PurePosixPath(name).suffix.lower() in ENDINGS]
+        return [name for name in _visible_files(entries) if PurePosixPath(name).suffix.lower() in READ_ENDINGS]
     if files.exists(path):  # a file name may contain the characters of a pattern
         return [path]
     if not any(wildcard in path for wildcard in "*?["):
@@ -118,6 +123,7 @@ def _list_pictures(files: Any, path: str) -> list[str]:
 
 
 def _visible_files(entries: Iterable[dict[str, Any]]) -> list[str]:
-    """Files only, without hidden ones such as ._a.jpg, which macOS writes beside a.jpg."""
-    paths = (str(entry["name"]) for entry in entries if entry["type"] != "directory")
+    """Files and Zarr stores, without hidden ones such as ._a.jpg, which macOS writes beside a.jpg."""
+    named = ((str(entry["name"]), entry["type"]) for entry in entries)
+    paths = (name for name, kind in named if kind != "directory" or name.lower().endswith(ZARR))
     return [path for path in paths if not PurePosixPath(path).name.startswith(".")]

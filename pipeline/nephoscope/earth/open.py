@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nephoscope.earth.grid import Bounds
+from nephoscope.earth.grid import Bounds, Grid
 from nephoscope.earth.names import check_bounds, parse_bounds, parse_time
-from nephoscope.earth.pictures import has_place, is_picture, open_picture
+from nephoscope.earth.pictures import PicturePixels, has_place, is_picture, open_picture
+from nephoscope.earth.placing import Description, check_square, make_scene
 from nephoscope.earth.scene import Scene
 from nephoscope.errors import UserError
+from nephoscope.masks.geometry import Image
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,6 +51,14 @@ def open_scene(
             scene.close()
         raise UserError(f"{scenes[0].source}: several times; open each of them, or select one with .isel(time=0)")
     return scenes[0] if scenes else None
+
+
+def place_array(image: Image, bounds: Sequence[float], time: Any = None) -> Scene:
+    """An image in memory (H×W×3 uint8) and its bounds → its scene."""
+    grid = Grid.from_bounds(check_bounds(bounds), (image.shape[0], image.shape[1]))
+    check_square("the array", grid)
+    when = None if time is None else parse_time(time)
+    return make_scene(PicturePixels(image, grid), Description("array", "an array in memory", when))
 
 
 def open_scenes(

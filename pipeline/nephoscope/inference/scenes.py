@@ -18,6 +18,7 @@ from nephoscope.earth.fields import Field, Numbers, make_field
 from nephoscope.earth.reduce import limit_resolution, read_overview, read_window
 from nephoscope.earth.row_store import RowStore
 from nephoscope.earth.scene import Scene
+from nephoscope.earth.validity import DOMAINS
 from nephoscope.earth.windows import OVERLAP, Plan, plan_windows
 from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
@@ -65,19 +66,44 @@ def predict_scene(
     Windows of which less than 20 % was seen say nothing, nor do windows poleward of 60°. What no window covers is not
     visible. The arrays of an output of more than four million cells lie in temporary files.
     """
-    ground_size = model.metadata.ground_size
-    if ground_size is None:
-        raise UserError(
-            f"images of the format {model.metadata.format} have no fixed size on Earth; pass the pixels as an array"
-        )
-    fitted = limit_resolution(scene, ground_size, model.metadata.rle_shape)
-    plan = plan_windows(fitted.place.grid, ground_size, rules.output_shape, overlap)
+    fitted, plan = plan_scene(model.metadata, rules, scene, overlap)
     levels, visible = (
         RowStore(shape, dtype) for shape, dtype in (((len(rules.classes), *plan.shape), np.uint8), (plan.shape, bool))
     )
     windows = _predict_windows(model, rules, fitted, plan, batch_size, progress, levels, visible)
     masks = _decide_masks(rules, plan, windows, levels, visible)
-    return _to_result(scene, rules, plan, windows, masks, levels, visible)
+    result = _to_result(scene, rules, plan, windows, masks, levels, visible)
+    return replace(result, domain=DOMAINS.get(model.metadata.format), notes=scene.attributes)
+
+
+def plan_scene(metadata: Metadata, rules: Rules, scene: Scene, overlap: float = OVERLAP) -> tuple[Scene, Plan]:
+    """A scene → itself, reduced if it is much finer than needed, and its windows."""
+    if metadata.ground_size is None:
+        raise UserError(
+            f"images of the format {metadata.format} have no fixed size on Earth; pass the pixels as an array"
+        )
+    fitted = limit_resolution(scene, metadata.ground_size, metadata.rle_shape)
+    return fitted, plan_windows(fitted.place.grid, metadata.ground_size, rules.output_shape, overlap)
+
+
+def blank_result(metadata: Metadata, rules: Rules, scene: Scene) -> Result:
+    """What `predict_scene` will return, without its numbers."""
+    _, plan = plan_scene(metadata, rules, scene)
+    maps = (len(rules.classes), *plan.shape)
+    nothing = np.zeros(len(rules.classes))
+    return Result(
+        scene.name,
+        rules.classes,
+        np.zeros(maps, bool),
+        nothing,
+        nothing > 0,
+        nothing,
+        np.zeros(maps, np.uint8),
+        np.zeros(plan.shape, bool),
+        place=replace(scene.place, grid=plan.grid, window_share=plan.window_share),
+        domain=DOMAINS.get(metadata.format),
+        notes=scene.attributes,
+    )
 
 
 class Picture(NamedTuple):
