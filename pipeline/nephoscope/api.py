@@ -81,7 +81,7 @@ class Model:
         return f"<nephoscope.Model of {', '.join(self.classes)} from {self.folder}>"
 
     @overload
-    def predict(self, images: "XarrayObject", *, bounds: Box = None, time: Time = None) -> "xr.Dataset": ...
+    def predict(self, images: "XarrayObject", *, bounds: Box = None, time: Time = None) -> "xr.Dataset": ...  # type: ignore[overload-overlap]
     @overload
     def predict(self, images: Source, *, bounds: Box = None, time: Time = None) -> Result: ...  # type: ignore[overload-overlap]
     @overload

@@ -9,7 +9,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from nephoscope.batch.outputs import encode_overlay
-from nephoscope.batch.pictures import Reader
+from nephoscope.batch.pictures import Decided, Reader
 from nephoscope.batch.storage import find_pictures
 from nephoscope.data.formats import CLOUDS
 from nephoscope.data.manifest import Metadata

@@ -9,8 +9,8 @@ from typing import Any
 
 import cv2
 
-from nephoscope.batch.merge import merge_shards
 from nephoscope.batch.maps import MapOptions
+from nephoscope.batch.merge import merge_shards
 from nephoscope.batch.pictures import PLAIN, decide_pictures
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record

@@ -30,19 +30,18 @@ def predict_dataset(predict: Predict, scenes: Sequence[Scene], blank: Predict | 
     if len(datasets) == 1:
         return datasets[0]
     # Coordinates and land are the same for all times.
-    return xr.concat(
-        datasets, "time", data_vars="minimal", coords="minimal", compat="override", join="exact", combine_attrs="override"
-    )
+    same: Any = {"data_vars": "minimal", "coords": "minimal", "compat": "override", "combine_attrs": "override"}
+    return xr.concat(datasets, "time", join="exact", **same)
 
 
 def _promise(blank: "xr.Dataset", predict: Predict, scene: Scene) -> "xr.Dataset":
     """An empty Dataset → the same, whose variables are computed together when one of them is needed."""
-    import dask
     from dask.array import from_delayed
+    from dask.delayed import delayed
 
-    computed = dask.delayed(partial(_compute, predict, scene), pure=False)()
+    computed = delayed(partial(_compute, predict, scene), pure=False)()
     lazy: dict[str, Any] = {
-        str(name): from_delayed(computed[name], field.shape, field.dtype)
+        str(name): from_delayed(computed[name], field.shape, field.dtype)  # type: ignore[no-untyped-call]
         for name, field in blank.data_vars.items()
         if name != "land"
     }

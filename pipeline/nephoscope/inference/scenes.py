@@ -100,7 +100,7 @@ def blank_result(metadata: Metadata, rules: Rules, scene: Scene) -> Result:
         nothing,
         np.zeros(maps, np.uint8),
         np.zeros(plan.shape, bool),
-        place=replace(scene.place, grid=plan.grid, window_share=plan.window_share),
+        place=replace(scene.place, grid=plan.grid),
         domain=DOMAINS.get(metadata.format),
         notes=scene.attributes,
     )
