@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from nephoscope.addresses import open_storage
 from nephoscope.earth.grid import Bounds
@@ -12,9 +12,6 @@ from nephoscope.earth.windows import OVERLAP
 from nephoscope.earth.zarr_store import ZarrFormat
 from nephoscope.inference.result import Result
 from nephoscope.settings.choices import Output
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 Convention = Literal["nephoscope", "c3ontext"]
 
@@ -45,20 +42,16 @@ def write_maps(result: Result, output: Output, folder: str, options: MapOptions)
             files.put(str(written), f"{path}/{written.name}", recursive=True)
 
 
-def _dataset(result: Result, options: MapOptions) -> "xr.Dataset":
-    return result.to_xarray()
-
-
-def _write_netcdf(result: Result, folder: Path, options: MapOptions) -> None:
+def _write_netcdf(result: Result, folder: Path, _: MapOptions) -> None:
     from nephoscope.earth.netcdf import write_netcdf
 
-    write_netcdf(_dataset(result, options), folder / f"{result.image_id}.nc")
+    write_netcdf(result.to_xarray(), folder / f"{result.image_id}.nc")
 
 
 def _write_zarr(result: Result, folder: Path, options: MapOptions) -> None:
     from nephoscope.earth.zarr_store import write_zarr
 
-    write_zarr(_dataset(result, options), folder / f"{result.image_id}.zarr", options.zarr_format)
+    write_zarr(result.to_xarray(), folder / f"{result.image_id}.zarr", options.zarr_format)
 
 
 def _write_geotiff(result: Result, folder: Path, _: MapOptions) -> None:
