@@ -73,7 +73,7 @@ def scene_rules(min_area: int = 10, **changes: object) -> Rules:
         "classifier_weight": 0.5,
         "classifier_calibrations": (Calibration(slope=1.5), Calibration(intercept=0.2)),
         "top_fraction_calibrations": (Calibration(slope=0.8), Calibration(intercept=-0.5)),
-        "chance_calibrations": (Calibration(slope=1.2), Calibration()),
+        "presence_calibrations": (Calibration(slope=1.2), Calibration()),
         "adaptive_power": 0.5,
         "rules": rules,
     }
