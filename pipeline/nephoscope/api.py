@@ -21,6 +21,7 @@ from nephoscope.batch.pictures import UNSEEN, batches, read_content, warn_of_str
 from nephoscope.batch.storage import read_bytes
 from nephoscope.bundle.folder import fingerprint
 from nephoscope.bundle.load import open_portable
+from nephoscope.bundle.provenance import trace_provenance
 from nephoscope.data.images import MIN_SIDE, decode_image, fit_image
 from nephoscope.data.visible import find_visible
 from nephoscope.earth.grid import Bounds
@@ -33,6 +34,7 @@ from nephoscope.inference.result import Result, decide_results
 from nephoscope.inference.scenes import blank_result, predict_scene
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask
+from nephoscope.provenance import Provenance
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.choices import Choice
 
@@ -45,6 +47,7 @@ XarrayObject: TypeAlias = "xr.DataArray | xr.Dataset"
 Box: TypeAlias = Bounds | None
 Time: TypeAlias = str | np.datetime64 | None
 BATCH_SIZE = 4
+CALL = "nephoscope.Model.predict"
 
 
 def load(folder: str | PathLike[str] | None = None, *, engine: Choice = "auto") -> "Model":
@@ -67,6 +70,7 @@ class Model:
         self.rules = rules
         """The rules that turn probabilities into masks; assign others to decide otherwise."""
         self._ensemble = ensemble
+        self._traced: Provenance | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -125,7 +129,9 @@ class Model:
         predictions = self._ensemble.predict(pixels, visible)
         results = decide_results([image_id for image_id, _ in prepared], predictions, self.rules)
         for (_, source), result in zip(batch, results, strict=True):
-            yield replace(result, read_image=partial(_read_for_eyes, source, self.rules))
+            address = fspath(source) if isinstance(source, str | PathLike) else "an array in memory"
+            read_image = partial(_read_for_eyes, source, self.rules)
+            yield replace(result, read_image=read_image, provenance=self._trace(address))
 
     def _open_scene(self, source: Any, bounds: Box, time: Time) -> Scene | None:
         """The scene of a source that has a place; None for a plain image."""
@@ -138,10 +144,17 @@ class Model:
         return None
 
     def _predict_scene(self, scene: Scene) -> Result:
-        return predict_scene(self._ensemble, self.rules, scene)
+        return replace(predict_scene(self._ensemble, self.rules, scene), provenance=self._trace(scene.source))
 
     def _blank(self, scene: Scene) -> Result:
-        return blank_result(self._ensemble.metadata, self.rules, scene)
+        result = blank_result(self._ensemble.metadata, self.rules, scene)
+        return replace(result, provenance=self._trace(scene.source))
+
+    def _trace(self, source: str) -> Provenance:
+        """How a result was made. The image is not hashed: it may be large, or an array."""
+        if self._traced is None or self._traced.rules != self.rules.digest:  # hashing the model takes a while
+            self._traced = trace_provenance(self.folder, self._ensemble, self.rules, CALL)
+        return self._traced.of_source(source)
 
     def _prepare(self, number: int, source: Any) -> tuple[str, tuple[Image, Mask]]:
         """An image as the networks see it: its name, pixels and visible region at the cache shape."""

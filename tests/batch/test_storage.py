@@ -103,7 +103,7 @@ def test_a_local_name_with_colons_is_no_chain_of_addresses(tmp_path: Path) -> No
     picture = Reader(METADATA)(address)
     assert isinstance(picture, tuple)
     assert picture[0].min() == 255
-    overlay = encode_overlay(decided(address, ("", "", "", "")), CLOUDS)["a.png::b.png_overlay.jpg"]
+    overlay = encode_overlay(decided(address, ("", "", "", "")), CLOUDS, {})["a.png::b.png_overlay.jpg"]
     decoded = cv2.imdecode(np.frombuffer(overlay, np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None
     assert decoded.min() > 250

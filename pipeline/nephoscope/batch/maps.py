@@ -4,16 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 from nephoscope.addresses import open_storage
 from nephoscope.earth.grid import Bounds
 from nephoscope.earth.windows import OVERLAP
 from nephoscope.earth.zarr_store import ZarrFormat
 from nephoscope.inference.result import Result
-from nephoscope.settings.choices import Output
-
-Convention = Literal["nephoscope", "c3ontext"]
+from nephoscope.settings.choices import Convention, Output
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,7 @@ class MapOptions:
     """Share of a window that overlaps the next one, in scenes of several windows."""
     zarr_format: ZarrFormat = 2
     convention: Convention = "nephoscope"
+    """c3ontext: also one store of daily frequencies, as the readers of C3ONTEXT expect it."""
 
 
 def write_maps(result: Result, output: Output, folder: str, options: MapOptions) -> None:

@@ -4,15 +4,17 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from nephoscope.batch.coco import write_coco
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record, class_results
-from nephoscope.batch.shards import read_shards
+from nephoscope.batch.shards import read_provenance, read_shards
 from nephoscope.batch.storage import atomic_open, open_storage
 from nephoscope.batch.submission import submission_rows
 from nephoscope.data.formats import Format
+from nephoscope.errors import UserError
 from nephoscope.rules.presence import SURE_LABEL, UNSURE_LABEL
 from nephoscope.settings.choices import Output
 
@@ -33,7 +35,22 @@ def merge_shards(plan: Plan) -> tuple[int, int]:
             problem_count += bool(record.problem)
             for add in tables:
                 add(record)
+    if plan.options.convention == "c3ontext":
+        write_c3ontext_store(plan)
     return len(plan.addresses) - problem_count, problem_count
+
+
+def write_c3ontext_store(plan: Plan) -> None:
+    """The NetCDF files of a finished run, in the order of their times → `c3ontext.zarr`."""
+    import xarray as xr
+
+    from nephoscope.earth.c3ontext import write_c3ontext
+
+    if "://" in plan.out:
+        raise UserError(f"{plan.out}: the convention c3ontext is written to local folders only; choose another --out")
+    timed = sorted((record.time, record.image_id) for record in read_shards(plan) if record.transform and record.time)
+    datasets = (xr.load_dataset(f"{plan.out}/netcdf/{image_id}.nc", decode_coords="all") for _, image_id in timed)
+    write_c3ontext(datasets, Path(plan.out, "c3ontext.zarr"))
 
 
 def open_tables(plan: Plan) -> Iterator[AbstractContextManager[AddRecord]]:
@@ -44,7 +61,7 @@ def open_tables(plan: Plan) -> Iterator[AbstractContextManager[AddRecord]]:
         columns = data_format.submission_columns
         yield open_table(f"{plan.out}/submission.csv", columns, partial(record_rows, data_format))
     if is_wanted(plan, "coco", "coco.json"):
-        yield write_coco(f"{plan.out}/coco.json", data_format)
+        yield write_coco(f"{plan.out}/coco.json", data_format, read_provenance(plan))
 
 
 def is_wanted(plan: Plan, output: Output, name: str) -> bool:

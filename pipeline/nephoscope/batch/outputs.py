@@ -1,7 +1,7 @@
 """The files of an image: masks as PNG, overlays as JPEG, outlines as GeoJSON."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import cv2
@@ -23,10 +23,12 @@ from nephoscope.settings.choices import Output
 
 Files = dict[str, bytes]
 """Content by file name."""
+Attributes = Mapping[str, str]
+"""How a file was made."""
 JPEG_QUALITY = 88
 
 
-def encode_masks(image: Decided, data_format: Format) -> Files:
+def encode_masks(image: Decided, data_format: Format, _: Attributes) -> Files:
     """<image_id>_<class_name>.png for every mask that is not empty."""
     names = file_names(image.record, data_format)["masks"]
     return {name: encode_mask(mask) for name, mask in zip(names, image.shown_masks, strict=True) if mask.any()}
@@ -38,7 +40,7 @@ def encode_mask(mask: Mask) -> bytes:
     return content.tobytes()
 
 
-def encode_overlay(decided: Decided, data_format: Format) -> Files:
+def encode_overlay(decided: Decided, data_format: Format, _: Attributes) -> Files:
     """<image_id>_overlay.jpg: the image, the outline of every class in its colour, stripes where nothing was seen."""
     record, masks = decided.record, decided.shown_masks
     if record.scene and decided.result is not None:
@@ -47,7 +49,7 @@ def encode_overlay(decided: Decided, data_format: Format) -> Files:
         image = resize_image(_read_again(record.address, data_format), data_format.output_shape)
         overlay = draw_overlay(image, masks, find_visible(image, data_format.nodata))
         drawn = write_names(overlay, masks, data_format.classes)
-    _, encoded = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    encoded = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     (name,) = file_names(record, data_format)["overlays"]
     return {name: encoded.tobytes()}
 
@@ -60,16 +62,16 @@ def _read_again(address: str, data_format: Format) -> Image:
         raise ImageError("unreadable", f"cannot be opened: {error.strerror or error}") from None
 
 
-def encode_outlines(image: Decided, data_format: Format) -> Files:
+def encode_outlines(image: Decided, data_format: Format, attributes: Attributes) -> Files:
     """<image_id>.geojson: a feature per class with a mask, and its figures."""
     record, masks, names = image.record, image.shown_masks, data_format.classes
     properties = {result.class_name: asdict(result) for result in class_results(record, data_format)}
     for figures in properties.values():
         del figures["rle"], figures["class_name"]
     if record.place is None:
-        collection = pixel_geojson(masks, names, record.image_id, properties)
+        collection = pixel_geojson(masks, names, record.image_id, properties, attributes)
     else:
-        collection = earth_geojson(masks, names, record.image_id, properties, record.place)
+        collection = earth_geojson(masks, names, record.image_id, properties, record.place, attributes)
     (name,) = file_names(record, data_format)["geojson"]
     return {name: json.dumps(collection).encode()}
 
@@ -89,7 +91,7 @@ def file_names(record: Record, data_format: Format) -> dict[Output, list[str]]:
     }
 
 
-ENCODERS: dict[Output, Callable[[Decided, Format], Files]] = {
+ENCODERS: dict[Output, Callable[[Decided, Format, Attributes], Files]] = {
     "masks": encode_masks,
     "overlays": encode_overlay,
     "geojson": encode_outlines,

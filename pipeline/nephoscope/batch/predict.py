@@ -15,10 +15,11 @@ from nephoscope.batch.pictures import PLAIN, decide_pictures
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record
 from nephoscope.batch.scenes import expand_times
-from nephoscope.batch.shards import begin_run, read_shards, write_shard
+from nephoscope.batch.shards import begin_run, read_shards, write_provenance, write_shard
 from nephoscope.batch.storage import find_pictures
 from nephoscope.bundle.folder import fingerprint, read_model
 from nephoscope.bundle.load import open_portable
+from nephoscope.bundle.provenance import trace_provenance
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError, missing_extra
 from nephoscope.hardware import count_cores, keep_freed_memory
@@ -41,6 +42,8 @@ class Job:
     engine: Choice
     batch_size: int
     plan: Plan
+    command: str
+    """What the user ran, for the provenance of the results."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Worker:
         cv2.setNumThreads(1)  # images are processed in parallel
         self.job, self.streams = job, cores
         self.model, self.rules = open_portable(job.model, job.engine, streams=cores)
+        self.provenance = trace_provenance(job.model, self.model, self.rules, job.command)
+        write_provenance(job.plan, self.provenance)
 
     def do(self, shards: Sequence[int]) -> Iterator[int]:
         """Compute shards without a pause between them; yields the number of images of each."""
@@ -73,7 +78,7 @@ class Worker:
             self.model, self.rules, addresses, self.job.batch_size, self.streams, options=plan.options
         )
         for shard in shards:
-            yield write_shard(plan, shard, islice(images, len(plan.addresses_of(shard))))
+            yield write_shard(plan, shard, islice(images, len(plan.addresses_of(shard))), self.provenance)
 
 
 def predict_pictures(
@@ -87,6 +92,7 @@ def predict_pictures(
     cluster: str | None = None,
     outputs: Sequence[Output] = ("submission", "masks"),
     options: MapOptions = PLAIN,
+    command: str = "nephoscope.batch.predict.predict_pictures",
     progress: Progress = no_progress,
 ) -> BatchResult:
     """Files, folders or patterns, local or fsspec addresses → summary.csv, problems.csv and these outputs in `out`.
@@ -95,6 +101,7 @@ def predict_pictures(
     `cluster` ("local" or an address), Ray shares the shards among workers. `options` say how scenes are placed, read
     and written.
     """
+    outputs = (*outputs, "netcdf") if options.convention == "c3ontext" and "netcdf" not in outputs else outputs
     # Workers of a cluster have another working folder, so paths are absolute.
     model, out = model.resolve(), out if "://" in out else str(Path(out).resolve())
     digest, data_format = fingerprint(model), Metadata.from_dict(read_model(model)["data"]).data_format
@@ -102,7 +109,7 @@ def predict_pictures(
     if (options.bounds or options.time) and len(addresses) > 1:
         raise UserError(f"--bounds and --time place one image; found {len(addresses)}; predict them one by one")
     plan = Plan(addresses, shard_size, out.rstrip("/"), digest, data_format, tuple(outputs), options)
-    job, todo = Job(model, engine, batch_size, plan), begin_run(plan)
+    job, todo = Job(model, engine, batch_size, plan, command), begin_run(plan)
     done_count = len(plan.addresses) - sum(len(plan.addresses_of(shard)) for shard in todo)
     with progress(done_count, len(plan.addresses)) as advance:
         for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):

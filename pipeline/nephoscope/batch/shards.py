@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from errno import ENAMETOOLONG
 from typing import Any, NamedTuple
 
@@ -16,9 +17,11 @@ from nephoscope.batch.outputs import ENCODERS, FILES_PER_IMAGE, decode_masks, fi
 from nephoscope.batch.pictures import UNSEEN, Decided
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record
+from nephoscope.batch.scenes import split_time
 from nephoscope.batch.storage import atomic_open, open_storage, read_bytes
 from nephoscope.data.images import ImageError
 from nephoscope.errors import UserError
+from nephoscope.provenance import PROVENANCE_FILE, Provenance, hash_source
 from nephoscope.settings.choices import Output
 
 LOGGER = logging.getLogger("nephoscope")
@@ -39,7 +42,7 @@ def begin_run(plan: Plan) -> list[int]:
     return [shard for shard in range(plan.shard_count) if shard not in done]
 
 
-def write_shard(plan: Plan, shard: int, images: Iterable[Decided]) -> int:
+def write_shard(plan: Plan, shard: int, images: Iterable[Decided], provenance: Provenance | None = None) -> int:
     """Write the files of every image, then the shard; returns its number of images."""
     files, path = open_storage(plan.shard_path(shard))
     again = files.exists(path)
@@ -53,9 +56,39 @@ def write_shard(plan: Plan, shard: int, images: Iterable[Decided]) -> int:
         records.append(image.record)
         if again:
             remove_files(plan, image.record)
-        left_out |= write_files(plan, image, outputs)
+        left_out |= write_files(plan, _with_provenance(image, provenance, outputs), outputs)
     _write(plan, shard, [output for output in outputs if output not in left_out], records)
     return len(records)
+
+
+STATING: tuple[Output, ...] = (*WRITERS, "geojson")
+"""Outputs that say from which bytes they were made."""
+
+
+def _with_provenance(image: Decided, provenance: Provenance | None, outputs: Sequence[Output]) -> Decided:
+    if image.result is None or provenance is None or not set(STATING) & set(outputs):
+        return image
+    source = split_time(image.record.address)[0]
+    made = provenance.of_source(source, hash_source(source))
+    return image._replace(result=replace(image.result, provenance=made))
+
+
+def write_provenance(plan: Plan, provenance: Provenance) -> None:
+    """Beside the tables, which have no attributes of their own."""
+    with atomic_open(f"{plan.out}/{PROVENANCE_FILE}") as file:
+        file.write(json.dumps(provenance.to_attributes(), indent=1))
+
+
+def _attributes(plan: Plan, image: Decided) -> dict[str, str]:
+    made = None if image.result is None else image.result.provenance
+    return {**read_provenance(plan), "source": image.record.address} if made is None else made.to_attributes()
+
+
+def read_provenance(plan: Plan) -> dict[str, str]:
+    """What all files of a run have in common; empty for a run of before."""
+    files, path = open_storage(f"{plan.out}/{PROVENANCE_FILE}")
+    content = json.loads(read_bytes(f"{plan.out}/{PROVENANCE_FILE}")) if files.exists(path) else {}
+    return {str(name): str(text) for name, text in content.items()}
 
 
 def complete_shard(plan: Plan, shard: int) -> bool:
@@ -94,6 +127,7 @@ def write_files(plan: Plan, image: Decided, outputs: Sequence[Output]) -> set[Ou
         return set()
     files, folder = open_storage(plan.out)
     left_out: set[Output] = set()
+    attributes = _attributes(plan, image) if "geojson" in outputs else {}
     for output in outputs:
         if output not in FILES_PER_IMAGE:
             continue
@@ -101,7 +135,7 @@ def write_files(plan: Plan, image: Decided, outputs: Sequence[Output]) -> set[Ou
             if output in WRITERS and image.result is not None:
                 write_maps(image.result, output, f"{plan.out}/{output}", plan.options)
                 continue
-            for name, content in ENCODERS[output](image, plan.data_format).items():
+            for name, content in ENCODERS[output](image, plan.data_format, attributes).items():
                 files.pipe_file(f"{folder}/{output}/{name}", content)
         except (ImageError, UserError, OSError) as error:
             if isinstance(error, OSError) and error.errno != ENAMETOOLONG:

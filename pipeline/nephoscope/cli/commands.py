@@ -4,6 +4,7 @@ A command imports its libraries when it runs, so that help appears at once.
 """
 
 import logging
+import shlex
 import sys
 from functools import partial
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from nephoscope.cli.command import Command, Group
 from nephoscope.cli.imagery import fetch
 from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, USER_ERROR, AsJson
 from nephoscope.errors import UserError, missing_extra
-from nephoscope.settings.choices import OUTPUTS, Choice, parse_outputs
+from nephoscope.settings.choices import OUTPUTS, Choice, Convention, parse_outputs
 
 app = typer.Typer(
     cls=Group,
@@ -70,15 +71,32 @@ def predict(
     cluster: Annotated[
         str | None, typer.Option(help="Run on a Ray cluster: its address, or local for this machine")
     ] = None,
+    bounds: Annotated[
+        str | None, typer.Option(metavar="W,S,E,N", help="Place of one image that has none, in degrees")
+    ] = None,
+    time: Annotated[str | None, typer.Option(metavar="ISO", help="Time (UTC) of one image that has none")] = None,
+    overlap: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Overlap of windows, in images larger than 21°×14°")
+    ] = 0.5,
+    zarr_format: Annotated[
+        int, typer.Option(min=2, max=3, help="Zarr format: 2 is read by more programs, 3 is the current one")
+    ] = 2,
+    convention: Annotated[
+        Convention, typer.Option(help="c3ontext: also writes c3ontext.zarr, daily frequencies as in C3ONTEXT")
+    ] = "nephoscope",
     as_json: AsJson = False,
 ) -> None:
     """Predict the patterns in images and their masks.
+
+    **Images**: JPEG, PNG, GeoTIFF, NetCDF or Zarr, of any size. The place comes from the file, a world file beside it,
+    its name (`Aqua_CorrectedReflectance20071227_-61--40_10-24.jpeg`), or `--bounds` and `--time`.
 
     **Always written**: `summary.csv` (per image and class: presence, decision, confidence, area) and `problems.csv`
     (images that were skipped, and why).
 
     **Chosen with `--write`**: `submission` (one CSV file of run-length codes), `masks` (a PNG per mask), `overlays`
-    (the image with outlines), `geojson` (outlines in pixels), `coco` (one JSON file of annotations).
+    (the image with outlines), `geojson` (outlines, in longitude and latitude where the place is known), `coco` (one
+    JSON file of annotations), `netcdf`, `zarr`, `geotiff` (masks and probabilities on Earth).
 
     Run the same command again to resume an interrupted run, to retry skipped images, or to write further outputs.
 
@@ -86,8 +104,10 @@ def predict(
 
         nephoscope predict 'pictures/*.jpg' --write submission,overlays --out predicted
     """
+    from nephoscope.batch.maps import MapOptions
     from nephoscope.batch.predict import predict_pictures
     from nephoscope.cli import json_lines, terminal
+    from nephoscope.earth.names import parse_bounds
 
     result = predict_pictures(
         pictures,
@@ -98,6 +118,10 @@ def predict(
         shard_size=shard_size,
         cluster=cluster,
         outputs=parse_outputs(write),
+        options=MapOptions(
+            None if bounds is None else parse_bounds(bounds), time, overlap, 3 if zarr_format == 3 else 2, convention
+        ),
+        command=shlex.join(["nephoscope", *sys.argv[1:]]),
         progress=json_lines.write_progress if as_json else terminal.show_progress,
     )
     if as_json:

@@ -8,6 +8,8 @@ Choice = Literal["auto", "openvino", "onnx", "torch"]
 """Inference engine."""
 Output = Literal["submission", "masks", "overlays", "geojson", "coco", "netcdf", "zarr", "geotiff"]
 """What `predict` writes besides the tables."""
+Convention = Literal["nephoscope", "c3ontext"]
+"""How maps are written."""
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
 
