@@ -22,7 +22,7 @@ from tests.builders.command_line import run_command
 from tests.builders.earth_results import PROVENANCE
 
 RUNNER = CliRunner()
-COMMANDS = ("predict", "info", "report", "explain", "serve", "fetch")
+COMMANDS = ("predict", "info", "report", "explain", "serve", "fetch", "grid")
 FORBIDDEN = (
     "torch",
     "timm",

@@ -35,7 +35,7 @@ def test_the_command_fetches_reports_and_resumes(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--bounds", "-61,10,-40"), "expected west,south,east,north, such as -61,10,-40,24"),
+        (("--bounds", "-61,10,-40"), "expected four numbers W,S,E,N in degrees, such as -61,10,-40,24"),
         (("--tile", "21"), "such as 21x14"),
         (("--satellite", "goes"), "unknown satellite 'goes'; choose any of aqua"),
         (("--service", "bing"), "unknown service 'bing'"),

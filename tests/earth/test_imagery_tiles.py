@@ -3,13 +3,15 @@
 import re
 from datetime import date
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely import box, unary_union
 
-from nephoscope.earth.imagery.services import choose_satellites, choose_service
+from nephoscope.earth.imagery.services import SATELLITES, choose_satellites, choose_service
 from nephoscope.earth.imagery.tiles import Picture, cut_box, list_days, list_pictures
+from nephoscope.earth.names import bounds_in_name, find_sensor, time_in_name
 from nephoscope.errors import UserError
 
 CROWD = re.compile(r"(\d{8})_(-?\d+)-(-?\d+)_(-?\d+)-(-?\d+)$")
@@ -49,11 +51,11 @@ def test_a_box_across_the_antimeridian_is_cut_there() -> None:
 @pytest.mark.parametrize(
     ("bounds", "tile", "grain", "message"),
     [
-        ((0, 0, 10, 100), (21, 14), 0.01, "latitudes 0 to 100"),
-        ((0, 10, 10, 0), (21, 14), 0.01, "expected south < north"),
-        ((0, 0, 361, 10), (21, 14), 0.01, "longitudes 0 to 361"),
-        ((10, 0, 10, 10), (21, 14), 0.01, "longitudes 10 to 10"),
-        ((float("nan"), 0, 10, 10), (21, 14), 0.01, "four numbers"),
+        ((0, 0, 10, 100), (21, 14), 0.01, "expected −90 ≤ south < north ≤ 90"),
+        ((0, 10, 10, 0), (21, 14), 0.01, "expected −90 ≤ south < north ≤ 90"),
+        ((0, 0, 361, 10), (21, 14), 0.01, "at most 360° wide"),
+        ((10, 0, 10, 10), (21, 14), 0.01, "with west different from east"),
+        ((float("nan"), 0, 10, 10), (21, 14), 0.01, "expected four numbers"),
         ((0, 0, 10, 10), (83, 14), 0.01, "8300×1400 pixels"),
         ((0, 0, 10, 10), (21, 14), 0.0, "a grain of 0.0°"),
         ((0, 0, 10, 0.05), (21, 14), 0.01, "5×1000 pixels"),
@@ -76,8 +78,16 @@ def test_names_follow_the_crowds_pattern_and_have_decimals_where_needed() -> Non
     match = CROWD.search(whole.stem)
     assert match
     assert match.groups() == ("20071227", "-61", "-40", "10", "24")
+    assert (bounds_in_name(whole.stem), time_in_name(whole.stem)) == (whole.bounds, np.datetime64("2007-12-27"))
     part = Picture(aqua, date(2007, 12, 27), (-60.5, -10.25, -39.5, 3.75), (1400, 2100))
     assert part.stem == "Aqua_CorrectedReflectance20071227_-60.5--39.5_-10.25-3.75"
+    assert bounds_in_name(f"{part.stem}.jpeg") == part.bounds
+
+
+@pytest.mark.parametrize("name", SATELLITES)
+def test_predict_reads_the_sensor_from_the_name(name: str) -> None:
+    (satellite,) = choose_satellites([name])
+    assert find_sensor(Picture(satellite, NEW_YEAR, (0, 0, 21, 14), (1400, 2100)).stem) == satellite.sensor
 
 
 def test_days_and_satellites_before_a_launch() -> None:

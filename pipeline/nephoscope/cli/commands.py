@@ -17,6 +17,7 @@ from nephoscope.app.options import Address, Bounds
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.cli.command import Command, Group
 from nephoscope.cli.imagery import fetch
+from nephoscope.cli.occurrence import grid
 from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, USER_ERROR, AsJson
 from nephoscope.errors import UserError, missing_extra
 from nephoscope.settings.choices import OUTPUTS, Choice, Convention, parse_outputs
@@ -264,6 +265,7 @@ def serve(
 
 
 app.command(cls=Command, no_args_is_help=True)(fetch)
+app.command(cls=Command, no_args_is_help=True)(grid)
 
 
 def _count(images: int) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nephoscope.cli.options import SKIPPED, AsJson, parse_numbers
+from nephoscope.cli.options import SKIPPED, AsJson
+from nephoscope.errors import UserError
 
 if TYPE_CHECKING:
     from nephoscope.earth.imagery.fetch import Fetched
@@ -49,21 +50,20 @@ def fetch(
 
         nephoscope fetch --bounds -61,10,-40,24 --from 2020-01-01 --to 2020-03-31 --out pictures
     """
-    box = parse_numbers(bounds, 4, "--bounds", "west,south,east,north, such as -61,10,-40,24")
-    size = parse_numbers(tile.lower(), 2, "--tile", "width x height in degrees, such as 21x14", separator="x")
     from nephoscope.cli import json_lines, terminal
     from nephoscope.earth.imagery.fetch import fetch_pictures
     from nephoscope.earth.imagery.transfer import Limits
+    from nephoscope.earth.names import parse_bounds
 
     fetched = fetch_pictures(
-        (box[0], box[1], box[2], box[3]),
+        parse_bounds(bounds),
         first.date(),
         last.date(),
         out,
         satellites=satellite.split(","),
         service=service,
         address=address,
-        tile=(size[0], size[1]),
+        tile=_parse_size(tile),
         grain=grain,
         parallel=parallel,
         keep_empty=keep_empty,
@@ -76,6 +76,14 @@ def fetch(
         _show(fetched, out)
     if fetched.problems:
         raise typer.Exit(SKIPPED)
+
+
+def _parse_size(text: str) -> tuple[float, float]:
+    try:
+        width, height = (float(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise UserError(f"--tile {text!r}; expected width x height in degrees, such as 21x14") from None
+    return width, height
 
 
 def _show(fetched: "Fetched", out: Path) -> None:

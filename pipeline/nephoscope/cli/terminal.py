@@ -17,15 +17,21 @@ MAX_PROBLEMS = 20
 
 
 class Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} images/s" if speed else "")
+        return Text(f"{speed:.1f} {self.unit}/s" if speed else "")
 
 
 @contextmanager
-def show_progress(done: int, total: int, doing: str = "predict") -> Iterator[Callable[[int], object]]:
-    """A bar on stderr: number of images, rate and remaining time."""
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+def show_progress(
+    done: int, total: int, doing: str = "predict", unit: str = "images"
+) -> Iterator[Callable[[int], object]]:
+    """A bar on stderr: number of units, rate and remaining time."""
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), Rate(unit), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(doing, total=total, completed=done)
         yield lambda count: bar.advance(task, count)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 from nephoscope.earth.grid import Bounds
 from nephoscope.earth.imagery.services import DECIMALS, MAX_SIDE, Satellite, format_degrees
+from nephoscope.earth.names import check_bounds
 from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 
@@ -48,8 +49,10 @@ def cut_box(bounds: Bounds, tile: tuple[float, float] = TILE, grain: float = GRA
     [(-61.0, 10.0, -40.0, 24.0), (-51.0, 10.0, -30.0, 24.0)]
     """
     _check_tile(tile, grain)
-    rows = _cut(*_check_latitudes(bounds), tile[1], from_end=True)
-    columns = [column for span in _longitude_spans(bounds) for column in _cut(*span, tile[0])]
+    west, south, east, north = check_bounds(bounds)
+    spans = [(west, east)] if east <= 180 else [(west, 180.0), (-180.0, east - 360)]
+    columns = [column for span in spans for column in _cut(*span, tile[0])]
+    rows = _cut(south, north, tile[1], from_end=True)
     tiles = [(west, south, east, north) for south, north in rows for west, east in columns]
     return [(box, _shape(box, grain)) for box in tiles]
 
@@ -84,29 +87,6 @@ def _check_tile(tile: tuple[float, float], grain: float) -> None:
             f"tiles of {tile[0]:g}°×{tile[1]:g}° have {sides[0]:.0f}×{sides[1]:.0f} pixels at {grain:g}° a pixel; "
             f"expected {MIN_SIDE} to {MAX_SIDE} a side: choose other tiles or another grain"
         )
-
-
-def _check_latitudes(bounds: Bounds) -> tuple[float, float]:
-    _, south, _, north = bounds
-    if not all(math.isfinite(value) for value in bounds):
-        raise UserError(f"bounds {bounds}; expected four numbers: west,south,east,north")
-    if not -90 <= south < north <= 90:
-        raise UserError(f"latitudes {south:g} to {north:g}; expected south < north, from -90 to 90")
-    return south, north
-
-
-def _longitude_spans(bounds: Bounds) -> list[tuple[float, float]]:
-    """West to east within -180 to 180: one span, or two where the antimeridian lies between them."""
-    west, _, east, _ = bounds
-    if not (-180 <= west <= 180 and -180 <= east <= 540 and west != east and east - west <= 360):
-        raise UserError(
-            f"longitudes {west:g} to {east:g}; expected west from -180 to 180, and east beyond it by at most 360"
-        )
-    if west == 180:
-        west, east = -180.0, east if east < 180 else east - 360
-    if east < west:
-        east += 360
-    return [(west, east)] if east <= 180 else [(west, 180.0), (-180.0, east - 360)]
 
 
 def _cut(low: float, high: float, size: float, from_end: bool = False) -> list[tuple[float, float]]:
