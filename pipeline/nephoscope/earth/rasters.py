@@ -31,7 +31,7 @@ def _gdal(source: str) -> Iterator[None]:
     from warnings import catch_warnings, simplefilter
 
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.errors import NotGeoreferencedWarning
 
     # Files beside a TIFF could point to a server; no file name ends in this.
     limits = {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}", "GDAL_NUM_THREADS": "1"}
@@ -39,7 +39,9 @@ def _gdal(source: str) -> Iterator[None]:
         with rasterio.Env(**limits), catch_warnings():
             simplefilter("ignore", NotGeoreferencedWarning)
             yield
-    except (RasterioError, OSError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # GDAL, rasterio and the system have their own errors
         raise UserError(
             f"{source}: cannot be read as a GeoTIFF ({str(error)[:300]}); expected a complete TIFF; copy it again, or "
             "convert it with gdal_translate"

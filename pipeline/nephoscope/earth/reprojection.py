@@ -82,7 +82,12 @@ class ReprojectedScene(Scene):
                     self._fill(grid.part(rows, columns), image[rows, columns], seen[rows, columns])
             return
         source_image, source_seen = self._pixels.read(*needed.slices)
-        image[:], seen[:] = reproject(source_image, source_seen, self._pixels.grid.part(*needed.slices), grid)
+        try:
+            image[:], seen[:] = reproject(source_image, source_seen, self._pixels.grid.part(*needed.slices), grid)
+        except Exception as error:  # GDAL and rasterio have their own errors
+            raise UserError(
+                f"{self.source}: cannot be reprojected ({str(error)[:200]}); reproject it with gdalwarp -t_srs {GEOGRAPHIC}"
+            ) from error
 
     def _needed(self, grid: Grid) -> Window | None:
         """The part of the source that a block of the target shows; None if it shows nothing of it."""
@@ -134,6 +139,8 @@ def find_extent(source: str, grid: Grid) -> Extent:
             f"{grid.crs[:60]} describes (pixels of {cell:.2g}°); its coordinate reference system is wrong: "
             "assign the right one"
         )
+    if grid.crs == GEOGRAPHIC and not known.all():
+        raise UserError(f"{source}: latitudes from {y.min():g} to {y.max():g}; expected −90 to 90 degrees")
     west, east = _longitude_span(longitude[known], grid.crs)
     south, north = float(latitude[known].min()), float(latitude[known].max())
     # From the upper left corner to the lower right, however the rows and columns run.
@@ -153,8 +160,10 @@ def target_grid(extent: Extent, shape: Shape) -> Grid:
     """Square cells that keep the number of pixels along the diagonal, which is GDAL's default."""
     width, height = extent.east - extent.west, extent.north - extent.south
     cell = extent.diagonal / float(np.hypot(*shape))
-    columns, rows = max(1, int(width / cell + 0.5)), max(1, int(height / cell + 0.5))
     west, north = round(extent.west, DECIMALS), round(extent.north, DECIMALS)
+    # Rounding must not lead beyond a pole, or around the Earth.
+    rows = max(1, min(int(height / cell + 0.5), int((north + 90) / cell)))
+    columns = max(1, min(int(width / cell + 0.5), int(360 / cell)))
     return Grid(GEOGRAPHIC, (cell, 0.0, west, 0.0, -cell, north), (rows, columns))
 
 
