@@ -10,7 +10,7 @@ EXTRAS = {
               "onnx_ir", "onnxscript", "torchmetrics", "torchvision", "vl_convert", "zarr"),
     "app": ("fastapi", "uvicorn", "starlette", "multipart", "python_multipart"),
     "cluster": ("ray",),
-    "earth": ("xarray", "rasterio", "rioxarray", "netCDF4", "dask"),
+    "earth": ("xarray", "rasterio", "rioxarray", "netCDF4", "dask", "pyproj"),
     "openvino": ("openvino",),
 }  # fmt: skip
 """Extra → packages that it installs and that nephoscope imports."""

@@ -86,7 +86,8 @@ class ReprojectedScene(Scene):
             image[:], seen[:] = reproject(source_image, source_seen, self._pixels.grid.part(*needed.slices), grid)
         except Exception as error:  # GDAL and rasterio have their own errors
             raise UserError(
-                f"{self.source}: cannot be reprojected ({str(error)[:200]}); reproject it with gdalwarp -t_srs {GEOGRAPHIC}"
+                f"{self.source}: cannot be reprojected ({str(error)[:200]}); reproject it with "
+                f"gdalwarp -t_srs {GEOGRAPHIC}"
             ) from error
 
     def _needed(self, grid: Grid) -> Window | None:
