@@ -14,7 +14,8 @@ from nephoscope.batch.occurrence.dataset import grid_occurrence
 from nephoscope.batch.occurrence.plots import write_plots
 from nephoscope.data.images import read_image
 from nephoscope.earth.c3ontext import write_c3ontext
-from nephoscope.earth.grid import Bounds
+from nephoscope.earth.grid import Bounds, Grid
+from nephoscope.earth.land import land_at
 from nephoscope.earth.zarr_store import write_zarr
 from nephoscope.errors import UserError
 from tests.builders.earth_results import CLASSES
@@ -123,16 +124,20 @@ def test_presence_is_averaged_where_something_was_seen(tmp_path: Path) -> None:
 
 
 def test_land_is_left_out(tmp_path: Path) -> None:
-    """Barbados and Venezuela: cells without sea stay missing; the others are shares of their sea."""
+    """Barbados and Venezuela: cells without sea stay missing; the others are shares of their sea, where Fish is not."""
     bounds = (-70.0, 5.0, -50.0, 15.0)
-    write_map(tmp_path / "a.nc", "2020-01-01", np.ones((4, 200, 400), bool), bounds=bounds)
+    grid = Grid.from_bounds(bounds, (200, 400))
+    masks = np.ones((4, 200, 400), bool)
+    masks[0] = land_at(grid.latitude[:, None], grid.longitude[None])
+    write_map(tmp_path / "a.nc", "2020-01-01", masks, bounds=bounds)
     dataset = grid_occurrence([str(tmp_path)])
     land = dataset["land_share"].to_numpy()
     fish = dataset["occurrence"].sel(pattern="Fish").to_numpy()[0]
     assert land.max() > 0.99
     assert land.min() == 0
     assert np.isnan(fish[land > 0.91]).all()
-    np.testing.assert_allclose(fish[land < 0.89], 1, rtol=1e-5)
+    assert (fish[land < 0.89] == 0).all()
+    np.testing.assert_allclose(dataset["occurrence"].sel(pattern="Sugar").to_numpy()[0][land < 0.89], 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("form", ["zarr", "c3ontext", "ascending", "several"])
