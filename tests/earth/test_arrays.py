@@ -97,6 +97,14 @@ def test_what_was_not_seen_is_0():
         assert not pixels[2, 3].any()
 
 
+@pytest.mark.parametrize("fill", ["none", None, np.nan, []])
+def test_fill_values_that_are_no_numbers_are_ignored(fill):
+    assert_is_the_picture(open_scene(ARRAY.assign_attrs(_FillValue=fill)))
+    levels = ARRAY.astype("f4")
+    levels.encoding = {"dtype": "uint8", "_FillValue": fill}
+    assert_is_the_picture(open_scene(levels))
+
+
 def test_reflectances_are_stretched_and_named():
     reflectance = IMAGE / 255
     expected = worldview(reflectance)

@@ -15,7 +15,7 @@ from nephoscope.earth.names import find_sensor, parse_time, time_in_attributes, 
 from nephoscope.earth.pixels import Pixels, Window, check_block, check_size, sample_windows
 from nephoscope.earth.placing import Description, check_square, make_scene
 from nephoscope.earth.scene import Scene
-from nephoscope.earth.stretch import Stretch, choose_stretch, encoding_of
+from nephoscope.earth.stretch import Stretch, choose_stretch, encoding_of, fill_values
 from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask
@@ -23,7 +23,6 @@ from nephoscope.masks.rle import Mask
 if TYPE_CHECKING:
     import xarray as xr
 
-FILLS = ("_FillValue", "missing_value", "nodata", "fill_value")
 TRUE_COLOUR = ("true_color", "true_colour", "rgb", "image")
 
 
@@ -107,7 +106,7 @@ class ArrayPixels(Pixels):
 
 def _seen(values: npt.NDArray[Any], arrays: "Sequence[xr.DataArray]", levels: bool) -> Mask:
     valid = np.ones(values.shape, bool)
-    for fill in {float(np.ravel(array.attrs[key])[0]) for array in arrays for key in FILLS if key in array.attrs}:
+    for fill in set().union(*(fill_values(array.attrs) for array in arrays)):
         valid &= values != fill
     if values.dtype.kind == "f":
         valid &= np.isfinite(values)

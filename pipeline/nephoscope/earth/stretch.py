@@ -28,6 +28,8 @@ PERCENT = ("%", "percent", "percentage")
 FRACTION = ("1", "", "none", "unitless", "dimensionless", "reflectance", "fraction", "unknown")
 DISPLAY_16_BIT = 20_000
 """16-bit colour uses the range up to 65535. Reflectances as integers, in units of 1/10,000, stay below this."""
+FILLS = ("_FillValue", "missing_value", "nodata", "fill_value")
+"""Attributes that name the value of missing data."""
 WAY_OUT = (
     "set units '1' for reflectances of 0 to 1 or '%' for percent, set scale_factor for integers, or convert to uint8 "
     "levels of 0 to 255 yourself"
@@ -157,15 +159,25 @@ def encoding_of(dtype: np.dtype[Any], attributes: Mapping[str, Any], stored: Map
         str(attributes.get("units", "")),
         enhanced=bool(attributes.get("enhancement_history")),
         levels=dtype.kind == "f" and was_levels and unscaled,
-        fill=float(stored.get("_FillValue") or 0),
+        fill=float(np.nan_to_num(_number_or_nan(stored.get("_FillValue")))),
     )
 
 
+def fill_values(attributes: Mapping[str, Any]) -> set[float]:
+    """The values that mean "nothing was seen". NaN always does."""
+    stated = {_number_or_nan(attributes[key]) for key in FILLS if key in attributes}
+    return {value for value in stated if np.isfinite(value)}
+
+
 def _number(value: Any) -> float:
-    try:
-        number = float(np.asarray(value).ravel()[0])
-    except (ValueError, TypeError, IndexError):
-        raise UserError(f"scale_factor or add_offset is {value!r}; expected a number") from None
+    number = _number_or_nan(value)
     if not np.isfinite(number):
         raise UserError(f"scale_factor or add_offset is {value!r}; expected a finite number")
     return number
+
+
+def _number_or_nan(value: Any) -> float:
+    try:
+        return float(np.asarray(value).ravel()[0])
+    except (ValueError, TypeError, IndexError):
+        return float("nan")
