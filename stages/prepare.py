@@ -12,11 +12,11 @@ from nephoscope.data.assemble import (
     usable_rows,
 )
 from nephoscope.data.cache import Cache, fill_cache
-from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Manifest
+from nephoscope.data.own_labels import OwnOptions
+from nephoscope.data.own_source import choose_cache_shape, open_source
 from nephoscope.data.problems import record_problems
 from nephoscope.data.profile import summarise
-from nephoscope.data.source import read_source
 from nephoscope.data.splits import group_duplicates, split_images
 from nephoscope.data.truth import Truth, write_truth
 from nephoscope.figures.data_profile import write_profile
@@ -26,14 +26,16 @@ from nephoscope.settings.params import Params
 
 
 def main(params: Prepare, artifacts: Artifacts) -> None:
-    folder, data_format = artifacts.prepare, FORMATS[params.format]
-    metadata = make_metadata(data_format, params.cache_shape, params.held_out)
+    folder = artifacts.prepare
     # Removed first and completed last: a manifest on disk always belongs to the files beside it.
     shutil.rmtree(folder.manifest, ignore_errors=True)
 
     with record_problems(folder.problems) as problems, atomic_write(folder.cache) as unfinished:
-        source = read_source(params.root, data_format, problems)
-        records = fill_cache(unfinished, source, data_format, params.cache_shape, problems)
+        source = open_source(params.root, params.format, _options(params), problems)
+        metadata = make_metadata(
+            source.data_format, choose_cache_shape(source.data_format, params.cache_shape), params.held_out
+        )
+        records = fill_cache(unfinished, source, metadata.cache_shape, problems)
         rows = usable_rows(source, problems, params.problems)
         Cache.keep(unfinished, rows)
     cache = Cache.open(folder.cache)
@@ -59,6 +61,14 @@ def main(params: Prepare, artifacts: Artifacts) -> None:
     write_profile(folder.profile, manifest, Truth.load(folder.truth, metadata), cache, groups, params.root)
     manifest.save(folder.manifest)
     print(summarise(manifest, groups, problems, source.file_count))
+    if source.note:
+        print(source.note)
+
+
+def _options(params: Prepare) -> OwnOptions:
+    return OwnOptions(
+        params.labels, params.classes, params.label_shape, params.output_shape, params.nodata, params.ground_size
+    )
 
 
 if __name__ == "__main__":

@@ -40,5 +40,5 @@ def find_problems(root: Path, tmp_path: Path, name: str = "clouds") -> list[str]
     """The messages of all problems of a data set."""
     problems: list[Problem] = []
     with suppress(DataProblemsError):
-        fill_cache(tmp_path / "cache", read_source(root, FORMATS[name], problems), FORMATS[name], (8, 12), problems)
+        fill_cache(tmp_path / "cache", read_source(root, FORMATS[name], problems), (8, 12), problems)
     return [str(problem) for problem in problems]

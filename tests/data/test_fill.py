@@ -25,7 +25,7 @@ def filled(tmp_path):
     write_picture(root / "test_images" / "u.png", (56, 84))
     problems = []
     source = read_source(root, FORMATS["clouds"], problems)
-    records = fill_cache(tmp_path / "cache", source, FORMATS["clouds"], SHAPE, problems)
+    records = fill_cache(tmp_path / "cache", source, SHAPE, problems)
     assert problems == []
     return root, source, records, Cache.open(tmp_path / "cache")
 
@@ -59,7 +59,7 @@ def test_masks_are_resized_to_the_cache_shape_and_the_output_shape(filled):
 
 def test_a_mask_too_small_for_the_output_shape_is_empty(tmp_path):
     root = write_clouds(tmp_path, cloud_rows("a.png", Fish="5 1"), ["a.png"])
-    records = fill_cache(tmp_path / "cache", read_source(root, FORMATS["clouds"], []), FORMATS["clouds"], SHAPE, [])
+    records = fill_cache(tmp_path / "cache", read_source(root, FORMATS["clouds"], []), SHAPE, [])
     assert records[0].areas == records[0].rles == {}
 
 
@@ -69,7 +69,7 @@ def test_steel_has_no_invisible_region_and_keeps_its_masks(tmp_path):
     mask[10:90, 100:900] = True
     (tmp_path / "train.csv").write_text(f"ImageId,ClassId,EncodedPixels\na.jpg,3,{encode_rle(mask)}\n")
     steel = FORMATS["severstal"]
-    records = fill_cache(tmp_path / "cache", read_source(tmp_path, steel, []), steel, (16, 100), [])
+    records = fill_cache(tmp_path / "cache", read_source(tmp_path, steel, []), (16, 100), [])
     assert records[0].rles == {"3": encode_rle(mask)}
     assert records[0].visible_share == 1
 

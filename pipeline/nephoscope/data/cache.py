@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from nephoscope.data.formats import Format
+from nephoscope.data.annotations import AnnotationError, NamedMasks
+from nephoscope.data.formats import LABELLED_FOLDER, Format
 from nephoscope.data.images import ImageError, fit_image, read_image
 from nephoscope.data.problems import Problem, ProblemKind, check_aspect
 from nephoscope.data.source import Source
@@ -17,7 +18,7 @@ from nephoscope.data.visible import find_visible
 from nephoscope.files import atomic_write
 from nephoscope.hardware import count_cores
 from nephoscope.masks.geometry import Image, Planes, plane_type, resize_mask, to_planes
-from nephoscope.masks.rle import Shape, decode_rle, encode_rle
+from nephoscope.masks.rle import Shape, encode_rle
 
 ARRAYS = ("images", "truth", "visible")
 
@@ -83,10 +84,9 @@ class CacheRecord:
     """class_name → RLE at the output shape, if not empty."""
 
 
-def fill_cache(
-    folder: Path, source: Source, data_format: Format, shape: Shape, problems: list[Problem]
-) -> list[CacheRecord]:
+def fill_cache(folder: Path, source: Source, shape: Shape, problems: list[Problem]) -> list[CacheRecord]:
     """Write image r of the source to row r of a new cache. An image with a problem gets a black row and a problem."""
+    data_format = source.data_format
     cache = Cache.create(folder, len(source.images), shape, len(data_format.classes))
 
     def fill(row: int, image_id: str, file: str) -> CacheRecord:
@@ -99,7 +99,12 @@ def fill_cache(
             problem = Problem(KIND[error.reason], file, None, str(error), image_id)
         if problem:
             return CacheRecord(image_id, problem)
-        return _fill_row(cache, row, image, image_id, source.rles.get(image_id, {}), data_format)
+        annotation = source.annotations.get(image_id) if file.startswith(f"{LABELLED_FOLDER}/") else None
+        try:
+            masks = annotation.draw(source.root / file, image) if annotation else iter(())
+            return _fill_row(cache, row, image, image_id, masks, data_format)
+        except AnnotationError as error:
+            return CacheRecord(image_id, Problem(error.kind, error.file, error.row, str(error), image_id))
 
     images = zip(source.images["image_id"], source.images["file"], strict=True)
     tasks = (joblib.delayed(fill)(row, image_id, file) for row, (image_id, file) in enumerate(images))
@@ -111,21 +116,19 @@ def fill_cache(
 
 
 def _fill_row(
-    cache: Cache, row: int, image: Image, image_id: str, rles: dict[str, str], data_format: Format
+    cache: Cache, row: int, image: Image, image_id: str, drawn: NamedMasks, data_format: Format
 ) -> CacheRecord:
     shape, output_shape = cache.images.shape[1:3], data_format.output_shape
     masks = np.zeros((len(data_format.classes), *shape), bool)
-    labelled_rles: dict[str, str] = {}
+    rles: dict[str, str] = {}
     areas: dict[str, float] = {}
-    for index, name in enumerate(data_format.classes):
-        if name not in rles:
-            continue
-        mask = decode_rle(rles[name], data_format.rle_shape)
-        masks[index] = resize_mask(mask, shape)
+    for name, mask in drawn:
+        masks[data_format.classes.index(name)] = resize_mask(mask, shape)
         labelled = resize_mask(mask, output_shape)
         if labelled.any():
-            labelled_rles[name], areas[name] = encode_rle(labelled), float(labelled.mean())
+            rles[name], areas[name] = encode_rle(labelled), float(labelled.mean())
+    in_order = {name: rles[name] for name in data_format.classes if name in rles}
     cache.images[row] = fit_image(image, shape)
     cache.visible[row] = find_visible(cache.images[row], data_format.nodata)
     cache.truth[row] = to_planes(masks)
-    return CacheRecord(image_id, None, float(cache.visible[row].mean()), areas, labelled_rles)
+    return CacheRecord(image_id, None, float(cache.visible[row].mean()), areas, in_order)

@@ -98,6 +98,16 @@ def read_resized(path: Path, shape: Shape) -> Image:
     return fit_image(read_image(path, near=shape), shape)
 
 
+def full_shape(path: Path, image: Image) -> Shape:
+    """An image file and its pixels, maybe at a reduced scale → (height, width) at full scale.
+
+    Decoding may have turned the image, as its EXIF orientation says.
+    """
+    height, width = read_shape(path.read_bytes())
+    rows, columns = image.shape[:2]
+    return (width, height) if (height - width) * (rows - columns) < 0 else (height, width)
+
+
 def fit_image(image: Image, shape: Shape) -> Image:
     """Image (H×W×3) → image of this shape, with the filter that networks are trained with."""
     return image if image.shape[:2] == tuple(shape) else resize_antialiased(image, shape)

@@ -18,9 +18,9 @@ from nephoscope.masks.rle import Shape
 
 ProblemKind = Literal[
     # of the whole data set; these cannot be set aside
-    "missing_folder", "missing_labels", "unreadable_labels", "missing_column", "no_pictures",
-    # of a row in the CSV
-    "malformed_row", "unknown_class", "duplicate_row", "missing_row", "bad_rle",
+    "missing_folder", "missing_labels", "unreadable_labels", "missing_column", "no_pictures", "bad_classes",
+    # of a row in the CSV, or of an annotation
+    "malformed_row", "unknown_class", "duplicate_row", "missing_row", "bad_rle", "bad_box", "bad_polygon", "bad_mask",
     # of an image
     "missing_picture", "extra_picture", "doubled_picture", "unreadable_picture", "truncated_picture",
     "oversized_picture", "undersized_picture", "wrong_aspect", "misnamed_picture",
@@ -102,11 +102,15 @@ def write_problems(problems: list[Problem], path: Path) -> None:
 
 
 def check_aspect(image: Image, rle_shape: Shape, file: str, image_id: str) -> Problem | None:
-    """An image (H×W×3) → its problem, if its aspect (width / height) differs from that of the masks."""
-    height, width = image.shape[:2]
-    if describe_stretch((height, width), rle_shape):
-        aspect, expected = width / height, rle_shape[1] / rle_shape[0]
-        masks = f"masks of {rle_shape[0]}×{rle_shape[1]} have {expected:.3f}"
-        message = f"{height}×{width} has the aspect {aspect:.3f}, {masks}"
-        return Problem("wrong_aspect", file, None, message, image_id)
-    return None
+    """The problem of an image (H×W×3) whose aspect (width / height) differs from that of the masks; otherwise None."""
+    message = explain_aspect((image.shape[0], image.shape[1]), rle_shape)
+    return Problem("wrong_aspect", file, None, message, image_id) if message else None
+
+
+def explain_aspect(shape: Shape, rle_shape: Shape) -> str:
+    """How the aspects (width / height) of an image and its masks differ; empty if they do not."""
+    if not describe_stretch(shape, rle_shape):
+        return ""
+    (height, width), expected = shape, rle_shape[1] / rle_shape[0]
+    masks = f"masks of {rle_shape[0]}×{rle_shape[1]} have {expected:.3f}"
+    return f"{height}×{width} has the aspect {width / height:.3f}, {masks}"

@@ -16,6 +16,7 @@ from nephoscope.data.manifest import Manifest
 from nephoscope.data.profile import profile_tables
 from nephoscope.data.truth import Truth
 from nephoscope.figures.colours import class_colours, to_hex
+from nephoscope.figures.lettering import any_script
 from nephoscope.figures.overlays import draw_overlay
 from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import MAX_CLASSES, Image, resize_mask
@@ -162,7 +163,7 @@ def write_profile(
         "area_per_class": draw_areas(manifest.images, manifest.metadata.classes),
         "samples": draw_samples(manifest, truth, cache, root),
     }
-    with atomic_write(folder) as unfinished:
+    with atomic_write(folder) as unfinished, any_script():
         unfinished.mkdir()
         for name, table in tables.items():
             table.to_csv(unfinished / f"{name}.csv", index=False)

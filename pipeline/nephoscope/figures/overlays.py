@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.figures.colours import Colour, class_colours
+from nephoscope.figures.lettering import measure_text, write_text
 from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import Image, gallery_shape, resize_image
 from nephoscope.masks.outlines import light_path
@@ -17,7 +18,6 @@ from nephoscope.masks.rle import Mask, Shape
 HALO: Colour = (20, 20, 20)
 STRIPES: Colour = (120, 120, 120)
 STRIPE_PERIOD = 12  # pixels
-FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.6
 
 
 def draw_overlay(image: Image, masks: npt.NDArray[np.bool_], visible: Mask, thickness: int = 2) -> Image:
@@ -41,11 +41,11 @@ def write_names(image: Image, masks: npt.NDArray[np.bool_], names: Sequence[str]
             # Padding makes the image border count as a mask border.
             depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
             row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-            (width, height), _ = cv2.getTextSize(name, FONT, FONT_SCALE, 1)
+            width, height = measure_text(name)
             left = int(np.clip(column - width // 2, 3, max(3, image.shape[1] - width - 3)))
             bottom = int(np.clip(row + height // 2, height + 3, image.shape[0] - 6))
             cv2.rectangle(canvas, (left - 3, bottom - height - 3), (left + width + 3, bottom + 6), HALO, cv2.FILLED)
-            cv2.putText(canvas, name, (left, bottom), FONT, FONT_SCALE, colour, 1, cv2.LINE_AA)
+            write_text(canvas, name, left, bottom, colour)
     return canvas
 
 

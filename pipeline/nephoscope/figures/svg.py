@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nephoscope.figures.colours import Colour, to_hex
+from nephoscope.figures.lettering import any_script
 from nephoscope.masks.geometry import MAX_CLASSES
 
 INK, MUTED, GRID, PAPER, ACCENT = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -73,7 +74,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     """Figure → one inline `<svg>` element. `name` is a prefix that makes its ids unique in a page."""
     buffer = StringIO()
     # Text stays text: smaller, searchable, and in the font of the page.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nephoscope"}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nephoscope"}), any_script():
         figure.savefig(buffer, format="svg", transparent=True, metadata=NO_METADATA)
     text = buffer.getvalue()
     body = text[text.index("<svg") :]
