@@ -10,22 +10,20 @@ from typing import Any
 import cv2
 import numpy as np
 
-from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import fill_cache
 from nephoscope.data.own_labels import OwnOptions
 from nephoscope.data.own_source import open_source
 from nephoscope.data.problems import DataProblemsError, Problem
-from nephoscope.settings.params import Params
-from tests.builders.pipeline_run import tiny_params
 
 SHAPE = (64, 96)
+IMAGE_COUNT = 24
 THREE = ("Überschwemmung", "open water", "sea-ice (old)")
 TWELVE = (*THREE, "1", "nan", "a_b", "50% cover", "雲", "+", "O'Brien's &amp;", "Any more", "x" * 40)
 Box = tuple[str, str, int, int, int, int]
 """image_id, class_name, x1, y1, x2, y2"""
 
 
-def draw_boxes(classes: tuple[str, ...], count: int = 24) -> list[Box]:
+def draw_boxes(classes: tuple[str, ...], count: int = IMAGE_COUNT) -> list[Box]:
     """Two boxes in every image, so that every class occurs."""
     random = np.random.default_rng(len(classes))
     boxes = []
@@ -102,13 +100,6 @@ def write_own(root: Path, name: str, classes: tuple[str, ...]) -> None:
     boxes = draw_boxes(classes)
     write_images(root, boxes)
     WRITERS[name](root, boxes, classes)
-
-
-def own_params(artifacts: Artifacts, dataset: Path, name: str, classes: tuple[str, ...] | None = None) -> Params:
-    """The smallest settings for such a data set."""
-    content = tiny_params(artifacts.root).model_dump()
-    content["prepare"] |= {"root": dataset, "format": name, "classes": classes, "output_shape": (80, 120)}
-    return Params.model_validate(content)
 
 
 def find_own_problems(root: Path, tmp_path: Path, name: str, **options: Any) -> list[str]:

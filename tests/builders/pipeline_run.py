@@ -54,8 +54,9 @@ def tiny_params(root: Path, data_format: str = "clouds", csv_layout: str = "join
     return Params.model_validate(content)
 
 
-def run_until_trained(params: Params, artifacts: Artifacts) -> None:
-    stages.synthesize.main(params.synthesize, artifacts)
+def run_until_trained(params: Params, artifacts: Artifacts, *, synthesize: bool = True) -> None:
+    if synthesize:
+        stages.synthesize.main(params.synthesize, artifacts)
     stages.prepare.main(params.prepare, artifacts)
     stages.train_classifier.main(params.train_classifier, artifacts)
     stages.train_segmenter.main(params.train_segmenter, artifacts)
