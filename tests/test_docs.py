@@ -1,8 +1,11 @@
 """The documents match the code: tables, links, figures, Python examples."""
 
 import csv
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +91,25 @@ def test_python_examples_run(page: str, finished: Artifacts, tmp_path: Path, mon
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of rioxarray
+@pytest.mark.filterwarnings("ignore:numpy.ndarray size changed:RuntimeWarning")
+def test_the_page_of_earth_runs_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, module in (("python", ""), ("nephoscope", "-m nephoscope")):
+        (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
+        (commands / name).chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'pipeline'}{os.pathsep}{ROOT}")
+    names: dict[str, object] = {}
+    page = (ROOT / "docs/earth.md").read_text("utf-8")
+    for language, code in re.findall(r"^```(python|bash)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(code, names)
+        elif "pip install" not in code:
+            subprocess.run(["bash", "-euo", "pipefail", "-c", code], check=True)
+    assert (tmp_path / "gravel.png").stat().st_size > 10_000
+    assert (tmp_path / "occurrence.nc").is_file()

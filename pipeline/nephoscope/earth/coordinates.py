@@ -61,7 +61,7 @@ def earth_coordinates(place: Place) -> "dict[str, xr.Variable]":
 def _axis(name: str, units: str, axis: str) -> dict[str, str]:
     return {
         "standard_name": name,
-        "long_name": f"{name} of the centre of the cell",
+        "long_name": name,
         "units": units,
         "axis": axis,
         "bounds": f"{name}_bnds",
