@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nephoscope.api import Model, load
+    from nephoscope.batch.occurrence.dataset import grid_occurrence
+    from nephoscope.batch.predict import predict_pictures
+    from nephoscope.earth.imagery.fetch import fetch_pictures
     from nephoscope.errors import UserError
     from nephoscope.inference.result import Result
     from nephoscope.masks.rle import decode_rle, encode_rle
@@ -32,7 +35,10 @@ __all__ = [
     "__version__",
     "decode_rle",
     "encode_rle",
+    "fetch_pictures",
+    "grid_occurrence",
     "load",
+    "predict_pictures",
     "tune",
 ]
 
@@ -45,7 +51,10 @@ _HOMES = {
     "UserError": "nephoscope.errors",
     "decode_rle": "nephoscope.masks.rle",
     "encode_rle": "nephoscope.masks.rle",
+    "fetch_pictures": "nephoscope.earth.imagery.fetch",
+    "grid_occurrence": "nephoscope.batch.occurrence.dataset",
     "load": "nephoscope.api",
+    "predict_pictures": "nephoscope.batch.predict",
     "tune": "nephoscope.tuning.tune",
 }
 

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 import cv2
 
+from nephoscope.artifacts import SHIPPED
 from nephoscope.batch.maps import MapOptions
 from nephoscope.batch.merge import merge_shards
 from nephoscope.batch.pictures import PLAIN, decide_pictures
@@ -83,8 +85,8 @@ class Worker:
 
 def predict_pictures(
     pictures: Sequence[str],
-    model: Path,
-    out: str,
+    model: str | PathLike[str] = SHIPPED,
+    out: str | PathLike[str] = "predicted",
     *,
     engine: Choice = "auto",
     batch_size: int = 4,
@@ -103,13 +105,14 @@ def predict_pictures(
     """
     outputs = (*outputs, "netcdf") if options.convention == "c3ontext" and "netcdf" not in outputs else outputs
     # Workers of a cluster have another working folder, so paths are absolute.
-    model, out = model.resolve(), out if "://" in out else str(Path(out).resolve())
-    digest, data_format = fingerprint(model), Metadata.from_dict(read_model(model)["data"]).data_format
+    folder, out = Path(model).resolve(), fspath(out)
+    out = out if "://" in out else str(Path(out).resolve())
+    digest, data_format = fingerprint(folder), Metadata.from_dict(read_model(folder)["data"]).data_format
     addresses = tuple(expand_times(find_pictures(pictures)))
     if (options.bounds or options.time) and len(addresses) > 1:
         raise UserError(f"--bounds and --time place one image; found {len(addresses)}; predict them one by one")
     plan = Plan(addresses, shard_size, out.rstrip("/"), digest, data_format, tuple(outputs), options)
-    job, todo = Job(model, engine, batch_size, plan, command), begin_run(plan)
+    job, todo = Job(folder, engine, batch_size, plan, command), begin_run(plan)
     done_count = len(plan.addresses) - sum(len(plan.addresses_of(shard)) for shard in todo)
     with progress(done_count, len(plan.addresses)) as advance:
         for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):

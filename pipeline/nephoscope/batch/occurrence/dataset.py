@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,8 @@ def to_dataset(counted: Occurrence, command: str = "") -> "xr.Dataset":
 
 
 def grid_occurrence(
-    given: Sequence[str],
-    out: Path | None = None,
+    maps: Sequence[str],
+    out: str | PathLike[str] | None = None,
     *,
     cell: float = 2.5,
     by: str = "month",
@@ -60,15 +61,22 @@ def grid_occurrence(
     command: str = "nephoscope.batch.occurrence.dataset.grid_occurrence",
     progress: Progress = no_progress,
 ) -> "xr.Dataset":
-    """`count_occurrence` as a Dataset; also written to the NetCDF file `out`, if it is given."""
+    """Maps → how often each pattern occurs per cell and period; also written to the NetCDF file `out`, if it is given.
+
+    maps: NetCDF files, Zarr stores, folders or patterns of them, as `predict` writes them
+    by: month, season, year, month_of_year, season_of_year, hour or all
+    quantity: masks (share of the area) or presence (calibrated probability)
+    least_seen: a day counts in a cell if at least this share of it was seen
+    """
     from nephoscope.earth.netcdf import write_netcdf
 
-    if out is not None and out.is_dir():
-        raise UserError(f"{out} is a folder; expected the name of a NetCDF file, such as {out / 'occurrence.nc'}")
-    counted = count_occurrence(given, cell=cell, by=by, quantity=quantity, least_seen=least_seen, progress=progress)
+    path = None if out is None else Path(out)
+    if path is not None and path.is_dir():
+        raise UserError(f"{path} is a folder; expected the name of a NetCDF file, such as {path / 'occurrence.nc'}")
+    counted = count_occurrence(maps, cell=cell, by=by, quantity=quantity, least_seen=least_seen, progress=progress)
     dataset = to_dataset(counted, command)
-    if out is not None:
-        write_netcdf(dataset, out)
+    if path is not None:
+        write_netcdf(dataset, path)
     return dataset
 
 

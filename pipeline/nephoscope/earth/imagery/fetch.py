@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,9 +72,9 @@ class Fetched:
 
 def fetch_pictures(
     bounds: Bounds,
-    first: date,
-    last: date,
-    out: Path,
+    first: date | str,
+    last: date | str,
+    out: str | PathLike[str],
     *,
     satellites: Sequence[str] = ("aqua", "terra"),
     service: str = "snapshots",
@@ -86,20 +87,21 @@ def fetch_pictures(
     sleep: Callable[[float], object] | None = None,
     progress: Progress = no_progress,
 ) -> Fetched:
-    """A box (west, south, east, north) and a span of days → JPEG files in `out`, a JSON note beside each.
+    """A box (west, south, east, north) and a span of days (dates or ISO 8601) → JPEG files in `out`, a JSON note beside each.
 
     `tile` is (width, height) in degrees, `grain` the degrees of a pixel. File names say place and day, so `predict`
     places them. The same call again requests only what is missing, failed, or was incomplete because its day was new.
     """
-    today = datetime.now(UTC).date()
+    today, folder = datetime.now(UTC).date(), Path(out)
+    first, last = (date.fromisoformat(day) if isinstance(day, str) else day for day in (first, last))
     if first > today:
         raise UserError(f"the span begins on {first}, after today ({today} UTC); choose an earlier --from")
     days = list_days(first, min(last, today))
     pictures = list(list_pictures(choose_satellites(satellites), days, cut_box(bounds, tile, grain)))
     limits = limits or Limits()
     pace = Pace(limits.pause, sleep=sleep)
-    run = Run(choose_service(service, address), out, keep_empty, limits, pace)
-    out.mkdir(parents=True, exist_ok=True)
+    run = Run(choose_service(service, address), folder, keep_empty, limits, pace)
+    folder.mkdir(parents=True, exist_ok=True)
     with progress(0, len(pictures)) as advance:
         return Fetched(tuple(run.fetch_all(pictures, parallel, advance)))
 
