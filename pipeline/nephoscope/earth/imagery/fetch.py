@@ -87,7 +87,7 @@ def fetch_pictures(
     sleep: Callable[[float], object] | None = None,
     progress: Progress = no_progress,
 ) -> Fetched:
-    """A box (west, south, east, north) and a span of days (dates or ISO 8601) → JPEG files in `out`, a JSON note beside each.
+    """A box (west, south, east, north) and days (dates or ISO 8601) → JPEG files in `out`, a JSON note beside each.
 
     `tile` is (width, height) in degrees, `grain` the degrees of a pixel. File names say place and day, so `predict`
     places them. The same call again requests only what is missing, failed, or was incomplete because its day was new.
