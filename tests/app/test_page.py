@@ -7,13 +7,17 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from nephoscope.app.state import AppState
+from nephoscope.data.images import read_image
+from nephoscope.earth.grid import Grid
 from nephoscope.masks.rle import decode_rle
 from tests.builders.app_requests import uniform_rules
+from tests.builders.placed_pictures import write_geotiff
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -473,3 +477,77 @@ def test_the_heat_map_follows_the_selected_class(visit: Opener, picture: Path) -
     expect(heat).to_have_attribute("alt", "Heat map of the classifier for Flower")
     page.get_by_label("Heat map of the classifier for Flower").uncheck()
     expect(heat).to_be_hidden()
+
+
+def test_a_placed_image_has_a_graticule_and_coordinates_under_the_pointer(
+    visit: Opener, picture: Path, tmp_path: Path
+) -> None:
+    page = visit()
+    placed = Path(shutil.copy(picture, tmp_path / "Aqua20080120_-61--40_10-24.jpg"))
+    bring(page, placed)
+    box = "10° N to 24° N, 61° W to 40° W · 2008-01-20 · MODIS Aqua"
+    expect(page.locator("#place")).to_have_text(box)
+    frame = page.locator(".frame").bounding_box()
+    assert frame is not None
+    page.mouse.move(frame["x"] + 0.5 * frame["width"], frame["y"] + 0.25 * frame["height"])
+    expect(page.locator("#place")).to_have_text(re.compile(r"^20\.5\d° N, 50\.[45]\d° W$"))
+    page.mouse.move(0, 0)
+    expect(page.locator("#place")).to_have_text(box)
+    assert page.locator("#degrees span").all_text_contents() == [
+        "60° W", "55° W", "50° W", "45° W", "15° N", "20° N",
+    ]  # fmt: skip
+    # A line of 50° W is 11/21 of the way across, one of 20° N 4/14 of the way down.
+    drawn = page.locator("#graticule .line").get_attribute("d") or ""
+    assert [f"M{525 * 11 / 21:g} 0V350" in drawn, f"M0 {350 * 4 / 14:g}H525" in drawn] == [True, True]
+    page.get_by_label("Graticule").uncheck()
+    expect(page.locator("#graticule")).to_be_hidden()
+    expect(page.locator("#degrees")).to_be_hidden()
+    page.set_input_files("#files", picture)
+    expect(page.locator("#strip button")).to_have_count(2)
+    wait_until_decided(page)
+    expect(page.locator("#place")).to_be_empty()
+    expect(page.get_by_label("Graticule")).to_be_hidden()
+    expect(page.get_by_role("button", name="Maps (GeoTIFF)")).to_be_hidden()
+
+
+def test_a_stated_place_applies_to_the_next_images_and_to_downloads(visit: Opener, picture: Path) -> None:
+    page = visit()
+    page.get_by_text("Place of images that do not state one").click()
+    page.get_by_label("West, south, east, north").fill("170,8,191,22")
+    page.get_by_label("Time (UTC)").fill("2016-02-03T01:30")
+    bring(page, picture)
+    expect(page.locator("#place")).to_have_text("8° N to 22° N, 170° E to 169° W · 2016-02-03 01:30:00 UTC")
+    assert "180°" in page.locator("#degrees span").all_text_contents()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Maps (GeoTIFF)").click()
+    assert downloading.value.suggested_filename == f"{picture.stem}-geotiff.zip"
+    assert f"{picture.name}_Fish_mask.tif" in zipfile.ZipFile(downloading.value.path()).namelist()
+    set_slider(page, "presence_threshold", 0)
+    set_slider(page, "pixel_threshold", 5)
+    wait_until_decided(page)
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Outlines (GeoJSON)").click()
+    outlines = json.loads(downloading.value.path().read_text())
+    assert outlines["time"] == "2016-02-03T01:30:00Z"
+    west, south, east, north = outlines["bbox"]
+    assert 8 <= south < north <= 22
+    assert -180 <= min(west, east) <= max(west, east) <= 180
+
+
+def test_a_geotiff_of_several_windows_is_shown_with_the_tuned_rules(
+    visit: Opener, picture: Path, tmp_path: Path
+) -> None:
+    page = visit()
+    image = np.concatenate([read_image(picture)] * 2, axis=1)[::2, ::2]
+    grid = Grid.from_bounds((-82, 10, -40, 24), image.shape[:2])
+    bring(page, write_geotiff(tmp_path / "wide.tif", image, grid, compress="deflate"))
+    expect(page.locator("#notes")).to_contain_text("Read in 4 overlapping windows")
+    expect(page.locator("#fixed-rules")).to_be_visible()
+    expect(page.locator("#sliders")).to_be_hidden()
+    expect(page.get_by_label("Heat map of the classifier")).to_be_hidden()
+    assert page.locator("#overlay").get_attribute("viewBox") == "0 0 1050 350"
+    page.set_input_files("#files", picture)
+    expect(page.locator("#strip button")).to_have_count(2)
+    wait_until_decided(page)
+    expect(page.locator("#sliders")).to_be_visible()
+    expect(page.locator("#notes")).to_be_empty()

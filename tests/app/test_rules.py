@@ -198,7 +198,7 @@ def test_outlines_keep_their_corners_and_holes() -> None:
 
 
 def test_a_decision_compares_its_scores(opened: AppState, prediction: Prediction) -> None:
-    decision = Decision(prediction, opened.rules)
+    decision = Decision.of_prediction("a.jpg", prediction, opened.rules)
     thresholds = [rule.presence_threshold for rule in opened.rules.rules]
-    assert decision.presence.present[0].tolist() == (decision.scores >= thresholds).tolist()
+    assert decision.result.present.tolist() == (np.array(decision.scores) >= thresholds).tolist()
     assert decision.dices(None) == [None] * 4

@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from nephoscope.app.decisions import Decision
-from nephoscope.app.pictures import predict_content
+from nephoscope.app.scenes import Placing, read_upload
 from nephoscope.app.schemas import ErrorResponse, HealthResponse, PredictionResponse, prediction_response
 from nephoscope.app.state import AppState
-from nephoscope.app.uploads import read_file, to_image_id
+from nephoscope.app.uploads import StatedPlace, read_file, to_image_id
 
 Name = Annotated[str, Query(max_length=200, description="image_id of the response, unless a form names its file")]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -18,7 +17,7 @@ _FORM = {"schema": {"type": "object", "required": ["file"], "properties": {"file
 BODY = {
     "requestBody": {
         "required": True,
-        "content": {"multipart/form-data": _FORM, "image/jpeg": _BINARY, "image/png": _BINARY},
+        "content": {"multipart/form-data": _FORM, "image/jpeg": _BINARY, "image/png": _BINARY, "image/tiff": _BINARY},
     }
 }
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -26,8 +25,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     for status, description in {
         411: "a form without Content-Length",
         413: "too many bytes or too many pixels",
-        415: "not a readable JPEG or PNG",
-        422: "an empty file, or an image that is truncated, too small or entirely black",
+        415: "not a readable JPEG, PNG or TIFF",
+        422: "an empty file; an image that is truncated, too small or entirely black; a place that is not clear",
         503: "too many images are waiting; try again after the seconds of Retry-After",
     }.items()
 }
@@ -37,10 +36,10 @@ def api_routes(state: AppState) -> APIRouter:
     router = APIRouter(prefix="/api")
 
     @router.post("/predict", openapi_extra=BODY, responses=ERRORS)
-    async def predict(request: Request, name: Name = "") -> PredictionResponse:
-        """Patterns of an image and their masks. Send a JPEG or PNG as the body, or as `file` of a form."""
+    async def predict(request: Request, placing: StatedPlace, name: Name = "") -> PredictionResponse:
+        """Patterns of an image and their masks. Send a JPEG, PNG or GeoTIFF as the body, or as `file` of a form."""
         file_name, content = await read_file(request, state.max_megabytes)
-        return await state.pool.run(_predictor(state), content, to_image_id(file_name or name))
+        return await state.pool.run(_predictor(state), content, to_image_id(file_name or name), placing)
 
     @router.get("/health")
     def health() -> HealthResponse:
@@ -51,9 +50,9 @@ def api_routes(state: AppState) -> APIRouter:
     return router
 
 
-def _predictor(state: AppState) -> Callable[[bytes, str], PredictionResponse]:
-    def predict(content: bytes, image_id: str) -> PredictionResponse:
-        prediction, _ = predict_content(state.model, content)
-        return prediction_response(image_id, Decision(prediction, state.rules), state.fingerprint)
+def _predictor(state: AppState) -> Callable[[bytes, str, Placing], PredictionResponse]:
+    def predict(content: bytes, image_id: str, placing: Placing) -> PredictionResponse:
+        picture = read_upload(state.model, state.rules, content, image_id, placing)
+        return prediction_response(state.decide_by(picture, state.rules), state.fingerprint, picture.notes)
 
     return predict

@@ -1,15 +1,16 @@
 """Masks, presence and Dice of one picture under changed rules, by the functions that tuned and measured the rules."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Self
 
+import numpy as np
 from pydantic import Field
 
 from nephoscope.app.pictures import Masks
 from nephoscope.evaluation.store import Prediction
-from nephoscope.inference.result import decide_results, raw_presences
+from nephoscope.inference.result import Result, decide_results, raw_presences
 from nephoscope.masks.dice import dice
-from nephoscope.rules.presence import PresenceDecision, Presences, decide_presence
+from nephoscope.rules.presence import presences
 from nephoscope.rules.rules import NEVER, Rule, Rules
 
 
@@ -24,27 +25,28 @@ class RequestRule(Rule):
 class Decision:
     """What the rules decide about one picture."""
 
-    prediction: Prediction
+    result: Result
     rules: Rules
+    scores: tuple[float | None, ...]
+    """Per class, the value that is compared with the presence threshold. None where there are several windows."""
 
-    @cached_property
+    @classmethod
+    def of_prediction(cls, image_id: str, prediction: Prediction, rules: Rules) -> Self:
+        (result,) = decide_results([image_id], [prediction], rules)
+        return cls(result, rules, tuple(presences(raw_presences([prediction]), rules)[0].tolist()))
+
+    @classmethod
+    def of_scene(cls, result: Result, rules: Rules) -> Self:
+        """A scene of several windows, which was decided as a whole."""
+        return cls(result, rules, (None,) * len(rules.classes))
+
+    @property
     def masks(self) -> Masks:
-        """C×H×W at the output shape."""
-        return decide_results([""], [self.prediction], self.rules)[0].masks
-
-    @cached_property
-    def presence(self) -> PresenceDecision:
-        """Each array is 1×C."""
-        return decide_presence(raw_presences([self.prediction]), self.rules)
-
-    @cached_property
-    def scores(self) -> Presences:
-        """C: the values that are compared with the presence thresholds."""
-        scores: Presences = self.presence.compared[0]
-        return scores
+        """C×H×W on the cells of the result."""
+        return self.result.masks
 
     def dices(self, truth: Masks | None) -> list[float | None]:
         """Dice per class; None without truth."""
         if truth is None:
             return [None] * len(self.rules.classes)
-        return [dice(true, mask) for true, mask in zip(truth, self.masks, strict=True)]
+        return [dice(true, mask) for true, mask in zip(truth, np.asarray(self.masks), strict=True)]

@@ -12,7 +12,8 @@ from nephoscope.app.decisions import Decision, RequestRule
 from nephoscope.app.downloads import WRITERS, Kind
 from nephoscope.app.errors import RequestError
 from nephoscope.app.holdout import Holdout, HoldoutRow
-from nephoscope.app.pictures import Picture, read_picture
+from nephoscope.app.pictures import Picture
+from nephoscope.app.scenes import read_upload
 from nephoscope.app.schemas import (
     ClassDecision,
     ClassState,
@@ -20,13 +21,16 @@ from nephoscope.app.schemas import (
     ListedPicture,
     PageState,
     PictureResponse,
+    place_response,
     presence_fields,
 )
 from nephoscope.app.sessions import Session
 from nephoscope.app.state import AppState
 from nephoscope.app.truth import read_truth
-from nephoscope.app.uploads import read_body, read_rules, to_image_id
+from nephoscope.app.uploads import StatedPlace, read_body, read_rules, to_image_id
 from nephoscope.figures.colours import class_colours, to_hex
+from nephoscope.inference.result import Result
+from nephoscope.masks.geometry import resize_mask
 from nephoscope.masks.outlines import exact_path
 
 LONGEST_NAME = 200
@@ -53,15 +57,18 @@ def page_routes(state: AppState) -> APIRouter:
 
     @router.post("/pictures", status_code=HTTPStatus.CREATED)
     async def add_picture(
-        request: Request, session: Session, name: Annotated[str, Query(max_length=LONGEST_NAME)]
+        request: Request,
+        session: Session,
+        placing: StatedPlace,
+        name: Annotated[str, Query(max_length=LONGEST_NAME)],
     ) -> ListedPicture:
         content = await read_body(request, state.max_megabytes)
-        picture = await state.pool.run(read_picture, state.model, content, to_image_id(name))
+        picture = await state.pool.run(read_upload, state.model, state.rules, content, to_image_id(name), placing)
         return ListedPicture(id=state.store.put(session, picture), image_id=picture.image_id)
 
     @router.get("/pictures/{picture_id}")
     def show_picture(session: Session, picture_id: str) -> PictureResponse:
-        return _picture_response(picture_id, state.find(session, picture_id))
+        return _picture_response(state, picture_id, state.find(session, picture_id))
 
     @router.delete("/pictures/{picture_id}", status_code=HTTPStatus.NO_CONTENT)
     def remove_picture(session: Session, picture_id: str) -> None:
@@ -86,10 +93,13 @@ def page_routes(state: AppState) -> APIRouter:
     @router.put("/pictures/{picture_id}/truth")
     async def add_truth(request: Request, session: Session, picture_id: str) -> PictureResponse:
         picture = state.store.get(session, picture_id)
+        if picture.visible.shape != state.rules.output_shape:
+            message = f"{picture.image_id}: truth can be compared only with an image that fills one window"
+            raise RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
         content = await read_body(request, state.max_megabytes)
         truth = await state.pool.run(read_truth, content, state.format, picture.image_id)
         state.store.set_truth(session, picture_id, truth)
-        return _picture_response(picture_id, state.store.get(session, picture_id))
+        return _picture_response(state, picture_id, state.store.get(session, picture_id))
 
     @router.post("/pictures/{picture_id}/masks")
     def decide_picture(session: Session, picture_id: str, rules: RequestRules) -> DecisionResponse:
@@ -97,9 +107,9 @@ def page_routes(state: AppState) -> APIRouter:
         return _decision_response(state, picture, state.decide(picture, rules))
 
     @router.post("/pictures/{picture_id}/download/{kind}")
-    def download(session: Session, picture_id: str, kind: Kind, rules: RequestRules) -> Response:
+    async def download(session: Session, picture_id: str, kind: Kind, rules: RequestRules) -> Response:
         picture = state.find(session, picture_id)
-        file = WRITERS[kind](state.format, picture.image_id, state.decide(picture, rules))
+        file = await state.pool.run(lambda: WRITERS[kind](state.format, state.decide(picture, rules)))
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}"}
         return Response(file.content, media_type=file.media_type, headers=headers)
 
@@ -124,20 +134,27 @@ def _require(holdout: Holdout | None) -> Holdout:
     return holdout
 
 
-def _picture_response(picture_id: str, picture: Picture) -> PictureResponse:
+def _picture_response(state: AppState, picture_id: str, picture: Picture) -> PictureResponse:
     truth = picture.truth
     return PictureResponse(
         id=picture_id,
         image_id=picture.image_id,
         truth=None if truth is None else [exact_path(mask) for mask in truth],
         truth_shares=None if truth is None else truth.mean(axis=(1, 2)).tolist(),
-        invisible=exact_path(~picture.prediction.visible),
+        invisible=exact_path(resize_mask(~picture.visible, picture.shown_shape)),
+        shape=picture.shown_shape,
+        place=place_response(picture.place),
+        notes=list(picture.notes),
+        has_fixed_rules=isinstance(picture.prediction, Result),
+        has_heat=picture.image is not None,
+        has_output_shape=picture.visible.shape == state.rules.output_shape,
     )
 
 
 def _decision_response(state: AppState, picture: Picture, decision: Decision) -> DecisionResponse:
     curves = state.holdout.curves if state.holdout else None
-    dices, outlines = decision.dices(picture.truth), [exact_path(mask) for mask in decision.masks]
+    dices = decision.dices(picture.truth)
+    outlines = [exact_path(resize_mask(np.asarray(mask), picture.shown_shape)) for mask in decision.masks]
     classes = [
         ClassDecision(
             **fields,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -12,19 +13,24 @@ import numpy.typing as npt
 
 from nephoscope.batch.pictures import read_content
 from nephoscope.bundle.folder import classifier_checkpoints
-from nephoscope.data.images import decode_image, read_shape
+from nephoscope.data.images import decode_image, describe_stretch, read_shape
 from nephoscope.data.visible import find_visible
+from nephoscope.earth.scene import Place
+from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
 from nephoscope.figures.overlays import colour_heat
 from nephoscope.inference.ensemble import Ensemble
+from nephoscope.inference.result import Result
 from nephoscope.masks.geometry import Image, resize_image
-from nephoscope.masks.rle import Shape
+from nephoscope.masks.rle import Mask, Shape
 
 if TYPE_CHECKING:
     from nephoscope.inference.grad_cam import Explainer
 
 Masks = npt.NDArray[np.bool_]
 PREVIEW_SIDE = 1600  # pixels, at most
+SHOWN_SIDE = 1050
+"""Cells. Outlines of larger masks would make the page slow."""
 PREVIEW_QUALITY, THUMBNAIL_QUALITY = 86, 80
 
 
@@ -33,22 +39,49 @@ class Picture:
     """One image with its prediction. Changing the rules needs no further run of the networks."""
 
     image_id: str
-    image: Image
-    """as the networks read it"""
-    prediction: Prediction
+    image: Image | None
+    """As the networks read it. None if they read several windows, or a window that is larger than the scene."""
+    prediction: Prediction | Result
+    """A result for a scene of several windows: it is decided as a whole, by the tuned rules."""
     preview: bytes
     """JPEG with the original aspect ratio"""
     thumbnail: bytes
-    """JPEG of `image`"""
+    """JPEG"""
     truth: Masks | None = None
     """C×H×W at the output shape"""
+    place: Place | None = None
+    """Its grid has the cells of the masks."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about the result."""
+    sha256: str = ""
+    """Of the uploaded bytes."""
+
+    @property
+    def visible(self) -> Mask:
+        """H×W on the cells of the masks."""
+        return self.prediction.visible
+
+    @property
+    def shown_shape(self) -> Shape:
+        """Shape in which masks are drawn: that of the masks, or a smaller one."""
+        return fit_within(self.visible.shape, SHOWN_SIDE)
 
 
 def read_picture(model: Ensemble, content: bytes, image_id: str) -> Picture:
     """Bytes of a JPEG or PNG → picture; raises ImageError."""
     prediction, image = predict_content(model, content)
-    preview = encode_jpeg(_draw_preview(content), PREVIEW_QUALITY)
-    return Picture(image_id, image, prediction, preview, encode_jpeg(image, THUMBNAIL_QUALITY))
+    shape = read_shape(content)
+    preview = _draw_preview(content, shape)
+    stretch = describe_stretch((preview.shape[0], preview.shape[1]), model.metadata.output_shape)
+    return Picture(
+        image_id,
+        image,
+        prediction,
+        encode_jpeg(preview, PREVIEW_QUALITY),
+        encode_jpeg(image, THUMBNAIL_QUALITY),
+        notes=(f"This image does not fit: {stretch}.",) if stretch else (),
+        sha256=sha256(content).hexdigest(),
+    )
 
 
 def predict_content(model: Ensemble, content: bytes) -> tuple[Prediction, Image]:
@@ -58,8 +91,8 @@ def predict_content(model: Ensemble, content: bytes) -> tuple[Prediction, Image]
     return prediction, image
 
 
-def _draw_preview(content: bytes) -> Image:
-    image = decode_image(content, near=preview_shape(read_shape(content)))
+def _draw_preview(content: bytes, shape: Shape) -> Image:
+    image = decode_image(content, near=preview_shape(shape))
     # Decoding may have turned the image, as its EXIF orientation says; so its shape is read again.
     return resize_image(image, preview_shape((image.shape[0], image.shape[1])))
 
@@ -70,7 +103,12 @@ def preview_shape(shape: Shape) -> Shape:
     >>> preview_shape((1400, 2100))
     (1067, 1600)
     """
-    scale = min(1.0, PREVIEW_SIDE / max(shape))
+    return fit_within(shape, PREVIEW_SIDE)
+
+
+def fit_within(shape: Shape, side: int) -> Shape:
+    """The shape, reduced so that no side is longer; never enlarged."""
+    scale = min(1.0, side / max(shape))
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
@@ -95,6 +133,8 @@ class HeatMaps:
 
     def draw(self, picture: Picture, index: int) -> bytes:
         """Heat map of one class as a transparent PNG, to lay over the image."""
+        if picture.image is None:
+            raise UserError(f"{picture.image_id}: heat maps are drawn only for images that fill one window")
         with self._lock:
             visible = find_visible(picture.image, self._explainer.metadata.nodata)
             explained = self._explainer.explain(picture.image, visible, [index])

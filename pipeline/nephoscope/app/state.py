@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -20,17 +20,20 @@ from nephoscope.app.pictures import HeatMaps, Picture, read_picture
 from nephoscope.app.schemas import prediction_response
 from nephoscope.app.sessions import PictureStore
 from nephoscope.artifacts import SHIPPED, Artifacts
-from nephoscope.bundle.folder import fingerprint
 from nephoscope.bundle.load import open_portable
+from nephoscope.bundle.provenance import trace_provenance
 from nephoscope.data.formats import Format
 from nephoscope.errors import UserError
 from nephoscope.inference.ensemble import Ensemble
+from nephoscope.inference.result import Result
 from nephoscope.masks.outlines import exact_path
+from nephoscope.provenance import Provenance
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.choices import Choice
 
 T = TypeVar("T")
 RETRY_AFTER = 2  # seconds
+COMMAND = "nephoscope serve"
 THREADS = 2
 """While the networks read one image, another one is decoded."""
 RUN_PREFIX = "run:"
@@ -62,13 +65,18 @@ class Pool:
 class AppState:
     model: Ensemble
     rules: Rules
-    fingerprint: str
+    provenance: Provenance
     format: Format
     store: PictureStore
     pool: Pool
     max_megabytes: float
     heat_maps: HeatMaps
     holdout: Holdout | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model."""
+        return self.provenance.model
 
     def find(self, session: str, picture_id: str) -> Picture:
         """A picture of this visitor or of the run."""
@@ -77,12 +85,21 @@ class AppState:
         return self.store.get(session, picture_id)
 
     def decide(self, picture: Picture, rules: list[RequestRule]) -> Decision:
-        """One rule per class, in the order of the classes."""
+        """One rule per class, in the order of the classes. A scene of several windows keeps the tuned rules."""
         classes = self.rules.classes
         if len(rules) != len(classes):
             message = f"{len(rules)} rules; expected {len(classes)}, for {', '.join(classes)}"
             raise RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, message)
-        return Decision(picture.prediction, self.rules.model_copy(update={"rules": tuple(rules)}))
+        return self.decide_by(picture, self.rules.model_copy(update={"rules": tuple(rules)}))
+
+    def decide_by(self, picture: Picture, rules: Rules) -> Decision:
+        if isinstance(picture.prediction, Result):
+            decision = Decision.of_scene(picture.prediction, self.rules)
+        else:
+            decision = Decision.of_prediction(picture.image_id, picture.prediction, rules)
+        provenance = replace(self.provenance, rules=decision.rules.digest).of_source(picture.image_id, picture.sha256)
+        result = replace(decision.result, place=picture.place, provenance=provenance)
+        return replace(decision, result=result)
 
 
 def open_state(
@@ -102,7 +119,7 @@ def open_state(
     return AppState(
         ensemble,
         rules,
-        fingerprint(folder),
+        trace_provenance(folder, ensemble, rules, COMMAND),
         ensemble.metadata.data_format,
         PictureStore(bounds.per_visitor, bounds.in_all),
         Pool(THREADS, bounds.waiting),
@@ -117,7 +134,8 @@ def _warm_up(model: Ensemble, rules: Rules) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (*rules.output_shape, 3), np.uint8)
     picture = read_picture(model, cv2.imencode(".jpg", noise)[1].tobytes(), "")
     lenient = tuple(rule.model_copy(update={"presence_threshold": 0.0, "min_area": 2}) for rule in rules.rules)
-    decision = Decision(picture.prediction, rules.model_copy(update={"rules": lenient}))
+    assert not isinstance(picture.prediction, Result)
+    decision = Decision.of_prediction("", picture.prediction, rules.model_copy(update={"rules": lenient}))
     for mask in decision.masks:
         exact_path(mask)
-    prediction_response("", decision, "")
+    prediction_response(decision, "")

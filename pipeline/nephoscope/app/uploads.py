@@ -2,14 +2,16 @@
 
 from http import HTTPStatus
 from pathlib import PureWindowsPath
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
 from nephoscope.app.decisions import RequestRule
 from nephoscope.app.errors import RequestError
+from nephoscope.app.scenes import Placing
 
 MEGABYTE = 1_000_000
 DISCARD_FACTOR = 4
@@ -19,6 +21,22 @@ FORM_EXTRA = 10_000
 """bytes of a form besides its file"""
 RULES_MEGABYTES = 0.1
 """A rule takes a few hundred bytes."""
+
+
+LONGEST_PLACE = 100
+"""Characters of bounds or a time."""
+
+
+def _stated_place(
+    bounds: Annotated[
+        str, Query(max_length=LONGEST_PLACE, description="west,south,east,north in degrees, if the file has no place")
+    ] = "",
+    time: Annotated[str, Query(max_length=LONGEST_PLACE, description="ISO 8601, UTC, if the file states none")] = "",
+) -> Placing:
+    return Placing(bounds.strip(), time.strip())
+
+
+StatedPlace = Annotated[Placing, Depends(_stated_place)]
 
 
 class RequestRules(BaseModel):

@@ -20,7 +20,7 @@ from nephoscope.earth.scene import Scene
 from nephoscope.earth.stretch import Encoding, Stretch, choose_stretch
 from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
-from nephoscope.masks.rle import Mask
+from nephoscope.masks.rle import Mask, Shape
 
 ENDINGS = (".tif", ".tiff", ".gtiff", ".cog")
 
@@ -142,6 +142,13 @@ def open_raster(address: str, bounds: Bounds | None, time: np.datetime64 | None,
     except BaseException:
         pixels.close()
         raise
+
+
+def read_header(address: str) -> tuple[Shape, int]:
+    """A GeoTIFF → its shape, and the number of values in its largest block. No pixel is decoded."""
+    with _gdal(address), _open(address) as dataset:
+        largest = max(height * width for height, width in dataset.block_shapes)
+        return (int(dataset.height), int(dataset.width)), int(largest * dataset.count)
 
 
 def _place(pixels: RasterPixels, bounds: Bounds | None) -> None:

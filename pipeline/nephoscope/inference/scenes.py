@@ -159,11 +159,29 @@ def _predict_windows(
                 levels.write(strip.start, strip.levels)
                 visible.write(strip.start, strip.visible)
     if np.isnan(decisions.presence).all():
-        raise UserError(
-            f"{scene.name}: too little was seen; of the best window {best_share:.0%} are neither nodata nor black, "
-            f"expected at least {LEAST_SEEN:.0%}; choose another time or area"
-        )
+        raise _too_little(scene, best_share)
     return decisions
+
+
+def predict_window(model: Ensemble, scene: Scene, plan: Plan) -> tuple[Prediction, Image]:
+    """A scene of one window → its prediction on the cells of the scene, and the image that the networks read.
+
+    `decide_results` turns it into the result of `predict_scene`, by any rules.
+    """
+    picture = _read(scene, plan, model.metadata, (0, 0))
+    if picture.seen_share < LEAST_SEEN:
+        raise _too_little(scene, picture.seen_share)
+    (prediction,) = model.predict(picture.image[None], picture.visible[None])
+    ((rows, _),), ((columns, _),) = plan.rows.pieces(0), plan.columns.pieces(0)
+    levels, visible = prediction.levels[:, rows, columns], prediction.visible[rows, columns]
+    return prediction._replace(levels=levels, visible=visible), picture.image
+
+
+def _too_little(scene: Scene, best_share: float) -> UserError:
+    return UserError(
+        f"{scene.name}: too little was seen; of the best window {best_share:.0%} are neither nodata nor black, "
+        f"expected at least {LEAST_SEEN:.0%}; choose another time or area"
+    )
 
 
 def _predict_batch(

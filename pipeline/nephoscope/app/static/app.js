@@ -17,7 +17,7 @@ const BUSY_DELAY = 250; // ms; a faster response needs no busy state
 const QUIET = 600; // ms without a change before results are announced
 
 const setup = await loadState();
-const viewer = new Viewer(setup.classes, setup.output_shape);
+const viewer = new Viewer(setup.classes);
 const patterns = new Patterns(setup.classes, { onToggle: (index, visible) => viewer.toggle(index, visible), onSelect: select });
 const rule = new RulePanel(setup, { onChange: ruleChanged, onSelect: select });
 const curves = setup.has_run ? new Curves(await fetchJson("/api/run/curves"), setup.classes) : null;
@@ -53,7 +53,7 @@ const decide = latest(async (signal) => {
 const heat = latest(async (signal) => {
   const { class_name: name } = setup.classes[rule.selected];
   find("heat-class").textContent = name;
-  if (!shown || !find("show-heat").checked) return viewer.showHeat(null);
+  if (!shown?.has_heat || !find("show-heat").checked) return viewer.showHeat(null);
   const picture = shown;
   try {
     const response = await fetchResponse(`${pathOf(picture.id)}/heat/${encodeURIComponent(name)}`, { signal });
@@ -131,7 +131,13 @@ async function open(id) {
     decision = null;
     viewer.showPicture(picture, `${pathOf(id)}/preview`);
     find("tools").hidden = find("downloads").hidden = false;
-    find("remove").hidden = find("add-truth").hidden = isOfRun(id);
+    find("remove").hidden = isOfRun(id);
+    find("add-truth").hidden = isOfRun(id) || !picture.has_output_shape;
+    find("heat-toggle").hidden = !picture.has_heat;
+    find("changeable-rules").hidden = picture.has_fixed_rules;
+    find("fixed-rules").hidden = !picture.has_fixed_rules;
+    find("downloads").querySelector("[data-kind=geotiff]").hidden = !picture.place;
+    find("downloads").querySelector("[data-kind=submission]").hidden = !picture.has_output_shape;
     listPictures();
     if (matchMedia("(max-width: 62rem)").matches) find("shown").scrollIntoView();
     holdout?.mark(isOfRun(id) ? picture.image_id : null);
@@ -166,8 +172,8 @@ async function addImage(file) {
   const before = shown;
   showUpload(file);
   try {
-    const path = `/api/pictures?name=${encodeURIComponent(file.name.slice(-200))}`;
-    const added = await retryWhileBusy(() => upload(path, file, showProgress));
+    const query = new URLSearchParams({ name: file.name.slice(-200), bounds: find("bounds").value, time: find("time").value });
+    const added = await retryWhileBusy(() => upload(`/api/pictures?${query}`, file, showProgress));
     pictures = (await fetchJson("/api/state")).pictures;
     hideError();
     await open(added.id);

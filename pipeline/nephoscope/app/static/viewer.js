@@ -1,10 +1,13 @@
-// The image, with masks, truth, and stripes on invisible pixels.
+// The image, with masks, truth, its place on Earth, and stripes on invisible pixels.
 
-import { draw, find, score } from "./elements.js";
+import { Earth } from "./earth.js";
+import { draw, find, make, score } from "./elements.js";
+
+const STRIPED_SIDE = 525; // of an overlay in which the stripes have their usual width
 
 export class Viewer {
-  constructor(classes, [height, width]) {
-    find("overlay").setAttribute("viewBox", `0 0 ${width} ${height}`);
+  constructor(classes) {
+    this.earth = new Earth();
     this.predicted = classes.map(({ colour }) => makeOutline("mask", colour));
     this.truth = classes.map(({ colour }) => makeOutline("true", colour));
     find("predicted").replaceChildren(...this.predicted);
@@ -22,12 +25,18 @@ export class Viewer {
   showFile(file) {
     this.clear(file.name);
     this.release();
+    if (/\.tiff?$/i.test(file.name)) return find("image").removeAttribute("src"); // browsers do not draw TIFF
     this.blob = URL.createObjectURL(file);
     find("image").src = this.blob;
   }
 
   showPicture(picture, source) {
     this.clear(picture.image_id);
+    const [height, width] = picture.shape;
+    find("overlay").setAttribute("viewBox", `0 0 ${width} ${height}`);
+    find("stripes").setAttribute("patternTransform", `rotate(45) scale(${Math.max(height, width) / STRIPED_SIDE})`);
+    this.earth.show(picture.place, picture.shape);
+    find("notes").replaceChildren(...picture.notes.map((note) => make("li", {}, note)));
     find("image").src = source;
     find("image").alt = `Satellite image ${picture.image_id}`;
     find("invisible").setAttribute("d", picture.invisible);
@@ -66,6 +75,8 @@ export class Viewer {
     find("name").textContent = name;
     find("mean").textContent = "";
     find("invisible").setAttribute("d", "");
+    find("notes").replaceChildren();
+    this.earth.show(null);
     this.predicted.forEach((group) => trace(group, ""));
     this.showTruth(null);
     this.showHeat(null);
