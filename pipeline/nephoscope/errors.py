@@ -7,10 +7,10 @@ class UserError(ValueError):
 
 EXTRAS = {
     "train": ("torch", "timm", "lightning", "segmentation_models_pytorch", "albumentations", "captum", "jinja2", "onnx",
-              "onnx_ir", "onnxscript", "torchmetrics", "torchvision", "vl_convert", "zarr"),
+              "onnx_ir", "onnxscript", "torchmetrics", "torchvision", "vl_convert"),
     "app": ("fastapi", "uvicorn", "starlette", "multipart", "python_multipart"),
     "cluster": ("ray",),
-    "earth": ("xarray", "rasterio", "rioxarray", "netCDF4", "dask", "pyproj"),
+    "earth": ("xarray", "rasterio", "rioxarray", "netCDF4", "dask", "pyproj", "zarr"),
     "openvino": ("openvino",),
 }  # fmt: skip
 """Extra → packages that it installs and that nephoscope imports."""

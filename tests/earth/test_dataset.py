@@ -74,7 +74,9 @@ def test_a_plain_image_has_pixel_coordinates_and_says_so() -> None:
 
 
 def test_provenance_and_notes_are_attributes_without_a_date() -> None:
-    attributes = make_result(make_place(), notes={"placed": "by its file name"}).to_xarray().attrs
+    notes = {"placed": "by its file name", "platform-name": "Aqua"}
+    attributes = make_result(make_place(), notes=notes).to_xarray().attrs
+    assert attributes["source_platform_name"] == "Aqua"
     assert attributes["nephoscope_model"] == "a" * 64
     assert attributes["source_sha256"] == "c" * 64
     assert attributes["nephoscope_engines"] == "classifier-seed0: onnx fp32; segmenter-seed0: openvino bf16"

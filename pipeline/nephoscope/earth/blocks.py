@@ -37,7 +37,8 @@ def to_lazy(array: Any) -> Any:
         return array
     import dask.array
 
-    chunks = (*array.shape[:-2], tile_shape(array.shape[-2:])[0], array.shape[-1])
+    # Rows of one pattern at a time.
+    chunks = (*chunk_shape(array.shape)[:-1], array.shape[-1])
     # The name is new for every array: the same file may hold something else by the next call.
     from_array: Any = dask.array.from_array
     return from_array(_Parts(array), chunks=chunks, name=False, asarray=False)

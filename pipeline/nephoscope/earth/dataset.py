@@ -1,5 +1,6 @@
 """A result as an xarray Dataset after the CF conventions. `docs/maps.md` describes every variable."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,8 @@ UNSEEN = 255
 """Code of a probability where nothing was seen; level 255 is written as 254."""
 STEP = np.float32(1 / 255)
 """Probability of one level. A product of the two is what a reader of the file computes."""
+READING = ("placed", "stretch", "reprojection")
+"""Notes on how the image was read; others are attributes of the source."""
 YES_NO = {"flag_values": np.array([0, 1], np.int8)}
 
 
@@ -164,12 +167,24 @@ def make_attributes(result: MapResult, place: Place | None) -> dict[str, str]:
         # CF asks for a log with dates; without them, the same command gives the same bytes.
         history = f"{result.provenance.command} (nephoscope {result.provenance.version})"
         attributes |= {**result.provenance.to_attributes(), "history": history}
-    notes = dict(result.notes)
+    attributes |= {"image_id": result.image_id, **name_notes(result.notes)}
     if place is None:
-        notes["placed"] = "nowhere: pixel coordinates"
+        attributes["nephoscope_placed"] = "nowhere: pixel coordinates"
     elif place.sensor:
-        notes["sensor"] = place.sensor
-    return attributes | {"image_id": result.image_id} | {f"nephoscope_{name}": note for name, note in notes.items()}
+        attributes["nephoscope_sensor"] = place.sensor
+    return attributes
+
+
+def name_notes(notes: Mapping[str, Any]) -> dict[str, str]:
+    """Notes → attributes. What the source says of itself keeps its names, after `source_`.
+
+    >>> name_notes({"stretch": "none", "platform name": "Aqua"})
+    {'nephoscope_stretch': 'none', 'source_platform_name': 'Aqua'}
+    """
+    return {
+        f"nephoscope_{name}" if name in READING else f"source_{re.sub('[^A-Za-z0-9_]', '_', name)}": str(note)
+        for name, note in notes.items()
+    }
 
 
 ENCODINGS: Mapping[str, Mapping[str, Any]] = {

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import netCDF4
     import xarray as xr
 
-COMPRESSION: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True}
+# Every chunk is written once, so the cache of the library (64 MB per variable) would only take memory.
+COMPRESSION: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True, "chunk_cache": 1 << 20}
 
 
 def write_netcdf(dataset: "xr.Dataset", path: Path) -> None:
@@ -77,9 +78,12 @@ def _write_variable(
     if not chunks:
         target[...] = variable.values
         return
-    for begin in range(0, variable.shape[-2], chunks[-2]):
-        rows = (..., slice(begin, begin + chunks[-2]), slice(None))
-        target[rows] = variable[rows].values.astype(variable.dtype, copy=False).view(dtype)
+    for plane in np.ndindex(*variable.shape[:-2]):
+        for begin in range(0, variable.shape[-2], chunks[-2]):
+            part = (*plane, slice(begin, begin + chunks[-2]), slice(None))
+            # One block at a time: dask would otherwise hold one for every core.
+            values = variable[part].compute(scheduler="synchronous").values
+            target[part] = values.astype(variable.dtype, copy=False).view(dtype)
 
 
 def _signed(values: Any) -> npt.NDArray[np.int8]:

@@ -1,7 +1,7 @@
 """Where a model was never validated: other regions, seasons, grains or sensors, land, and too little context."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ FLAGS: Mapping[str, int] = {
     "over_land": 32,
 }
 """Meaning → bit."""
+ROWS = 256
 BLOCK = 32
 """Side in cells of the blocks in which the visible share is counted."""
 
@@ -66,10 +67,9 @@ DOMAINS: Mapping[str, Domain] = {
 def find_flags(place: Place, visible: Mask, land: Mask, domain: Domain) -> Flags:
     """A place whose grid has the shape of `visible` (H×W) → flags. An unknown time or sensor sets no flag."""
     flags = np.zeros(visible.shape, np.uint8)
-    within, in_season = _compare_regions(place, domain)
-    flags[~within] |= FLAGS["outside_regions"]
-    if place.time is not None:
-        flags[~in_season] |= FLAGS["outside_seasons"]
+    for begin in range(0, len(flags), ROWS):  # large scenes would need several masks of their size
+        rows = slice(begin, begin + ROWS)
+        _flag_regions(flags[rows], replace(place, grid=place.grid.part(rows, slice(None))), domain)
     if place.source_cell > domain.grain:
         flags |= FLAGS["coarse_grain"]
     if place.sensor and place.sensor not in domain.sensors:
@@ -77,6 +77,14 @@ def find_flags(place: Place, visible: Mask, land: Mask, domain: Domain) -> Flags
     flags[lacks_context(place.grid, visible, domain)] |= FLAGS["little_context"]
     flags[land] |= FLAGS["over_land"]
     return flags
+
+
+def _flag_regions(flags: Flags, place: Place, domain: Domain) -> None:
+    """Add the flags of regions and seasons."""
+    within, in_season = _compare_regions(place, domain)
+    flags[~within] |= FLAGS["outside_regions"]
+    if place.time is not None:
+        flags[~in_season] |= FLAGS["outside_seasons"]
 
 
 def _compare_regions(place: Place, domain: Domain) -> tuple[Mask, Mask]:

@@ -20,7 +20,10 @@ def write_zarr(dataset: "xr.Dataset", path: Path, zarr_format: ZarrFormat = 2) -
     >>> write_zarr(result.to_xarray(), Path("map.zarr"))
     >>> xarray.open_zarr("map.zarr", decode_coords="all")
     """
-    with atomic_write(path) as unfinished:
+    import dask
+
+    # One block at a time: dask would otherwise hold several for every core.
+    with atomic_write(path) as unfinished, dask.config.set(scheduler="synchronous"):
         storable(dataset, zarr_format).to_zarr(
             unfinished, mode="w", zarr_format=zarr_format, consolidated=zarr_format == 2, align_chunks=True
         )
