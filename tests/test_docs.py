@@ -77,9 +77,10 @@ def test_the_figures_of_the_rule_are_current() -> None:
         assert difference < 5, f"{name}: run `python -m docs.rule_pictures`"  # JPEG changes noise a little
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{name}.md" for name in ("formats", "many-pictures", "python", "rule", "tuning"))]
-)
+PAGES = ("formats", "many-pictures", "maps", "python", "rule", "tuning")
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in PAGES)])
 def test_python_examples_run(page: str, finished: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "artifacts").symlink_to(finished.root)
     (tmp_path / "pictures").mkdir()
