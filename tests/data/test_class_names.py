@@ -41,10 +41,10 @@ def test_other_names_are_accepted() -> None:
 
 
 def test_a_format_of_own_data_comes_from_its_metadata() -> None:
-    metadata = Metadata("masks", ("ice", "open water"), (70, 105), (70, 105), (64, 96), nodata=False)
+    metadata = Metadata("masks", ("ice", "open water"), (140, 210), (70, 105), (64, 96), nodata=False)
     data_format = Metadata.from_dict(metadata.to_dict()).data_format
     assert (data_format.classes, data_format.output_shape, data_format.nodata) == (metadata.classes, (70, 105), False)
     assert data_format.submission_columns == ("image_id", "class_name", "rle")
     assert data_format.submission_row("a_b.png", "open water", "1 2") == ("a_b.png", "open water", "1 2")
     with pytest.raises(UserError, match="the format 'cirrus' is unknown; known are clouds, severstal, boxes"):
-        own_format("cirrus", ("a",), (1, 1), nodata=True)
+        own_format("cirrus", ("a",), (1, 1), (1, 1), nodata=True)

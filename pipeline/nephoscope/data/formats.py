@@ -122,13 +122,13 @@ OWN_LAYOUT = Layout(("image_id", "class_name", "rle"), every_class=False)
 def own_format(
     name: str,
     classes: tuple[str, ...],
+    rle_shape: Shape,
     output_shape: Shape,
     nodata: bool,
     ground_size: tuple[float, float] | None = None,
 ) -> Format:
-    """The format of a data set with its own classes and shape; raises UserError."""
+    """The format of a data set with its own classes and shapes; `rle_shape` is that of its images. Raises UserError."""
     if name not in OWN_FORMATS:
         raise UserError(f"the format {name!r} is unknown; known are {', '.join((*FORMATS, *OWN_FORMATS))}")
     check_class_names(classes)
-    # The RLE of such a data set is that of predictions, so it has their shape.
-    return Format(name, classes, output_shape, output_shape, (OWN_LAYOUT,), nodata, None, ground_size)
+    return Format(name, classes, rle_shape, output_shape, (OWN_LAYOUT,), nodata, None, ground_size)

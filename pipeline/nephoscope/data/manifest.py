@@ -63,7 +63,7 @@ class Metadata:
         """The format of the data set, and of predictions for it; raises UserError if no version could have made it."""
         if self.format in FORMATS:
             return FORMATS[self.format]
-        return own_format(self.format, self.classes, self.output_shape, self.nodata, self.ground_size)
+        return own_format(self.format, self.classes, self.rle_shape, self.output_shape, self.nodata, self.ground_size)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nephoscope.data.formats import FORMATS, LABELLED_FOLDER, Format, own_format
 from nephoscope.data.images import ImageError, full_shape, read_image
 from nephoscope.data.mask_files import read_masks
 from nephoscope.data.own_labels import OwnLabels, OwnOptions, refusal
-from nephoscope.data.problems import Problem
+from nephoscope.data.problems import Problem, explain_aspect
 from nephoscope.data.source import ImageFiles, Source, check_doubles, check_folder, compare, list_files, read_source
 from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
@@ -61,9 +61,12 @@ def _make_format(
     root: Path, name: str, options: OwnOptions, labels: OwnLabels, files: ImageFiles, problems: list[Problem]
 ) -> Format:
     nodata = NODATA[name] if options.nodata is None else options.nodata
-    output_shape = options.output_shape or fit_pixels(usual_shape(root, files.labelled), OUTPUT_PIXELS)
+    image_shape = usual_shape(root, files.labelled)
+    output_shape = options.output_shape or fit_pixels(image_shape, OUTPUT_PIXELS)
+    # A chosen shape decides which aspect images must have, even if most of them have another.
+    rle_shape = output_shape if explain_aspect(image_shape, output_shape) else image_shape
     try:
-        return own_format(name, labels.classes, output_shape, nodata, options.ground_size)
+        return own_format(name, labels.classes, rle_shape, output_shape, nodata, options.ground_size)
     except UserError as error:
         raise refusal(problems, "bad_classes", labels.file, str(error)) from None
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nephoscope.data.formats import OWN_FORMATS
 from nephoscope.data.images import fit_image
 from nephoscope.data.manifest import Metadata
 from nephoscope.data.visible import find_visible
@@ -79,9 +80,9 @@ def predict_scene(
 def plan_scene(metadata: Metadata, rules: Rules, scene: Scene, overlap: float = OVERLAP) -> tuple[Scene, Plan]:
     """A scene → itself, reduced if it is much finer than needed, and its windows."""
     if metadata.ground_size is None:
-        raise UserError(
-            f"images of the format {metadata.format} have no fixed size on Earth; pass the pixels as an array"
-        )
+        message = f"images of the format {metadata.format} have no fixed size on Earth; pass the pixels as an array"
+        own = ", or set prepare.ground_size and train again" if metadata.format in OWN_FORMATS else ""
+        raise UserError(message + own)
     fitted = limit_resolution(scene, metadata.ground_size, metadata.rle_shape)
     return fitted, plan_windows(fitted.place.grid, metadata.ground_size, rules.output_shape, overlap)
 
