@@ -25,7 +25,7 @@ from nephoscope.bundle.provenance import trace_provenance
 from nephoscope.data.images import MIN_SIDE, decode_image, fit_image
 from nephoscope.data.visible import find_visible
 from nephoscope.earth.grid import Bounds
-from nephoscope.earth.open import is_scene, open_scene, open_scenes, place_array
+from nephoscope.earth.reading.open import is_scene, open_scene, open_scenes, place_array
 from nephoscope.earth.scene import Scene
 from nephoscope.errors import UserError
 from nephoscope.inference.datasets import predict_dataset

@@ -21,7 +21,7 @@ from nephoscope.app.scenes import Placing, read_upload
 from nephoscope.app.state import AppState
 from nephoscope.data.images import read_image
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.open import open_scene
+from nephoscope.earth.reading.open import open_scene
 from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.scenes import predict_scene

@@ -13,10 +13,10 @@ from nephoscope.batch.occurrence.count import count_occurrence
 from nephoscope.batch.occurrence.dataset import grid_occurrence
 from nephoscope.batch.occurrence.plots import write_plots
 from nephoscope.data.images import read_image
-from nephoscope.earth.c3ontext import write_c3ontext
 from nephoscope.earth.grid import Bounds, Grid
 from nephoscope.earth.land import land_at
-from nephoscope.earth.zarr_store import write_zarr
+from nephoscope.earth.writing.c3ontext import write_c3ontext
+from nephoscope.earth.writing.zarr_store import write_zarr
 from nephoscope.errors import UserError
 from tests.builders.earth_results import CLASSES
 from tests.builders.pattern_maps import SEA, draw_masks, write_map

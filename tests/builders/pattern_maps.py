@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.earth.grid import Bounds
-from nephoscope.earth.netcdf import write_netcdf
+from nephoscope.earth.writing.netcdf import write_netcdf
 from tests.builders.earth_results import make_place, make_result
 
 SEA: Bounds = (-50, 10, -40, 20)

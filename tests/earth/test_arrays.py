@@ -12,8 +12,8 @@ import xarray as xr
 from pyproj import CRS
 
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.open import open_scene, open_scenes
-from nephoscope.earth.stretch import worldview
+from nephoscope.earth.reading.open import open_scene, open_scenes
+from nephoscope.earth.reading.stretch import worldview
 from nephoscope.errors import UserError
 from tests.builders.placed_pictures import BOUNDS, SHAPE, draw_picture, read_all, to_array
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from nephoscope.earth.attributes import read_attributes
-from nephoscope.earth.c3ontext import write_c3ontext
-from nephoscope.earth.geotiff import write_geotiffs
-from nephoscope.earth.netcdf import write_netcdf
-from nephoscope.earth.zarr_store import write_zarr
+from nephoscope.earth.writing.attributes import read_attributes
+from nephoscope.earth.writing.c3ontext import write_c3ontext
+from nephoscope.earth.writing.geotiff import write_geotiffs
+from nephoscope.earth.writing.netcdf import write_netcdf
+from nephoscope.earth.writing.zarr_store import write_zarr
 from nephoscope.errors import UserError
 from nephoscope.files import write_json
 from nephoscope.provenance import PROVENANCE_FILE, hash_source

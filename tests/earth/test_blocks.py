@@ -5,11 +5,11 @@ import gc
 import dask.array
 import numpy as np
 
-from nephoscope.earth.blocks import to_lazy
-from nephoscope.earth.fields import make_field
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.row_store import RowStore
-from nephoscope.earth.windows import plan_windows
+from nephoscope.earth.windows.fields import make_field
+from nephoscope.earth.windows.plan import plan_windows
+from nephoscope.earth.windows.row_store import RowStore
+from nephoscope.earth.writing.blocks import to_lazy
 
 
 def test_an_array_on_disk_is_read_by_rows() -> None:

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from nephoscope.earth.c3ontext import write_c3ontext
+from nephoscope.earth.writing.c3ontext import write_c3ontext
 from nephoscope.errors import UserError
 from tests.builders.earth_results import JANUARY, make_place, make_result
 

@@ -5,8 +5,8 @@ import pytest
 import rioxarray  # noqa: F401  (adds `.rio` to xarray)
 import xarray as xr
 
-from nephoscope.earth.dataset import to_dataset
 from nephoscope.earth.validity import DOMAINS, FLAGS
+from nephoscope.earth.writing.dataset import to_dataset
 from tests.builders.earth_results import CLASSES, JANUARY, make_place, make_result
 
 PLACED = ("time", "pattern", "latitude", "longitude")

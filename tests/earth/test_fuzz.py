@@ -13,7 +13,7 @@ from pyproj import Transformer
 
 from nephoscope.data.images import MIN_SIDE
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.open import open_scene
+from nephoscope.earth.reading.open import open_scene
 from nephoscope.errors import UserError
 from tests.builders.placed_pictures import BOUNDS, draw_picture, read_all, write_geotiff
 

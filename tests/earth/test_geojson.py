@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as hnp
 from shapely import affinity, unary_union
 from shapely.geometry import MultiPolygon, box, shape
 
-from nephoscope.earth.geojson import to_geojson
 from nephoscope.earth.grid import Bounds, Grid
 from nephoscope.earth.scene import Place
+from nephoscope.earth.writing.geojson import to_geojson
 from nephoscope.masks.outlines import find_polygons
 from tests.builders.earth_results import ATLANTIC, CLASSES, make_place, make_result
 

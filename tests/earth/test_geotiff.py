@@ -9,9 +9,9 @@ import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.warp import transform, transform_bounds
 
-from nephoscope.earth.geotiff import encode_geotiffs, write_geotiffs
 from nephoscope.earth.grid import Grid
 from nephoscope.earth.scene import Place
+from nephoscope.earth.writing.geotiff import encode_geotiffs, write_geotiffs
 from nephoscope.errors import UserError
 from nephoscope.figures.colours import CLASS_COLOURS
 from tests.builders.earth_results import CLASSES, make_place, make_result

@@ -11,7 +11,7 @@ from shapely import box, unary_union
 
 from nephoscope.earth.imagery.services import SATELLITES, choose_satellites, choose_service
 from nephoscope.earth.imagery.tiles import Picture, cut_box, list_days, list_pictures
-from nephoscope.earth.names import bounds_in_name, find_sensor, time_in_name
+from nephoscope.earth.reading.names import bounds_in_name, find_sensor, time_in_name
 from nephoscope.errors import UserError
 
 CROWD = re.compile(r"(\d{8})_(-?\d+)-(-?\d+)_(-?\d+)-(-?\d+)$")

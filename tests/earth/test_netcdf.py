@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nephoscope.earth.dataset import to_dataset
-from nephoscope.earth.netcdf import encode_netcdf, write_netcdf
 from nephoscope.earth.validity import DOMAINS
+from nephoscope.earth.writing.dataset import to_dataset
+from nephoscope.earth.writing.netcdf import encode_netcdf, write_netcdf
 from tests.builders.earth_results import JANUARY, make_place, make_result
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from nephoscope.data.images import decode_image
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.open import is_scene, open_scene, open_scenes
+from nephoscope.earth.reading.open import is_scene, open_scene, open_scenes
 from nephoscope.errors import UserError
 from tests.builders.placed_pictures import (
     BOUNDS,

@@ -11,8 +11,8 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.open import open_scene
-from nephoscope.earth.stretch import worldview
+from nephoscope.earth.reading.open import open_scene
+from nephoscope.earth.reading.stretch import worldview
 from nephoscope.errors import UserError
 from tests.builders.placed_pictures import BOUNDS, SHAPE, draw_picture, read_all, to_array, write_geotiff
 

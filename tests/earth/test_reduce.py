@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nephoscope.earth import reduce
-from nephoscope.earth.reduce import ReducedScene, limit_resolution, read_overview
+from nephoscope.earth.windows import reduce
+from nephoscope.earth.windows.reduce import ReducedScene, limit_resolution, read_overview
 from tests.builders.scenes import ArrayScene, draw_clouds
 
 BOUNDS = (0, 0, 21, 14)

@@ -11,7 +11,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.open import open_scene
+from nephoscope.earth.reading.open import open_scene
 from nephoscope.errors import UserError
 from tests.builders.placed_pictures import draw_picture, read_all, write_geotiff
 
@@ -64,8 +64,8 @@ def test_the_target_grid_is_gdals(tmp_path):
 def test_windows_are_parts_of_the_whole(tmp_path, grid, monkeypatch):
     scene = open_scene(write_geotiff(tmp_path / "a.tif", draw_picture(SHAPE), grid))
     pixels, seen = read_all(scene)
-    monkeypatch.setattr("nephoscope.earth.reprojection.BLOCK", 16)
-    monkeypatch.setattr("nephoscope.earth.reprojection.MOST_SOURCE_PIXELS", 400)
+    monkeypatch.setattr("nephoscope.earth.reading.reprojection.BLOCK", 16)
+    monkeypatch.setattr("nephoscope.earth.reading.reprojection.MOST_SOURCE_PIXELS", 400)
     window = slice(20, 70), slice(33, 101)
     part, part_seen = scene.read(*window)
     assert (part_seen == seen[window]).mean() > 0.999

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nephoscope.earth.row_store import IN_MEMORY, RowStore, read_rows
+from nephoscope.earth.windows.row_store import IN_MEMORY, RowStore, read_rows
 from nephoscope.errors import UserError
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 import zarr
 
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.open import open_scene, open_scenes
+from nephoscope.earth.reading.open import open_scene, open_scenes
 from nephoscope.errors import UserError
 from tests.builders.placed_pictures import BOUNDS, SHAPE, draw_picture, read_all, to_array
 

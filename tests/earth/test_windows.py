@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nephoscope.earth.fields import make_field
 from nephoscope.earth.grid import Bounds, Grid
-from nephoscope.earth.windows import Plan, plan_windows
+from nephoscope.earth.windows.fields import make_field
+from nephoscope.earth.windows.plan import Plan, plan_windows
 from nephoscope.errors import UserError
 
 GROUND, OUTPUT = (14.0, 21.0), (350, 525)

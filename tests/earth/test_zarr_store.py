@@ -9,7 +9,7 @@ import xarray as xr
 import zarr
 
 from nephoscope.earth.validity import DOMAINS
-from nephoscope.earth.zarr_store import write_zarr
+from nephoscope.earth.writing.zarr_store import write_zarr
 from tests.builders.earth_results import make_place, make_result
 
 FORMATS = pytest.mark.parametrize("zarr_format", [2, 3])

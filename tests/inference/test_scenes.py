@@ -10,9 +10,9 @@ from scipy import ndimage
 from nephoscope.data.images import fit_image
 from nephoscope.data.visible import find_visible
 from nephoscope.earth.grid import Bounds
-from nephoscope.earth.row_store import read_rows
 from nephoscope.earth.scene import Scene
-from nephoscope.earth.windows import plan_windows
+from nephoscope.earth.windows.plan import plan_windows
+from nephoscope.earth.windows.row_store import read_rows
 from nephoscope.errors import UserError
 from nephoscope.inference import scenes
 from nephoscope.inference.ensemble import Ensemble
@@ -297,7 +297,7 @@ class Rows(Scene):
 def test_large_results_lie_on_disk_and_equal_those_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     scene, rules = Rows(50, 100), scene_rules(min_area=200)
     small = predict_scene(stand_in(), rules, scene)
-    monkeypatch.setattr("nephoscope.earth.row_store.IN_MEMORY", 1000)
+    monkeypatch.setattr("nephoscope.earth.windows.row_store.IN_MEMORY", 1000)
     large = predict_scene(stand_in(), rules, scene)
     for name in ("masks", "levels", "visible"):
         assert isinstance(getattr(large, name), np.memmap)

@@ -13,7 +13,7 @@ from nephoscope.app.decisions import Decision
 from nephoscope.batch.outputs import encode_mask
 from nephoscope.batch.submission import write_submission
 from nephoscope.data.formats import Format
-from nephoscope.earth.geotiff import encode_geotiffs
+from nephoscope.earth.writing.geotiff import encode_geotiffs
 from nephoscope.errors import UserError, missing_extra
 
 Kind = Literal["submission", "masks", "outlines", "geotiff"]

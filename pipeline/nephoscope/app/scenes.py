@@ -21,12 +21,12 @@ from nephoscope.app.pictures import (
 )
 from nephoscope.data.images import JPEG_START, MAX_PIXELS, PNG_START
 from nephoscope.earth.land import land_at
-from nephoscope.earth.names import bounds_in_name
-from nephoscope.earth.open import open_scene
-from nephoscope.earth.reduce import limit_resolution, read_overview
+from nephoscope.earth.reading.names import bounds_in_name
+from nephoscope.earth.reading.open import open_scene
 from nephoscope.earth.scene import Place, Scene
 from nephoscope.earth.validity import DOMAINS, FLAGS, find_flags
-from nephoscope.earth.windows import Plan, plan_windows
+from nephoscope.earth.windows.plan import Plan, plan_windows
+from nephoscope.earth.windows.reduce import limit_resolution, read_overview
 from nephoscope.errors import UserError, missing_extra
 from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.ensemble import Ensemble
@@ -97,7 +97,7 @@ def _open_upload(content: bytes, ending: str, image_id: str, placing: Placing) -
 
 
 def _check_header(path: Path) -> None:
-    from nephoscope.earth.rasters import read_header
+    from nephoscope.earth.reading.rasters import read_header
 
     (height, width), block = read_header(str(path))
     if height * width > MAX_PIXELS or block > MAX_BLOCK_VALUES:

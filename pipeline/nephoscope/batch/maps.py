@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 from nephoscope.addresses import open_storage
 from nephoscope.earth.grid import Bounds
-from nephoscope.earth.windows import OVERLAP
-from nephoscope.earth.zarr_store import ZarrFormat
+from nephoscope.earth.windows.plan import OVERLAP
+from nephoscope.earth.writing.zarr_store import ZarrFormat
 from nephoscope.inference.result import Result
 from nephoscope.settings.choices import Convention, Output
 
@@ -41,19 +41,19 @@ def write_maps(result: Result, output: Output, folder: str, options: MapOptions)
 
 
 def _write_netcdf(result: Result, folder: Path, _: MapOptions) -> None:
-    from nephoscope.earth.netcdf import write_netcdf
+    from nephoscope.earth.writing.netcdf import write_netcdf
 
     write_netcdf(result.to_xarray(), folder / f"{result.image_id}.nc")
 
 
 def _write_zarr(result: Result, folder: Path, options: MapOptions) -> None:
-    from nephoscope.earth.zarr_store import write_zarr
+    from nephoscope.earth.writing.zarr_store import write_zarr
 
     write_zarr(result.to_xarray(), folder / f"{result.image_id}.zarr", options.zarr_format)
 
 
 def _write_geotiff(result: Result, folder: Path, _: MapOptions) -> None:
-    from nephoscope.earth.geotiff import write_geotiffs
+    from nephoscope.earth.writing.geotiff import write_geotiffs
 
     write_geotiffs(result, folder)
 

@@ -44,7 +44,7 @@ def write_c3ontext_store(plan: Plan) -> None:
     """The NetCDF files of a finished run, in the order of their times → `c3ontext.zarr`."""
     import xarray as xr
 
-    from nephoscope.earth.c3ontext import write_c3ontext
+    from nephoscope.earth.writing.c3ontext import write_c3ontext
 
     if "://" in plan.out:
         raise UserError(f"{plan.out}: the convention c3ontext is written to local folders only; choose another --out")

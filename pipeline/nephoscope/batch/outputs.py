@@ -14,7 +14,7 @@ from nephoscope.batch.storage import read_bytes
 from nephoscope.data.formats import Format
 from nephoscope.data.images import ImageError, decode_image
 from nephoscope.data.visible import find_visible
-from nephoscope.earth.geojson import to_geojson as earth_geojson
+from nephoscope.earth.writing.geojson import to_geojson as earth_geojson
 from nephoscope.figures.overlays import draw_overlay, write_names
 from nephoscope.masks.geometry import Image, resize_image
 from nephoscope.masks.outlines import to_geojson as pixel_geojson

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from nephoscope.batch.maps import MapOptions
-from nephoscope.earth.open import DATASETS, is_scene, open_scenes
+from nephoscope.earth.reading.open import DATASETS, is_scene, open_scenes
 from nephoscope.earth.scene import Scene
 from nephoscope.errors import UserError
 from nephoscope.inference.ensemble import Ensemble

@@ -12,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem, make_path_posix
 from nephoscope.addresses import open_storage as open_storage
 from nephoscope.addresses import read_bytes as read_bytes
 from nephoscope.data.images import ENDINGS
-from nephoscope.earth.open import ENDINGS as SCENE_ENDINGS
+from nephoscope.earth.reading.open import ENDINGS as SCENE_ENDINGS
 from nephoscope.errors import UserError
 
 ZARR = ".zarr"

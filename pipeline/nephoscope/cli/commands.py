@@ -108,7 +108,7 @@ def predict(
     from nephoscope.batch.maps import MapOptions
     from nephoscope.batch.predict import predict_pictures
     from nephoscope.cli import json_lines, terminal
-    from nephoscope.earth.names import parse_bounds
+    from nephoscope.earth.reading.names import parse_bounds
 
     result = predict_pictures(
         pictures,

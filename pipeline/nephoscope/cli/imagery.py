@@ -53,7 +53,7 @@ def fetch(
     from nephoscope.cli import json_lines, terminal
     from nephoscope.earth.imagery.fetch import fetch_pictures
     from nephoscope.earth.imagery.transfer import Limits
-    from nephoscope.earth.names import parse_bounds
+    from nephoscope.earth.reading.names import parse_bounds
 
     fetched = fetch_pictures(
         parse_bounds(bounds),

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nephoscope.bundle.folder import DESCRIPTION, fingerprint, list_stems, read_model
-from nephoscope.earth.attributes import read_attributes
+from nephoscope.earth.writing.attributes import read_attributes
 from nephoscope.errors import EXTRAS, UserError
 from nephoscope.hardware import count_cores
 from nephoscope.inference.engine_cache import PACKAGES, cache_path, cached_engines, installed

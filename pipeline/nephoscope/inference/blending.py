@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.earth.windows import Plan
+from nephoscope.earth.windows.plan import Plan
 from nephoscope.evaluation.store import Prediction
 from nephoscope.masks.rle import Mask
 from nephoscope.rules.rules import Levels

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.earth.dataset import to_dataset
-from nephoscope.earth.fields import Field
-from nephoscope.earth.geojson import to_geojson as to_earth_geojson
 from nephoscope.earth.scene import Place
 from nephoscope.earth.validity import Domain
+from nephoscope.earth.windows.fields import Field
+from nephoscope.earth.writing.dataset import to_dataset
+from nephoscope.earth.writing.geojson import to_geojson as to_earth_geojson
 from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
 from nephoscope.figures.overlays import draw_overlay, write_names

@@ -15,12 +15,12 @@ from nephoscope.data.formats import OWN_FORMATS
 from nephoscope.data.images import fit_image
 from nephoscope.data.manifest import Metadata
 from nephoscope.data.visible import find_visible
-from nephoscope.earth.fields import Field, Numbers, make_field
-from nephoscope.earth.reduce import limit_resolution, read_overview, read_window
-from nephoscope.earth.row_store import RowStore
 from nephoscope.earth.scene import Scene
 from nephoscope.earth.validity import DOMAINS
-from nephoscope.earth.windows import OVERLAP, Plan, plan_windows
+from nephoscope.earth.windows.fields import Field, Numbers, make_field
+from nephoscope.earth.windows.plan import OVERLAP, Plan, plan_windows
+from nephoscope.earth.windows.reduce import limit_resolution, read_overview, read_window
+from nephoscope.earth.windows.row_store import RowStore
 from nephoscope.errors import UserError
 from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.blending import Band

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from nephoscope.batch.occurrence.count import Occurrence, Progress, count_occurrence, no_progress
 from nephoscope.batch.occurrence.maps import Quantity
 from nephoscope.batch.occurrence.periods import CLIMATOLOGICAL, SEASONS, PeriodKind, Span, span_of
-from nephoscope.earth.coordinates import pattern_coordinate
+from nephoscope.earth.writing.coordinates import pattern_coordinate
 from nephoscope.errors import UserError
 from nephoscope.provenance import CITATION
 
@@ -68,7 +68,7 @@ def grid_occurrence(
     quantity: masks (share of the area) or presence (calibrated probability)
     least_seen: a day counts in a cell if at least this share of it was seen
     """
-    from nephoscope.earth.netcdf import write_netcdf
+    from nephoscope.earth.writing.netcdf import write_netcdf
 
     path = None if out is None else Path(out)
     if path is not None and path.is_dir():

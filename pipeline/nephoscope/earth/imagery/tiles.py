@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from nephoscope.earth.grid import Bounds
 from nephoscope.earth.imagery.services import DECIMALS, MAX_SIDE, Satellite, format_degrees
-from nephoscope.earth.names import check_bounds
+from nephoscope.earth.reading.names import check_bounds
 from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 

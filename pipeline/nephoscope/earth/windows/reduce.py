@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from nephoscope.earth.scene import Scene
-from nephoscope.earth.windows import Plan
+from nephoscope.earth.windows.plan import Plan
 from nephoscope.masks.geometry import Image, resize_image, resize_mask
 from nephoscope.masks.rle import Mask, Shape
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.earth.windows import Plan
+from nephoscope.earth.windows.plan import Plan
 
 Numbers = npt.NDArray[np.float64]
 

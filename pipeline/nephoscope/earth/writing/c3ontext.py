@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nephoscope.earth.zarr_store import storable
+from nephoscope.earth.writing.zarr_store import storable
 from nephoscope.errors import UserError
 from nephoscope.files import atomic_write
 

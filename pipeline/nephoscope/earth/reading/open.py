@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nephoscope.earth.grid import Bounds, Grid
-from nephoscope.earth.names import check_bounds, parse_bounds, parse_time
-from nephoscope.earth.pictures import PicturePixels, has_place, is_picture, open_picture
-from nephoscope.earth.placing import Description, check_square, make_scene
+from nephoscope.earth.reading.names import check_bounds, parse_bounds, parse_time
+from nephoscope.earth.reading.pictures import PicturePixels, has_place, is_picture, open_picture
+from nephoscope.earth.reading.placing import Description, check_square, make_scene
 from nephoscope.earth.scene import Scene
 from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
@@ -81,7 +81,7 @@ def open_scenes(
             f"expected a path, an xarray.DataArray or a Dataset, found {type(source).__name__}; wrap an array with "
             "xarray.DataArray(array, dims=('y', 'x', 'band')) and state its bounds"
         )
-    from nephoscope.earth.arrays import open_arrays
+    from nephoscope.earth.reading.arrays import open_arrays
 
     yield from open_arrays(source, box, when, name)
 
@@ -91,11 +91,11 @@ def _open_address(address: str, bounds: Bounds | None, time: np.datetime64 | Non
         picture = open_picture(address, bounds, time, name)
         yield from [] if picture is None else [picture]
     elif _ending(address) in RASTERS:
-        from nephoscope.earth.rasters import open_raster
+        from nephoscope.earth.reading.rasters import open_raster
 
         yield open_raster(address, bounds, time, name)
     elif _ending(address) in DATASETS:
-        from nephoscope.earth.stores import open_file
+        from nephoscope.earth.reading.stores import open_file
 
         yield from open_file(address, bounds, time, name)
     else:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.earth.axes import WAY_OUT, Axes, find_axes, grid_of
-from nephoscope.earth.bands import Bands, choose_bands
 from nephoscope.earth.grid import Bounds, Grid
-from nephoscope.earth.names import find_sensor, parse_time, time_in_attributes, time_in_name
-from nephoscope.earth.pixels import Pixels, Window, check_block, check_size, sample_windows
-from nephoscope.earth.placing import Description, check_square, make_scene
+from nephoscope.earth.reading.axes import WAY_OUT, Axes, find_axes, grid_of
+from nephoscope.earth.reading.bands import Bands, choose_bands
+from nephoscope.earth.reading.names import find_sensor, parse_time, time_in_attributes, time_in_name
+from nephoscope.earth.reading.pixels import Pixels, Window, check_block, check_size, sample_windows
+from nephoscope.earth.reading.placing import Description, check_square, make_scene
+from nephoscope.earth.reading.stretch import Stretch, choose_stretch, encoding_of, fill_values
 from nephoscope.earth.scene import Scene
-from nephoscope.earth.stretch import Stretch, choose_stretch, encoding_of, fill_values
 from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask

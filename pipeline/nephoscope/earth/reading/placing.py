@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nephoscope.earth.grid import GEOGRAPHIC, Bounds, Grid
-from nephoscope.earth.pixels import Pixels, Window, check_size
+from nephoscope.earth.reading.pixels import Pixels, Window, check_size
 from nephoscope.earth.scene import Place, Scene
 from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
@@ -35,7 +35,7 @@ def make_scene(pixels: Pixels, about: Description) -> Scene:
     _, b, _, d, _, _ = pixels.grid.transform
     if pixels.grid.crs == GEOGRAPHIC and b == d == 0:
         return TurnedScene(pixels, about)
-    from nephoscope.earth.reprojection import ReprojectedScene
+    from nephoscope.earth.reading.reprojection import ReprojectedScene
 
     return ReprojectedScene(pixels, about)
 

@@ -8,9 +8,9 @@ import numpy as np
 from nephoscope.addresses import open_storage, read_bytes
 from nephoscope.data.images import ENDINGS, ImageError, decode_image, read_shape
 from nephoscope.earth.grid import GEOGRAPHIC, Bounds, Grid, Transform
-from nephoscope.earth.names import bounds_in_name, find_sensor, time_in_name
-from nephoscope.earth.pixels import Pixels, Window
-from nephoscope.earth.placing import Description, check_square, make_scene
+from nephoscope.earth.reading.names import bounds_in_name, find_sensor, time_in_name
+from nephoscope.earth.reading.pixels import Pixels, Window
+from nephoscope.earth.reading.placing import Description, check_square, make_scene
 from nephoscope.earth.scene import Scene
 from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
@@ -115,7 +115,7 @@ def _grid_of_world_file(address: str, shape: Shape) -> Grid:
     projection = _beside(address, (".prj",))
     if projection is None:
         return Grid(GEOGRAPHIC, transform, shape)
-    from nephoscope.earth.reference_systems import name_crs
+    from nephoscope.earth.reading.reference_systems import name_crs
 
     return Grid(name_crs(_read_text(projection), projection), transform, shape)
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.earth.blocks import to_lazy
-from nephoscope.earth.coordinates import CRS_NAME, earth_coordinates, pattern_coordinate, pixel_coordinates
-from nephoscope.earth.fields import Field
 from nephoscope.earth.land import land_at
 from nephoscope.earth.scene import Place
 from nephoscope.earth.validity import FLAGS, Domain, find_flags
+from nephoscope.earth.windows.fields import Field
+from nephoscope.earth.writing.blocks import to_lazy
+from nephoscope.earth.writing.coordinates import CRS_NAME, earth_coordinates, pattern_coordinate, pixel_coordinates
 from nephoscope.masks.rle import Mask
 from nephoscope.provenance import Provenance
 

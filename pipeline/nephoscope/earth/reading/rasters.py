@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.addresses import open_storage
-from nephoscope.earth.bands import COLOURS, Bands, choose_bands
 from nephoscope.earth.grid import GEOGRAPHIC, Bounds, Grid
-from nephoscope.earth.names import find_sensor, time_in_attributes, time_in_name
-from nephoscope.earth.pixels import Pixels, Window, check_block, check_size, sample_windows
-from nephoscope.earth.placing import Description, check_square, make_scene
-from nephoscope.earth.reference_systems import name_crs
+from nephoscope.earth.reading.bands import COLOURS, Bands, choose_bands
+from nephoscope.earth.reading.names import find_sensor, time_in_attributes, time_in_name
+from nephoscope.earth.reading.pixels import Pixels, Window, check_block, check_size, sample_windows
+from nephoscope.earth.reading.placing import Description, check_square, make_scene
+from nephoscope.earth.reading.reference_systems import name_crs
+from nephoscope.earth.reading.stretch import Encoding, Stretch, choose_stretch
 from nephoscope.earth.scene import Scene
-from nephoscope.earth.stretch import Encoding, Stretch, choose_stretch
 from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, Shape

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.earth.fields import Field
-from nephoscope.earth.row_store import IN_MEMORY, read_part
+from nephoscope.earth.windows.fields import Field
+from nephoscope.earth.windows.row_store import IN_MEMORY, read_part
 from nephoscope.masks.rle import Shape
 
 TILE = (256, 1024)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nephoscope.earth.blocks import chunk_shape
+from nephoscope.earth.writing.blocks import chunk_shape
 from nephoscope.files import atomic_write
 
 if TYPE_CHECKING:

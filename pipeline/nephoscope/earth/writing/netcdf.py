@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.earth.blocks import chunk_shape
+from nephoscope.earth.writing.blocks import chunk_shape
 from nephoscope.files import atomic_write
 
 if TYPE_CHECKING:

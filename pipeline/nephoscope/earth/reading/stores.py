@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nephoscope.addresses import open_storage
-from nephoscope.earth.arrays import open_arrays
 from nephoscope.earth.grid import Bounds
+from nephoscope.earth.reading.arrays import open_arrays
 from nephoscope.earth.scene import Scene
 from nephoscope.errors import UserError
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.earth.grid import GEOGRAPHIC, Grid, Transform
-from nephoscope.earth.reference_systems import name_crs, satellite_height
+from nephoscope.earth.reading.reference_systems import name_crs, satellite_height
 from nephoscope.errors import UserError
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.earth.blocks import TILE
-from nephoscope.earth.dataset import UNSEEN, MapResult, fitting_place, make_attributes
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.row_store import read_part, read_rows
 from nephoscope.earth.scene import Place
+from nephoscope.earth.windows.row_store import read_part, read_rows
+from nephoscope.earth.writing.blocks import TILE
+from nephoscope.earth.writing.dataset import UNSEEN, MapResult, fitting_place, make_attributes
 from nephoscope.errors import UserError
 from nephoscope.figures.colours import CLASS_COLOURS, Colour
 from nephoscope.files import atomic_write

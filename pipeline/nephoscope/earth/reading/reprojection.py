@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.earth.grid import GEOGRAPHIC, Grid
-from nephoscope.earth.pixels import Pixels, Window, check_size
-from nephoscope.earth.placing import DECIMALS, Description
-from nephoscope.earth.reference_systems import Coordinates, from_degrees, to_degrees
+from nephoscope.earth.reading.pixels import Pixels, Window, check_size
+from nephoscope.earth.reading.placing import DECIMALS, Description
+from nephoscope.earth.reading.reference_systems import Coordinates, from_degrees, to_degrees
 from nephoscope.earth.scene import Place, Scene
 from nephoscope.errors import UserError
 from nephoscope.masks.geometry import Image

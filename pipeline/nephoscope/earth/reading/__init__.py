@@ -1,0 +1,1 @@
+"""Georeferenced sources → scenes: files of every kind, arrays of xarray, reprojection."""

@@ -1,0 +1,1 @@
+"""Results → files on Earth: CF Datasets, NetCDF, Zarr, GeoTIFF, GeoJSON."""
