@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.__main__ import ALL
+from benchmarks.scenes import PICTURE, Difference, RepeatedScene
 from benchmarks.table import OURS, Row, Table, medians, rows_against
 
 
@@ -58,3 +60,22 @@ def test_tasks_take_turns() -> None:
 def test_every_benchmark_can_be_called() -> None:
     assert {"decode", "masks", "engines", "prediction", "growth", "training", "tuning", "app"} == set(ALL)
     assert all(map(callable, ALL.values()))
+
+
+def test_a_repeated_picture_has_the_pixels_of_its_tiling() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (*PICTURE, 3)).astype(np.uint8)
+    scene = RepeatedScene(picture, (2800, 4200))
+    pixels, seen = scene.read(slice(1398, 1403), slice(2098, 2102))
+    assert (pixels == np.tile(picture, (2, 2, 1))[1398:1403, 2098:2102]).all()
+    assert seen.all()
+    assert scene.place.grid.bounds == pytest.approx((-168, -28, -126, 0))
+
+
+def test_differences_are_pooled_over_scenes() -> None:
+    difference = Difference()
+    levels = np.zeros((2, 1, 4), np.uint8)
+    masks = np.array([[[1, 1, 0, 0]], [[0, 0, 0, 0]]], bool), np.array([[[1, 0, 0, 0]], [[0, 0, 0, 1]]], bool)
+    difference.add((levels, masks[0]), (levels + np.uint8(51), masks[1]))
+    difference.add((levels, masks[0]), (levels, masks[0]))
+    expected = {"probability": 0.1, "pixels changed": 0.125, "Dice of all masks": 0.75, "lowest Dice of a class": 0.0}
+    assert difference.row() == pytest.approx(expected)
