@@ -25,8 +25,8 @@ from nephoscope.data.images import ENDINGS, fit_image, read_image
 from nephoscope.data.synthetic import write_dataset
 from nephoscope.data.visible import find_visible
 from nephoscope.earth.grid import Grid
-from nephoscope.earth.row_store import read_rows
 from nephoscope.earth.scene import Place, Scene
+from nephoscope.earth.windows.row_store import read_rows
 from nephoscope.inference.ensemble import Ensemble
 from nephoscope.inference.result import Result, decide_results
 from nephoscope.inference.scenes import predict_scene
@@ -181,7 +181,7 @@ def measure_memory() -> pd.DataFrame:
 
 
 def count_windows(height: int, width: int) -> int:
-    from nephoscope.earth.windows import plan_windows
+    from nephoscope.earth.windows.plan import plan_windows
 
     grid = Grid.from_bounds((WEST, SOUTH, WEST + width / 100, SOUTH + height / 100), (height, width))
     plan = plan_windows(grid, DEGREES, (350, 525))
