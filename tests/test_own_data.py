@@ -86,6 +86,7 @@ def test_the_report_shows_every_class_in_its_colour(run: tuple[str, Path, Artifa
         assert [text.split("\n")[0] for text in cards.all_inner_texts()] == list(RUNS[name])
         colours = cards.evaluate_all("cards => cards.map(card => getComputedStyle(card).borderTopColor)")
         assert len(set(colours)) == len(RUNS[name])
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "long names make the page too wide"
 
 
 def test_predictions_have_every_class_and_their_masks_can_be_learnt_from(

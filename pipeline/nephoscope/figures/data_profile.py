@@ -16,11 +16,13 @@ from nephoscope.data.manifest import Manifest
 from nephoscope.data.profile import profile_tables
 from nephoscope.data.truth import Truth
 from nephoscope.figures.colours import class_colours, to_hex
-from nephoscope.figures.lettering import any_script
+from nephoscope.figures.lettering import any_script, shorten_name
 from nephoscope.figures.overlays import draw_overlay
 from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import MAX_CLASSES, Image, resize_mask
 
+MANY, MOST_LETTERS = 6, 48
+"""Names of more classes, or longer ones, do not fit side by side."""
 COLOURS = [to_hex(colour) for colour in class_colours(MAX_CLASSES)]
 
 
@@ -52,7 +54,9 @@ def draw_images_per_class(table: pd.DataFrame, palette: Palette = ON_WHITE) -> F
         table["class_name"], table["empty"], bottom=table["images"],
         color=palette.paper, edgecolor=palette.muted, hatch="//",
     )  # fmt: skip
-    axes.bar_label(bars, [f"{share:.0%}" for share in table["share"]], label_type="center")
+    size = None if len(table) <= MANY else 7
+    axes.bar_label(bars, [f"{share:.0%}" for share in table["share"]], label_type="center", fontsize=size)
+    _label_classes(axes, range(len(table)), list(table["class_name"]))
     axes.set_xlabel("coloured: the class is present; hatched: its mask is empty")
     return figure
 
@@ -62,10 +66,12 @@ def draw_co_occurrence(table: pd.DataFrame, palette: Palette = ON_WHITE) -> Figu
     classes = list(table["class_name"])
     counts = table[classes].to_numpy()
     shares = counts / counts.diagonal()[:, None].clip(1)
-    figure, axes = _new(palette, "Share of images with the row's class that have the column's class too", "", "")
+    side = 0.7 * len(classes) + 1 if len(classes) > MANY else 4
+    title = "Share of images with the row's class that have the column's class too"
+    figure, axes = _new(palette, title, "", "", (1.5 * side if side == 4 else side + 2, side))
     axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
+    _label_classes(axes, range(len(classes)), classes)
+    axes.set_yticks(range(len(classes)), map(shorten_name, classes))
     for row, column in [(row, column) for row in range(len(classes)) for column in range(len(classes))]:
         colour = "white" if shares[row, column] > 0.6 else "black"
         text = f"{counts[row, column]}\n{shares[row, column]:.0%}"
@@ -84,13 +90,21 @@ def draw_areas(images: pd.DataFrame, classes: tuple[str, ...], palette: Palette 
         median.set_color("black")  # readable on the class colours in light and dark mode
     for line in (*boxes["whiskers"], *boxes["caps"]):
         line.set_color(palette.ink)
-    axes.set_xticks(range(1, len(classes) + 1), classes)
+    _label_classes(axes, range(1, len(classes) + 1), classes)
     axes.set_ylim(bottom=0)
     return figure
 
 
-def _new(palette: Palette, title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6, 4), layout="constrained")
+def _label_classes(axes: Axes, places: Sequence[int], classes: Sequence[str]) -> None:
+    """Names below their places; turned if they would overlap."""
+    crowded = len(classes) > MANY or sum(map(len, classes)) > MOST_LETTERS
+    axes.set_xticks(places, map(shorten_name, classes), rotation=90 if crowded else 0)
+
+
+def _new(
+    palette: Palette, title: str, x_label: str, y_label: str, size: tuple[float, float] = (6, 4)
+) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, color=palette.ink)
     axes.set_xlabel(x_label, color=palette.ink)
@@ -115,7 +129,7 @@ def draw_samples(manifest: Manifest, truth: Truth, cache: Cache, root: Path) -> 
     figure = Figure(figsize=(FIGURE_WIDTH, (panel_height + 0.3) * len(classes) + 0.5), layout="constrained")
     panels = figure.subplots(len(classes), len(quantiles), squeeze=False)
     for class_name, line in zip(classes, panels, strict=True):
-        line[0].set_ylabel(class_name)
+        line[0].set_ylabel(shorten_name(class_name))
         for axes in line:
             axes.set_xticks([])
             axes.set_yticks([])
@@ -144,8 +158,8 @@ def _draw(row: int, manifest: Manifest, truth: Truth, cache: Cache, root: Path) 
 
 def _add_legend(figure: Figure, classes: tuple[str, ...]) -> None:
     for class_name, colour in zip(classes, COLOURS, strict=False):
-        figure.axes[0].plot([], [], color=colour, linewidth=4, label=class_name)
-    figure.legend(loc="outside upper center", ncols=len(classes), frameon=False)
+        figure.axes[0].plot([], [], color=colour, linewidth=4, label=shorten_name(class_name))
+    figure.legend(loc="outside upper center", ncols=min(len(classes), MANY), frameon=False)
 
 
 DPI = 110

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.6
+LONGEST_NAME = 20
 POINTS = 16
 """Size of other letters; as high as those of FONT"""
 
@@ -51,6 +52,15 @@ def _font() -> "FreeTypeFont":
     from PIL import ImageFont
 
     return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), POINTS)
+
+
+def shorten_name(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name for a label, where a long one would leave no room for the figure.
+
+    >>> shorten_name("stratocumulus over open water", 20)
+    'stratocumulus over …'
+    """
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 @contextmanager
