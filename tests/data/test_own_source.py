@@ -88,11 +88,11 @@ def test_shapes_come_from_the_usual_image(tmp_path: Path) -> None:
     (tmp_path / "masks/x").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "masks/x/a.png"), np.full((60, 100), 255, np.uint8))
     source = open_source(tmp_path, "masks", OwnOptions(), [])
-    assert (source.data_format.output_shape, source.data_format.rle_shape) == ((332, 553), (60, 100))
+    assert (source.data_format.output_shape, source.data_format.rle_shape) == ((332, 553), (332, 553))
     assert abs(332 * 553 / (350 * 525) - 1) < 0.01
     assert choose_cache_shape(source.data_format, None) == (128, 192)
     (problem,) = find_own_problems(tmp_path, tmp_path, "masks")
-    assert problem.startswith("train_images/c.png: wrong_aspect: 90×90 has the aspect 1.000, masks of 60×100")
+    assert problem.startswith("train_images/c.png: wrong_aspect: 90×90 has the aspect 1.000, masks of 332×553")
     chosen = open_source(tmp_path, "masks", OwnOptions(output_shape=(90, 90), nodata=True, ground_size=(5.0, 5.0)), [])
     metadata = make_metadata(chosen.data_format, (64, 64), 0)
     assert metadata == Metadata("masks", ("x",), (90, 90), (90, 90), (64, 64), nodata=True, ground_size=(5.0, 5.0))
@@ -106,6 +106,7 @@ def test_an_image_that_its_file_turns_has_the_turned_shape(tmp_path: Path) -> No
     Pillow.fromarray(noise).save(tmp_path / "train_images/a.jpg", exif=exif)
     (tmp_path / "boxes.csv").write_text("file,x1,y1,x2,y2,label\na.jpg,0,400,400,800,x\n")
     source = open_source(tmp_path, "boxes", OwnOptions(), [])
+    assert source.data_format.rle_shape == (800, 400)
     height, width = source.data_format.output_shape
     assert height == pytest.approx(2 * width, abs=1)
     _, (record,) = fill(tmp_path, "boxes", tmp_path / "cache", output_shape=(80, 40))

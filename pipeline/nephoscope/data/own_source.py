@@ -63,8 +63,10 @@ def _make_format(
     nodata = NODATA[name] if options.nodata is None else options.nodata
     image_shape = usual_shape(root, files.labelled)
     output_shape = options.output_shape or fit_pixels(image_shape, OUTPUT_PIXELS)
-    # A chosen shape decides which aspect images must have, even if most of them have another.
-    rle_shape = output_shape if explain_aspect(image_shape, output_shape) else image_shape
+    # A chosen shape decides which aspect images must have, even if most of them have another. Elsewhere RLE is never
+    # coarser than at the output shape.
+    is_finer = image_shape[0] * image_shape[1] >= output_shape[0] * output_shape[1]
+    rle_shape = image_shape if is_finer and not explain_aspect(image_shape, output_shape) else output_shape
     try:
         return own_format(name, labels.classes, rle_shape, output_shape, nodata, options.ground_size)
     except UserError as error:

@@ -71,7 +71,7 @@ def draw_co_occurrence(table: pd.DataFrame, palette: Palette = ON_WHITE) -> Figu
     figure, axes = _new(palette, title, "", "", (1.5 * side if side == 4 else side + 2, side))
     axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     _label_classes(axes, range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), map(shorten_name, classes))
+    axes.set_yticks(range(len(classes)), [shorten_name(name) for name in classes])
     for row, column in [(row, column) for row in range(len(classes)) for column in range(len(classes))]:
         colour = "white" if shares[row, column] > 0.6 else "black"
         text = f"{counts[row, column]}\n{shares[row, column]:.0%}"
@@ -98,7 +98,7 @@ def draw_areas(images: pd.DataFrame, classes: tuple[str, ...], palette: Palette 
 def _label_classes(axes: Axes, places: Sequence[int], classes: Sequence[str]) -> None:
     """Names below their places; turned if they would overlap."""
     crowded = len(classes) > MANY or sum(map(len, classes)) > MOST_LETTERS
-    axes.set_xticks(places, map(shorten_name, classes), rotation=90 if crowded else 0)
+    axes.set_xticks(places, [shorten_name(name) for name in classes], rotation=90 if crowded else 0)
 
 
 def _new(

@@ -53,7 +53,7 @@ def draw_dice_per_class(table: pd.DataFrame, highlighted: str) -> Figure:
         for row in table[table["reference"] == reference].itertuples():
             place = classes.index(str(row.class_name)) + 0.7 * ((index + 0.5) / len(references) - 0.5)
             _draw_dot(axes, row, place, colour, width, MARKERS[index % len(MARKERS)])
-    axes.set_yticks(range(len(classes)), map(shorten_name, classes))
+    axes.set_yticks(range(len(classes)), [shorten_name(name) for name in classes])
     axes.set_ylim(len(classes) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     _finish_dice_axis(axes)

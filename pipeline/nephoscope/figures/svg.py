@@ -26,7 +26,7 @@ WIDTH = 5.2
 COLUMNS = 2
 """Columns of panels; more would be too small on a phone"""
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-DROPPED = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|font-family: [^;]*; ", re.DOTALL)
+DROPPED = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|font-family: [^;\"]*(?:; )?", re.DOTALL)
 """Comments and styles. A `<style>` would apply to the whole page."""
 LARGEST_LUMINANCE = 0.3
 """A colour of this relative luminance has a contrast of 3:1 against white, the minimum for lines (WCAG)."""
