@@ -152,6 +152,7 @@ def test_a_batch_mixes_scenes_and_plain_pictures(
         expected = model.predict(picture).to_xarray()
         np.testing.assert_array_equal(written.mask, expected.mask)
         assert written.attrs["source_sha256"]
+    assert sorted(path.name for path in (out / "netcdf").iterdir()) == sorted(f"{r.image_id}.nc" for r in records)
     masks = sorted(path.name for path in (out / "masks").iterdir() if path.name.startswith(NAME))
     assert masks == [
         f"{NAME}_{name}.png" for name in expected.pattern.values if (expected.mask.sel(pattern=name) == 1).any()
@@ -216,3 +217,32 @@ def test_a_damaged_scene_is_a_problem_of_its_own(model: ns.Model, kinds: dict[st
     done = predict_pictures([str(folder)], model.folder, str(tmp_path / "out"), engine="onnx", outputs=("geotiff",))
     assert [bool(record.problem) for record in done.records()] == [True, False]
     assert not list((tmp_path / "out" / "geotiff").glob("a.tif*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (MapOptions(time="yesterday", bounds=BOUNDS), "yesterday"),
+        (MapOptions(time=DAY), "the image has no place; add --bounds W,S,E,N"),
+    ],
+)
+def test_a_wrong_time_is_refused_before_anything_is_written(
+    model: ns.Model, kinds: dict[str, Any], tmp_path: Path, options: MapOptions, message: str
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(ns.UserError, match=message):
+        predict_pictures([str(kinds["bounds and time"][0])], model.folder, str(out), engine="onnx", options=options)
+    assert not out.exists()
+
+
+def test_a_time_alone_places_no_array(model: ns.Model, image: np.ndarray) -> None:
+    with pytest.raises(ns.UserError, match="a time needs a place"):
+        model.predict(image, time=DAY)
+    with pytest.raises(ns.UserError, match="bounds and time place one image"):
+        model.predict([image, image], bounds=BOUNDS)
+
+
+def test_options_that_differ_are_named(model: ns.Model, picture: Path, tmp_path: Path) -> None:
+    predict_pictures([str(picture)], model.folder, str(tmp_path), engine="onnx")
+    with pytest.raises(ns.UserError, match="made with another --bounds, --time, --overlap"):
+        predict_pictures([str(picture)], model.folder, str(tmp_path), engine="onnx", options=MapOptions(overlap=0.2))

@@ -107,7 +107,9 @@ class Model:
             return result
         if isinstance(images, bytes) or not isinstance(images, Iterable):
             raise UserError(f"expected a path, an array or a list of them, found {type(images).__name__}")
-        return list(self.predict_each(images, bounds=bounds, time=time))
+        if bounds is not None or time is not None:
+            raise UserError("bounds and time place one image; found several; predict them one by one")
+        return list(self.predict_each(images))
 
     def predict_each(
         self, images: Iterable[Source], *, batch_size: int = BATCH_SIZE, bounds: Box = None, time: Time = None
@@ -138,6 +140,8 @@ class Model:
         if _is_xarray(source):
             return open_scene(source, bounds=bounds, time=time)
         if isinstance(source, np.ndarray):
+            if bounds is None and time is not None:
+                raise UserError("a time needs a place; pass bounds=(west, south, east, north) as well")
             return None if bounds is None else place_array(_check_array("the array", source), bounds, time)
         if isinstance(source, str | PathLike) and is_scene(fspath(source), bounds):
             return open_scene(source, bounds=bounds, time=time)

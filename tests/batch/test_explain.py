@@ -35,7 +35,7 @@ def test_the_command_explains_readable_images_and_lists_the_others(
     arguments = ["explain", str(pictures), "--model", str(finished.export.model), "--out", str(out)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1, result.output
-    assert "2 images were skipped" in result.stderr
+    assert "2 images skipped" in result.stderr
     *readable, broken, _ = sorted(path.name for path in pictures.iterdir())
     problems = pd.read_csv(out / "problems.csv").set_index("image_id")["problem"]
     assert "without an end marker" in problems[broken]

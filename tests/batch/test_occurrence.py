@@ -295,7 +295,7 @@ def test_files_that_hold_no_maps_are_refused(maps: Path, tmp_path: Path) -> None
     with pytest.raises(UserError, match=r"no variable mask or freq; found visible"):
         count_occurrence([str(tmp_path / "visible.nc")])
     other[["mask"]].isel(time=0, drop=True).astype("float32").to_netcdf(tmp_path / "timeless.nc")
-    with pytest.raises(UserError, match=r"missing: time\). Predict pictures whose place and time are known"):
+    with pytest.raises(UserError, match=r"missing: time\). Predict images whose place and time are known"):
         count_occurrence([str(tmp_path / "timeless.nc")])
     other[["mask"]].isel(pattern=[0, 1]).astype("float32").to_netcdf(maps / "two.nc")
     with pytest.raises(UserError, match="count them separately"):

@@ -38,7 +38,7 @@ def test_the_command_predicts_the_same_as_the_stage_submit(
     out = tmp_path / "out"
     result = run_command(pictures, "--model", finished.export.model, "--out", out, "--engine", engine)
     assert result.returncode == 1, result.stderr
-    assert "2 images were skipped" in result.stderr
+    assert "2 images skipped" in result.stderr
     problems = pd.read_csv(out / "problems.csv").set_index("image_id")["problem"]
     assert problems["zz-empty.jpg"] == "the file is empty"
     assert "neither a JPEG nor a PNG" in problems["zz-text.png"]

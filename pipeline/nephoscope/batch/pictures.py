@@ -145,7 +145,8 @@ def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[P
     """Predictions or problems → a record per address, with masks where there is no problem."""
     pairs = list(zip(addresses, predictions, strict=True))
     readable = [address for address, prediction in pairs if not isinstance(prediction, str)]
-    results = iter(decide_results(readable, [entry for entry in predictions if not isinstance(entry, str)], rules))
+    names = [PurePosixPath(address).name for address in readable]
+    results = iter(decide_results(names, [entry for entry in predictions if not isinstance(entry, str)], rules))
     decided = []
     for address, prediction in pairs:
         if isinstance(prediction, str):

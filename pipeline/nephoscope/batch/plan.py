@@ -74,6 +74,11 @@ class Plan:
             raise UserError(
                 f"{self.out} holds shards of {size} images; use --shard-size {size}, or choose another folder"
             )
+        if isinstance(other, dict) and mine == {**other, "options": mine["options"]}:
+            raise UserError(
+                f"{self.out} holds results made with another --bounds, --time, --overlap, --zarr-format or "
+                "--convention; choose another folder, or delete this one"
+            )
         raise UserError(
             f"{self.out} holds results of other images, another model or another version; choose another folder"
         )

@@ -16,13 +16,14 @@ from nephoscope.batch.merge import merge_shards
 from nephoscope.batch.pictures import PLAIN, decide_pictures
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record
-from nephoscope.batch.scenes import expand_times
+from nephoscope.batch.scenes import expand_times, is_scene_address
 from nephoscope.batch.shards import begin_run, read_shards, write_provenance, write_shard
 from nephoscope.batch.storage import find_pictures
 from nephoscope.bundle.folder import fingerprint, read_model
 from nephoscope.bundle.load import open_portable
 from nephoscope.bundle.provenance import trace_provenance
 from nephoscope.data.manifest import Metadata
+from nephoscope.earth.reading.names import parse_time
 from nephoscope.errors import UserError, missing_extra
 from nephoscope.hardware import count_cores, keep_freed_memory
 from nephoscope.settings.choices import Choice, Output
@@ -109,8 +110,7 @@ def predict_pictures(
     out = out if "://" in out else str(Path(out).resolve())
     digest, data_format = fingerprint(folder), Metadata.from_dict(read_model(folder)["data"]).data_format
     addresses = tuple(expand_times(find_pictures(pictures)))
-    if (options.bounds or options.time) and len(addresses) > 1:
-        raise UserError(f"--bounds and --time place one image; found {len(addresses)}; predict them one by one")
+    _check_placing(addresses, options)
     plan = Plan(addresses, shard_size, out.rstrip("/"), digest, data_format, tuple(outputs), options)
     job, todo = Job(folder, engine, batch_size, plan, command), begin_run(plan)
     done_count = len(plan.addresses) - sum(len(plan.addresses_of(shard)) for shard in todo)
@@ -118,6 +118,18 @@ def predict_pictures(
         for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):
             advance(count)
     return BatchResult(plan, *merge_shards(plan))
+
+
+def _check_placing(addresses: Sequence[str], options: MapOptions) -> None:
+    """Before anything is written: bounds and a time belong to one image, and a time needs a place."""
+    if not (options.bounds or options.time):
+        return
+    if len(addresses) > 1:
+        raise UserError(f"--bounds and --time place one image; found {len(addresses)}; predict them one by one")
+    if options.time:
+        parse_time(options.time)
+        if not all(is_scene_address(address, options) for address in addresses):
+            raise UserError(f"--time {options.time}: the image has no place; add --bounds W,S,E,N")
 
 
 def do_here(job: Job, shards: Sequence[int]) -> Iterator[int]:

@@ -136,7 +136,7 @@ def predict(
 
 def _exit_if_skipped(out: str | Path, problem_count: int) -> None:
     if problem_count:
-        typer.echo(f"{out}/problems.csv: {problem_count} images were skipped", err=True)
+        typer.echo(f"{out}/problems.csv: {_count(problem_count)} skipped", err=True)
         raise typer.Exit(SKIPPED)
 
 

@@ -73,6 +73,8 @@ def grid_occurrence(
     path = None if out is None else Path(out)
     if path is not None and path.is_dir():
         raise UserError(f"{path} is a folder; expected the name of a NetCDF file, such as {path / 'occurrence.nc'}")
+    if path is not None and path.suffix.lower() not in (".nc", ".nc4"):
+        raise UserError(f"{path}: the result is a NetCDF file; expected a name that ends in .nc")
     counted = count_occurrence(maps, cell=cell, by=by, quantity=quantity, least_seen=least_seen, progress=progress)
     dataset = to_dataset(counted, command)
     if path is not None:

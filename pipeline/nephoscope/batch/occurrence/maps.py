@@ -171,7 +171,7 @@ def _name_dims(path: Path, dataset: "xr.Dataset", name: str) -> dict[str, str]:
         raise UserError(
             f"{path}: {name} has the dimensions {', '.join(map(str, dataset[name].dims))}; expected time, pattern, "
             f"latitude and longitude{f' (missing: {missing})' if missing else ''}. "
-            "Predict pictures whose place and time are known, for example by their names"
+            "Predict images whose place and time are known, for example by their names, and leave this file out"
         )
     return dims
 

@@ -51,7 +51,7 @@ class ArrayPixels(Pixels):
             raise UserError(f"{source}: red, green and blue are stored differently; convert them to one type and unit")
         (self._encoding,) = encodings
         self._chosen: Stretch | None = None
-        if not self.is_lazy:
+        if not self.is_lazy or self._encoding.is_levels:  # levels need no look at the values
             self._stretch()
 
     @property

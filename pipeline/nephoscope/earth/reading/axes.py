@@ -21,7 +21,7 @@ REGULAR = 0.05
 """How far a coordinate may be from its place on a regular axis, in cells."""
 RADIANS = ("rad", "radian", "radians")
 FACTORS = {"km": 1000.0, "kilometre": 1000.0, "kilometer": 1000.0}
-WAY_OUT = "add coordinates with .assign_coords(latitude=…, longitude=…), or state the bounds"
+WAY_OUT = "add coordinates with .assign_coords(latitude=…, longitude=…), or state the bounds (--bounds W,S,E,N)"
 
 
 class Axes(NamedTuple):

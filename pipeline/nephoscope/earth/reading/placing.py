@@ -46,10 +46,11 @@ def check_square(source: str, grid: Grid) -> None:
     if abs(cell_width / cell_height - 1) > SQUARE:
         height, width = grid.shape
         west, south, east, north = grid.bounds
+        crossing = "; west exceeds east, so the box crosses the antimeridian" if east > 180 else ""
         raise UserError(
             f"{source}: {width}×{height} pixels (width×height) for bounds {east - west:g}° wide and {north - south:g}° "
-            f"high: a pixel would be {cell_width:.4g}° wide and {cell_height:.4g}° high; expected square pixels. Check "
-            "the bounds (W,S,E,N), or store the picture as a GeoTIFF if its pixels are not square"
+            f"high{crossing}: a pixel would be {cell_width:.4g}° wide and {cell_height:.4g}° high; expected "
+            "square pixels. Check the bounds (W,S,E,N), or store the picture as a GeoTIFF if its pixels are not square"
         )
 
 
