@@ -76,11 +76,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=Path, help="a folder of JPEGs or PNGs of 21°×14° each")
     parser.add_argument("--scenes", type=int, default=15, help="number of scenes of each kind")
+    parser.add_argument("--out", type=Path, default=Path("seams.csv"), help="table of seams and shifts")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--memory", action="store_true", help="measure the memory of large scenes")
     arguments = parser.parse_args()
     if arguments.pictures:
-        print(compare_seams(arguments.pictures, arguments.scenes, arguments.seed).to_string())
+        for table in compare_seams(arguments.pictures, arguments.scenes, arguments.seed):
+            arguments.out.write_text(table.to_csv(), "utf-8")  # after every scene, because all of them take long
+        print(table.to_string())
     if arguments.memory:
         print(measure_memory().to_string(index=False))
 
@@ -113,14 +116,14 @@ class Difference:
         }
 
 
-def compare_seams(pictures: Path, scenes: int, seed: int) -> pd.DataFrame:
-    """A row per comparison: mean difference of probabilities, share of mask pixels that differ, pooled Dice."""
+def compare_seams(pictures: Path, scenes: int, seed: int) -> Iterator[pd.DataFrame]:
+    """After every scene, a row per comparison: difference of probabilities, share of pixels that differ, pooled Dice."""
     model, rules = open_portable(SHIPPED, "onnx")
     differences: dict[str, Difference] = {}
     for kind, images in tqdm(put_together(pictures, scenes, seed), unit="scene"):
         for name, one, other in compare(model, rules, images):
             differences.setdefault(f"{kind}: {name}", Difference()).add(one, other)
-    return pd.DataFrame({name: difference.row() for name, difference in differences.items()}).T
+        yield pd.DataFrame({name: difference.row() for name, difference in differences.items()}).T
 
 
 def put_together(folder: Path, scenes: int, seed: int) -> Iterator[tuple[str, list[Image]]]:
