@@ -117,7 +117,7 @@ class Difference:
 
 
 def compare_seams(pictures: Path, scenes: int, seed: int) -> Iterator[pd.DataFrame]:
-    """After every scene, a row per comparison: difference of probabilities, share of pixels that differ, pooled Dice."""
+    """After every scene, a row per comparison: difference of probabilities, share of differing pixels, pooled Dice."""
     model, rules = open_portable(SHIPPED, "onnx")
     differences: dict[str, Difference] = {}
     for kind, images in tqdm(put_together(pictures, scenes, seed), unit="scene"):
