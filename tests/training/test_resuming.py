@@ -1,5 +1,7 @@
 """A run that is killed in the middle of an epoch resumes with the next batch."""
 
+import os
+import signal
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,23 @@ def run_until_killed(artifacts: Artifacts, changes: dict[str, object], killed_at
     else:
         History.on_validation_start = die_before_validation  # type: ignore[method-assign]
     run(artifacts, changes)
+
+
+def run_until_terminated(artifacts: Artifacts) -> None:
+    """Train, and receive SIGTERM in the second epoch, as from a scheduler."""
+
+    def terminate(_: History, trainer: Trainer, *__: Any) -> None:
+        if trainer.current_epoch == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    History.on_validation_start = terminate  # type: ignore[method-assign]
+    run(artifacts, {})
+
+
+def test_a_terminated_run_does_not_look_finished(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    assert exit_code_of(run_until_terminated, artifacts) == 1
+    assert not (artifacts.train_segmenter.members / "seed0.safetensors").exists()
 
 
 @pytest.mark.parametrize(

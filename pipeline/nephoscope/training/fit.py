@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from nephoscope.data.manifest import Manifest
@@ -67,13 +68,16 @@ def _fit_phase(
     plain = CachedImages(cache, presence, metadata.input_shape)
     with quiet():
         trainer = build_trainer(params, _callbacks(phase, metadata))
-        trainer.fit(
-            task,
-            make_train_loader(augmented, rows, params, seed),
-            make_validation_loader(plain, validation_rows, params),
-            ckpt_path=progress.last if progress.last.is_file() else None,
-            weights_only=True,
-        )
+        try:
+            trainer.fit(
+                task,
+                make_train_loader(augmented, rows, params, seed),
+                make_validation_loader(plain, validation_rows, params),
+                ckpt_path=progress.last if progress.last.is_file() else None,
+                weights_only=True,
+            )
+        except SIGTERMException:  # it would end the process with code 0, as if the outputs were there
+            raise SystemExit(f"{member.name}: terminated; run the same command again to resume") from None
     if trainer.interrupted:
         raise KeyboardInterrupt
     if trainer.is_global_zero:
