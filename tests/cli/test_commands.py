@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nephoscope.artifacts import SHIPPED, Artifacts
+from nephoscope.batch.maps import WRITERS
 from nephoscope.bundle.load import open_portable
 from nephoscope.cli.commands import app
 from nephoscope.errors import UserError
@@ -98,7 +99,7 @@ def test_prediction_imports_neither_training_nor_report_packages(
 ) -> None:
     picture = min((finished.synthesize.dataset / "test_images").iterdir())
     arguments = (picture, "--model", SHIPPED, "--engine", engine, "--out", tmp_path / "out")
-    outputs = ",".join(OUTPUTS)
+    outputs = ",".join(output for output in OUTPUTS if output not in WRITERS)  # maps on Earth need xarray
     done = run_python(LIST_IMPORTS, "predict", *arguments, "--write", outputs)
     assert done.stdout.splitlines()[-1] == "imported:", done.stderr
 
