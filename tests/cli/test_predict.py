@@ -16,6 +16,7 @@ from nephoscope.batch.pictures import Decided
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.predict import Job, predict_pictures
 from nephoscope.data.images import read_image
+from nephoscope.provenance import Provenance
 from tests.builders.command_line import run_command
 
 
@@ -63,11 +64,11 @@ def test_an_interrupted_run_resumes(
     )
     write_shard, written = predicting.write_shard, []
 
-    def interrupted(limit: int, plan: Plan, shard: int, images: Iterable[Decided]) -> int:
+    def interrupted(limit: int, plan: Plan, shard: int, images: Iterable[Decided], made: Provenance) -> int:
         if len(written) == limit:
             raise KeyboardInterrupt
         written.append(shard)
-        return write_shard(plan, shard, images)
+        return write_shard(plan, shard, images, made)
 
     out = str(tmp_path / "killed")
     monkeypatch.setattr(predicting, "write_shard", partial(interrupted, 2))
