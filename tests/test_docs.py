@@ -94,6 +94,7 @@ def test_python_examples_run(page: str, finished: Artifacts, tmp_path: Path, mon
         exec(block, names)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of rioxarray
 @pytest.mark.filterwarnings("ignore:numpy.ndarray size changed:RuntimeWarning")
 def test_the_page_of_earth_runs_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

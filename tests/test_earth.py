@@ -21,6 +21,8 @@ BOUNDS = (-61.0, 10.0, -40.0, 24.0)
 NAME = "Aqua_CorrectedReflectance20071227_-61--40_10-24.jpeg"
 DAY = "2007-12-27"
 
+pytestmark = pytest.mark.xdist_group("earth")
+
 
 @pytest.fixture(scope="module")
 def model() -> ns.Model:

@@ -33,6 +33,8 @@ from tests.builders.pipeline_run import run_after_training, run_until_trained, t
 RUNS = {"boxes": THREE, "masks": TWELVE}
 BOUNDS = Bounds(max_megabytes=1, per_visitor=3, in_all=50, waiting=16)
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("own data")]
+
 
 def own_params(artifacts: Artifacts, dataset: Path, name: str) -> Params:
     """The smallest settings. `synthesize` is not needed, and not run."""

@@ -22,6 +22,8 @@ NETWORKS = {
     "Unet": {"architecture": "Unet", "encoder": "resnet18"},
 }
 
+pytestmark = pytest.mark.xdist_group("exported networks")
+
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -82,6 +82,7 @@ def test_an_interrupted_run_resumes(
     assert len({path.read_text("utf-8") for path in same}) == 1
 
 
+@pytest.mark.slow
 def test_a_cluster_predicts_the_same(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
     here = predict_pictures([str(pictures)], finished.export.model, str(tmp_path / "here"), engine="onnx")
     there = (pictures, "--model", finished.export.model, "--out", tmp_path / "there", "--engine", "onnx")

@@ -49,6 +49,7 @@ def test_an_unreadable_image_has_empty_rows(
     assert "5 images, 2 of them set aside by prepare and therefore empty" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_steel_goes_through_every_stage(tmp_path: Path) -> None:
     params, artifacts = tiny_params(tmp_path, "severstal"), Artifacts(tmp_path)
     run_until_trained(params, artifacts)
