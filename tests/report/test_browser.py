@@ -18,6 +18,7 @@ from nephoscope.rules.rules import Rules
 from nephoscope.settings.params import Params
 from tests.builders.browser import open_browser, open_page
 
+pytestmark = pytest.mark.slow
 WIDE, PHONE = {"width": 1300, "height": 900}, {"width": 360, "height": 700}
 LOWEST_CONTRAST = """() => {
   const parts = colour => colour.match(/[\\d.]+/g).map(Number);
