@@ -55,6 +55,11 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
         ("prepare: {folds: 3, folds_held_out: 4}", r"folds_held_out: 4, but there are 3 folds"),
         ("train_classifier: {loss: {}}", r"train_classifier\.loss: .*at least 1 item"),
         ("train_classifier: {loss: {bse: 1}}", r"train_classifier\.loss\.bse"),
+        (
+            "train_classifier: {loss: {bce: 0.5, dice: 0.5}}",
+            r"train_classifier\.loss: dice: only for pixels, .* use bce, weighted_bce, focal",
+        ),
+        ("train_classifier: {loss: {cce: 1}}", r"train_classifier\.loss: cce: only for pixels"),
         ("train_classifier: {seeds: [0, 0]}", r"train_classifier\.seeds: .*named twice"),
         ("train_classifier: {seeds: [-1]}", r"train_classifier\.seeds\.0: .*greater than or equal to 0"),
         ("train_classifier: {unfreeze_steps: 3}", r"nothing is frozen; set frozen_epochs"),

@@ -2,13 +2,10 @@ import pandas as pd
 import pytest
 import torch
 
-import stages.train_classifier
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.manifest import Manifest
-from nephoscope.errors import UserError
 from nephoscope.files import read_json
 from nephoscope.models.checkpoint import load_checkpoint
-from nephoscope.settings.training import TrainClassifier
 from tests.builders.pipeline_run import tiny_params
 
 
@@ -29,10 +26,3 @@ def test_the_metric_is_the_best_score_of_the_history(finished: Artifacts) -> Non
 
 def test_a_finished_training_leaves_nothing_to_resume(finished: Artifacts) -> None:
     assert not finished.train_classifier.resume.exists()
-
-
-def test_an_impossible_loss_is_rejected_before_anything_is_replaced(own_run: Artifacts) -> None:
-    params = TrainClassifier(weights="none", encoder="mobilenetv3_small_050", loss={"dice": 1.0})
-    with pytest.raises(UserError, match="a classifier can use bce"):
-        stages.train_classifier.main(params, own_run)
-    assert (own_run.train_classifier.members / "seed0.safetensors").is_file()

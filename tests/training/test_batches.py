@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 from nephoscope.data.manifest import Manifest
 from nephoscope.masks.geometry import resize_mask, to_planes
 from nephoscope.settings.training import Augmentation, TrainSegmenter
+from nephoscope.training import sampling
 from nephoscope.training.augmentation import Arrays, Augment, Box, Sample, cut_and_mix, draw_box
-from nephoscope.training.loaders import CachedImages, make_train_loader, make_validation_loader, resize_sample
+from nephoscope.training.loaders import (
+    Batch,
+    CachedImages,
+    ResumableLoader,
+    make_train_loader,
+    make_validation_loader,
+    resize_sample,
+)
 from nephoscope.training.members import Member, list_members, member_rows
 from nephoscope.training.metrics import unpack
 from nephoscope.training.sampling import Shuffled, balance
@@ -104,11 +112,38 @@ def test_every_epoch_has_every_row_once_in_a_new_order() -> None:
     assert first != second
 
 
-def test_an_epoch_resumes_where_it_stopped() -> None:
+def test_another_seed_gives_another_order() -> None:
+    assert list(Shuffled(np.arange(10), seed=0)) != list(Shuffled(np.arange(10), seed=1))
+
+
+@pytest.mark.parametrize("process", [(0, 1), (0, 2), (1, 2)])
+def test_an_epoch_resumes_where_it_stopped(monkeypatch: pytest.MonkeyPatch, process: tuple[int, int]) -> None:
+    monkeypatch.setattr(sampling, "process", lambda: process)
     whole = list(Shuffled(np.arange(10), seed=0))
     rest = Shuffled(np.arange(10), seed=0)
-    rest.skipped = 4
-    assert list(rest) == whole[4:]
+    rest.skipped = 3
+    assert list(rest) == whole[3:]
+
+
+def test_cutmix_mixes_its_share_of_the_training_batches_only(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path)
+    images = CachedImages(artifacts.prepare.cache, np.tile(np.eye(2, dtype=bool), (32, 1)), (8, 12))
+    mixed = {}
+    for share in (0.0, 0.5, 1.0):
+        params = TrainSegmenter.model_validate({"batch_size": 2, "augmentation": {"cutmix": share}})
+        loader = make_train_loader(images, np.arange(32), params, seed=0)
+        batches = [batch for epoch in range(4) for batch in _epoch(loader, epoch)]
+        mixed[share] = np.mean([bool(((batch.presence > 0) & (batch.presence < 1)).any()) for batch in batches])
+        for batch in make_validation_loader(images, np.arange(8), params):
+            assert set(batch.presence.unique().tolist()) <= {0, 1}
+    assert mixed[0.0] == 0
+    assert 0 < mixed[0.5] < mixed[1.0]
+    assert mixed[1.0] > 0.3  # half of the pairs have the same classes
+
+
+def _epoch(loader: ResumableLoader, epoch: int) -> list[Batch]:
+    loader.sampler.set_epoch(epoch)
+    return list(loader)
 
 
 def test_batches_have_the_types_and_shapes_of_the_networks(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_an_epoch_without_a_score_is_never_the_best(tmp_path: Path, monkeypatch:
 
 def test_a_run_without_a_valid_score_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifacts = blobs_in(tmp_path, count=8)
-    trainer = SimpleNamespace(fit=lambda *_, **__: None, interrupted=False, is_global_zero=True)
+    trainer = SimpleNamespace(fit=lambda *_, **__: None, interrupted=False, is_global_zero=True, world_size=1)
     monkeypatch.setattr(fit, "build_trainer", lambda *_: trainer)
     with pytest.raises(UserError, match=r"seed0: no epoch has a valid pr_auc; .* monitor: loss"):
         train_members(classifier(), artifacts.prepare, artifacts.train_classifier)

@@ -17,18 +17,17 @@ from nephoscope.files import read_json
 from nephoscope.models.checkpoint import load_checkpoint
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.models.weights import read_bundled
-from nephoscope.settings.training import Optimiser, TrainClassifier, TrainSegmenter
+from nephoscope.settings.training import TrainClassifier, TrainSegmenter
 from nephoscope.training import fit
 from nephoscope.training.augmentation import Augment
 from nephoscope.training.callbacks import History, Unfreezing
 from nephoscope.training.fit import build_task
 from nephoscope.training.loaders import CachedImages, make_train_loader
-from nephoscope.training.members import Member
-from nephoscope.training.optimisers import build_optimiser, build_schedule
-from nephoscope.training.train import find_weights, resume_key, train_members
+from nephoscope.training.members import Member, list_phases
+from nephoscope.training.train import best_checkpoint, find_weights, resume_key, train_members
 from tests.builders.blobs import blobs_in
 from tests.builders.killing import die, exit_code_of
-from tests.builders.training_runs import classifier, same, segmenter, train, weights_of
+from tests.builders.training_runs import classifier, fix_scores, same, segmenter, train, watch, weights_of
 
 
 def test_a_segmenter_finds_the_discs(tmp_path: Path) -> None:
@@ -61,22 +60,10 @@ def test_every_member_is_kept_with_its_history(tmp_path: Path) -> None:
     assert history["member"].tolist() == names
     assert {"epoch", "train_loss", "validation_loss", "validation_dice", "decoder_rate"} <= set(history)
     assert not artifacts.train_segmenter.resume.exists()
-
-
-def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
-    artifacts = blobs_in(tmp_path)
-    path = train(segmenter(epochs=4, optimiser={"decoder_rate": 0.05, "schedule": "constant"}), artifacts)
-    history = pd.read_csv(artifacts.train_segmenter.history)
-    _, metadata = load_checkpoint(path)
-    assert metadata.epoch == history["validation_dice"].idxmax()
-    assert metadata.score == pytest.approx(history["validation_dice"].max())
-
-
-def test_training_stops_after_epochs_without_gain(tmp_path: Path) -> None:
-    artifacts = blobs_in(tmp_path)
-    rates = {"encoder_rate": 1e-12, "decoder_rate": 1e-12, "schedule": "constant"}
-    train(classifier(epochs=9, patience=2, optimiser=rates), artifacts)
-    assert len(pd.read_csv(artifacts.train_classifier.history)) < 9
+    members = [load_checkpoint(artifacts.train_segmenter.members / f"{name}.safetensors") for name in names]
+    scores = [metadata.score for _, metadata in members]
+    assert read_json(artifacts.train_segmenter.metrics) == {"score": pytest.approx(np.mean(scores), abs=6e-4)}
+    assert not same(members[0][0].state_dict(), members[2][0].state_dict())  # another seed, another network
 
 
 def train_until_killed(params: TrainSegmenter, artifacts: Artifacts) -> None:
@@ -111,21 +98,52 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, changes: dict[s
     assert same(weights_of(resumed), weights_of(uninterrupted))
 
 
-def test_fine_tuning_starts_from_the_best_epoch_with_its_own_shape_and_rates(tmp_path: Path) -> None:
-    main, finished = blobs_in(tmp_path / "main"), blobs_in(tmp_path / "finished")
-    changes = {"input_shape": (16, 24), "optimiser": {"schedule": "constant"}}
+def test_fine_tuning_starts_from_the_best_epoch_with_its_own_shape_and_rates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = blobs_in(tmp_path, count=32)
+    fix_scores(monkeypatch, [0.375, 0.25, 0.125, 0.5])
     finetune = {"epochs": 2, "encoder_rate": 1e-12, "decoder_rate": 1e-12}
-    before, path = train(segmenter(**changes), main), train(segmenter(**changes, finetune=finetune), finished)
-    history = pd.read_csv(finished.train_segmenter.history)
+    params = segmenter(input_shape=(16, 24), optimiser={"schedule": "constant"}, finetune=finetune)
+    watcher = watch(params, artifacts, tmp_path)
+    history = pd.concat(pd.read_csv(tmp_path / phase / "history.csv") for phase in ("main", "finetune"))
     assert history["epoch"].tolist() == [0, 1, 2, 3]
     assert history["decoder_rate"].tolist() == [3e-3, 3e-3, 1e-12, 1e-12]
-    (network, metadata), (best, _) = load_checkpoint(path), load_checkpoint(before)
-    assert metadata.epoch in (2, 3)
-    assert metadata.input_shape == (32, 48)
-    assert metadata.settings["epochs"] == 2
+    network, metadata = load_checkpoint(best_checkpoint(list_phases(params, tmp_path)))
+    assert (metadata.epoch, metadata.score, metadata.input_shape) == (3, 0.5, (32, 48))
     assert metadata.settings["finetune"]["epochs"] == 2
-    for weight, epochs_before in zip(network.parameters(), best.parameters(), strict=True):
-        torch.testing.assert_close(weight, epochs_before, rtol=0, atol=1e-8)
+    for key, weight in network.named_parameters():
+        torch.testing.assert_close(weight, watcher.weights[1][key], rtol=0, atol=1e-8)  # the end of the first epoch
+
+
+def test_fine_tuning_has_its_own_warm_up_and_freezes_nothing(tmp_path: Path) -> None:
+    finetune = {"epochs": 3, "encoder_rate": 0.1, "decoder_rate": 0.2, "warmup_share": 0.3}
+    main, second = list_phases(classifier(frozen_epochs=1, finetune=finetune), tmp_path)
+    assert (main.params.epochs, main.params.frozen_epochs, main.epochs_before) == (2, 1, 0)
+    assert (second.params.epochs, second.params.frozen_epochs, second.epochs_before) == (3, 0, 2)
+    optimiser = second.params.optimiser
+    assert (optimiser.encoder_rate, optimiser.decoder_rate, optimiser.warmup_share) == (0.1, 0.2, 0.3)
+    assert len(list_phases(classifier(), tmp_path)) == 1
+
+
+def test_fine_tuning_that_gains_nothing_is_not_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifacts = blobs_in(tmp_path, count=16)
+    fix_scores(monkeypatch, [0.4, 0.5, 0.3, 0.5])
+    path = train(segmenter(input_shape=(16, 24), finetune={"epochs": 2}), artifacts)
+    _, metadata = load_checkpoint(path)
+    assert (metadata.epoch, metadata.score, metadata.input_shape) == (1, 0.5, (16, 24))
+    assert read_json(artifacts.train_segmenter.metrics) == {"score": 0.5}
+    assert len(pd.read_csv(artifacts.train_segmenter.history)) == 4
+
+
+def test_augmentation_and_losses_of_all_kinds_can_be_combined(tmp_path: Path) -> None:
+    changes = {
+        "loss": {"weighted_bce": 1, "cce": 0.5, "lovasz": 1},
+        "augmentation": {"rotation": 0.5, "grid_distortion": 0.5, "cutmix": 1.0},
+        "input_shape": [24, 40],
+    }
+    _, metadata = load_checkpoint(train(segmenter(epochs=1, **changes), blobs_in(tmp_path, count=32)))
+    assert metadata.input_shape == (24, 40)
 
 
 def test_a_changed_setting_starts_from_the_beginning(tmp_path: Path) -> None:
@@ -167,63 +185,6 @@ def test_a_frozen_encoder_has_no_dropout() -> None:
         unfreezing.on_train_epoch_start(SimpleNamespace(current_epoch=epoch, world_size=1), task)  # type: ignore[arg-type]
         first, second = (network.encoder(network.normalise(pictures))[-1] for _ in range(2))
         assert torch.equal(first, second) is not random
-
-
-@pytest.mark.parametrize("name", ["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"])
-@pytest.mark.parametrize("schedule", ["constant", "onecycle", "cosine", "plateau"])
-def test_every_optimiser_runs_with_every_schedule(name: str, schedule: str) -> None:
-    network = build_segmenter("VanillaUnet", "", 2)
-    settings = Optimiser.model_validate({"name": name, "schedule": schedule})
-    optimiser = build_optimiser(network, settings)
-    scheduler = build_schedule(optimiser, settings, steps=3)
-    before = network.body.head.weight.detach().clone()
-    for _ in range(3):
-        network(torch.zeros(2, 3, 32, 32)).square().mean().backward()
-        optimiser.step()
-        if scheduler is not None:
-            scheduler.step(0.5) if schedule == "plateau" else scheduler.step()  # type: ignore[call-arg]
-    assert not torch.equal(before, network.body.head.weight)
-
-
-@pytest.mark.parametrize("steps", range(1, 12))
-@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_onecycle_of_any_length_has_a_rate_for_every_step(steps: int, share: float) -> None:
-    settings = Optimiser(schedule="onecycle", warmup_share=share)
-    optimiser = build_optimiser(build_segmenter("VanillaUnet", "", 2), settings)
-    scheduler = build_schedule(optimiser, settings, steps)
-    for _ in range(steps):
-        assert 0 < optimiser.param_groups[-1]["lr"] <= settings.decoder_rate * 1.0001
-        optimiser.step()
-        if scheduler is not None and scheduler.last_epoch < steps - 1:
-            scheduler.step()
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"loss": {"cce": 0.7, "dice": 0.3}, "pictures": "positives"},
-        {"loss": {"weighted_bce": 1, "lovasz": 1}, "sampling": "balanced"},
-        {"augmentation": {"rotation": 0.5, "grid_distortion": 0.5, "cutmix": 1.0}, "input_shape": [24, 40]},
-        {"monitor": "pr_auc", "ema_decay": 0.9, "label_smoothing": 0.1, "gradient_clip": None},
-        {"machine": {"accelerator": "cpu", "precision": "bf16"}, "optimiser": {"name": "adamw"}},
-        {"machine": {"accelerator": "cpu", "precision": "bf16"}, "optimiser": {"name": "sgd"}},
-    ],
-)
-def test_settings_can_be_combined(tmp_path: Path, changes: dict[str, object]) -> None:
-    path = train(segmenter(epochs=1, **changes), blobs_in(tmp_path))
-    _, metadata = load_checkpoint(path)
-    assert metadata.settings["epochs"] == 1
-    assert metadata.input_shape == tuple(changes.get("input_shape", (32, 48)))  # type: ignore[arg-type]
-
-
-def test_two_processes_train_together(tmp_path: Path) -> None:
-    artifacts = blobs_in(tmp_path)
-    machine = {"accelerator": "cpu", "devices": 2, "strategy": "ddp_fork"}
-    path = train(segmenter(epochs=2, machine=machine), artifacts)
-    history = pd.read_csv(artifacts.train_segmenter.history)
-    assert history["epoch"].tolist() == [0, 1]
-    _, metadata = load_checkpoint(path)
-    assert metadata.score == pytest.approx(history["validation_dice"].max())
 
 
 def test_a_task_can_be_sent_to_another_process(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 Some pixels do not count: invisible ones and, with `pictures: positives`, classes that an image does not show. They get
 logits of "surely absent" and a truth of 0, so their gradient is exactly zero.
 
-Dice, Jaccard and Tversky are zero for a class that is absent from the batch, so nothing lowers its probabilities.
-Keep a pointwise term beside them.
+Dice, Jaccard and Tversky compare areas class by class, and average over the classes. They are zero for a class that is
+absent from the batch, so nothing lowers its probabilities. Keep a pointwise term beside them. Lovász is a hinge on the
+Jaccard index of all classes and images of the batch together, so it also lowers the probabilities of absent classes.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nephoscope.errors import UserError
 from nephoscope.settings.training import LossName
 
 SURELY_ABSENT = -1e4
@@ -58,11 +58,17 @@ def _weighted_bce(settings: LossSettings) -> Loss:
 
 
 def _cce(_: LossSettings) -> Loss:
-    """Softmax cross-entropy over classes. Overlapping classes share a pixel; a pixel without a class adds 0."""
+    """Softmax cross-entropy over the classes and a background, whose logit is 0. Overlapping classes share a pixel.
+
+    With a single class, this is binary cross-entropy of the sigmoid.
+    """
 
     def loss(logits: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
         shares = truth / truth.sum(1, keepdim=True).clamp(min=1)
-        losses = -(shares * functional.log_softmax(logits, dim=1)).sum(1, keepdim=True)
+        background = torch.zeros_like(logits[:, :1])
+        normaliser = torch.cat([background, logits], dim=1).logsumexp(dim=1, keepdim=True)
+        # What the classes leave of a pixel is background, whose term is 0.
+        losses = normaliser - (shares * logits).sum(1, keepdim=True)
         return _mean(losses, counted.any(1, keepdim=True))
 
     return loss
@@ -91,9 +97,10 @@ def _region(region: Any, **settings: Any) -> Callable[[LossSettings], Loss]:
 
 
 BuildLoss = Callable[[LossSettings], Loss]
-POINTWISE: dict[LossName, BuildLoss] = {"bce": _bce, "weighted_bce": _weighted_bce, "focal": _focal}
 LOSSES: dict[LossName, BuildLoss] = {
-    **POINTWISE,
+    "bce": _bce,
+    "weighted_bce": _weighted_bce,
+    "focal": _focal,
     "cce": _cce,
     "dice": _region(smp.losses.DiceLoss),
     "jaccard": _region(smp.losses.JaccardLoss),
@@ -117,13 +124,6 @@ def build_loss(weights: Mapping[LossName, float], settings: LossSettings | None 
         return torch.stack([weight * part(filled, cleared, ~ignored) for weight, part in parts]).sum()
 
     return loss
-
-
-def refuse_region_losses(weights: Mapping[LossName, float]) -> None:
-    """Raise an error if a classifier's loss contains region losses: it has no pixels."""
-    wrong = [name for name in weights if name not in POINTWISE]
-    if wrong:
-        raise UserError(f"loss: {', '.join(wrong)} compare(s) areas; a classifier can use {', '.join(POINTWISE)}")
 
 
 def _smooth(truth: Tensor, smoothing: float) -> Tensor:

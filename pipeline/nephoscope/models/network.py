@@ -72,7 +72,8 @@ class Network(nn.Module):
             for key, value in own.items()
             if _parent(key) in inside or (key not in state and key.startswith(BEHIND))
         }
-        self.encoder.load_state_dict({**loaded, **kept}, strict=True)
+        # Strict by default. Some encoders of smp do not accept the argument `strict`.
+        self.encoder.load_state_dict({**loaded, **kept})
 
 
 def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from nephoscope.settings.section import Machine, NoRepeats, PositiveShape, Section, Share
 
@@ -14,6 +14,8 @@ Architecture = Literal[
     "Segformer", "VanillaUnet",
 ]  # fmt: skip
 Loss = dict[LossName, Annotated[float, Field(gt=0)]]
+PER_IMAGE_LOSSES: tuple[LossName, ...] = ("bce", "weighted_bce", "focal")
+"""Those that need no pixels."""
 LOSS = "terms of the loss, each with its weight"
 MONITOR = "validation metric that chooses the epoch"
 
@@ -70,7 +72,10 @@ class TrainingMachine(Machine):
 
 
 class Finetune(Section):
-    """A second phase that starts from the best weights: few epochs, lower learning rates, usually a finer shape."""
+    """A second phase that starts from the best weights: few epochs, lower learning rates, usually a finer shape.
+
+    If none of its epochs has a higher score, the network of the first phase is kept, with its input shape.
+    """
 
     epochs: int = Field(0, ge=0, description="number of epochs; 0: no second phase")
     input_shape: PositiveShape | None = Field(
@@ -134,8 +139,21 @@ class TrainClassifier(Training):
         description="initial weights: segmenter (the encoder of the trained segmenter of the same fold), bundled, hub, "
         "none, or the path of a safetensors file",
     )
+    loss: Loss = Field(
+        {"bce": 1.0}, min_length=1, description=f"{LOSS}; only {', '.join(PER_IMAGE_LOSSES)} need no pixels"
+    )
     dropout: float = Field(0.2, ge=0, lt=1, description="dropout before the head")
     monitor: Literal["pr_auc", "loss"] = Field("pr_auc", description=MONITOR)
+
+    @field_validator("loss")
+    @classmethod
+    def _the_loss_needs_no_pixels(cls, loss: Loss) -> Loss:
+        wrong = [name for name in loss if name not in PER_IMAGE_LOSSES]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(wrong)}: only for pixels, and a classifier has none; use {', '.join(PER_IMAGE_LOSSES)}"
+            )
+        return loss
 
 
 class TrainSegmenter(Training):
@@ -151,6 +169,13 @@ class TrainSegmenter(Training):
         "The monitor uses all images in both cases",
     )
     monitor: Literal["dice", "pr_auc", "loss"] = Field("dice", description=MONITOR)
+    top_fraction: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="monitor dice: share of the visible pixels, highest probability first, whose mean decides on "
+        "presence; write the same as predict.top_fraction",
+    )
 
     @model_validator(mode="after")
     def _architecture_supports_the_settings(self) -> Self:

@@ -21,7 +21,6 @@ from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 from nephoscope.models.classifier import build_classifier
 from nephoscope.models.devices import resolve_precision
-from nephoscope.models.losses import refuse_region_losses
 from nephoscope.models.metadata import NetworkMetadata
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.settings.training import TrainClassifier, TrainSegmenter
@@ -46,7 +45,7 @@ def fit_member(
     phases: Sequence[Phase],
     weights: str,
 ) -> None:
-    """Train one member phase by phase. Its best checkpoint is in the folder of the last phase."""
+    """Train one member phase by phase. Each phase keeps its best checkpoint, from which the next one starts."""
     for phase in phases:
         if not phase.progress.finished.is_file():
             _fit_phase(member, phase, _metadata(member, params, phase, manifest), manifest, cache, weights)
@@ -58,7 +57,9 @@ def _fit_phase(
 ) -> None:
     params, progress, seed = phase.params, phase.progress, member.seed
     seed_everything(seed, workers=True, verbose=False)
-    rows, validation_rows = _rows(member, params, manifest)
+    with quiet():
+        trainer = build_trainer(params, _callbacks(phase, metadata))
+    rows, validation_rows = _rows(member, params, manifest, trainer.world_size)
     task = build_task(params, metadata.input_shape, _positive_shares(params, manifest, rows), seed, weights)
     task.network.to(memory_format=torch.channels_last)
     torch.set_float32_matmul_precision("high")  # TF32 on GPUs, where bf16 is off
@@ -67,7 +68,6 @@ def _fit_phase(
     augmented = CachedImages(cache, presence, metadata.input_shape, Augment(params.augmentation))
     plain = CachedImages(cache, presence, metadata.input_shape)
     with quiet():
-        trainer = build_trainer(params, _callbacks(phase, metadata))
         try:
             trainer.fit(
                 task,
@@ -89,7 +89,10 @@ def _fit_phase(
         progress.finished.touch()
 
 
-def _rows(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Manifest) -> tuple[Rows, Rows]:
+def _rows(
+    member: Member, params: TrainClassifier | TrainSegmenter, manifest: Manifest, processes: int
+) -> tuple[Rows, Rows]:
+    """Rows for training, and for choosing the epoch; at least one of each for every process."""
     rows, validation_rows = member_rows(member, manifest)
     if isinstance(params, TrainSegmenter) and params.pictures == "positives":
         rows = rows[manifest.presence(rows).any(axis=1)]
@@ -97,6 +100,11 @@ def _rows(member: Member, params: TrainClassifier | TrainSegmenter, manifest: Ma
         if split_rows.size == 0:
             raise UserError(
                 f"{member.name}: no image for {split}; change prepare.validation_share or prepare.holdout_share"
+            )
+        if split_rows.size < processes:  # a process without an image would leave the others waiting
+            raise UserError(
+                f"{member.name}: {processes} processes, but {split_rows.size} image(s) for {split}; lower "
+                "machine.devices or machine.nodes, or change prepare.validation_share or prepare.holdout_share"
             )
     return rows, validation_rows
 
@@ -129,7 +137,6 @@ def build_task(
             params.architecture, params.encoder, count, decoder_width=params.decoder_width, weights=weights
         )
         return SegmenterTask(segmenter, params, positive_shares, seed)
-    refuse_region_losses(params.loss)
     classifier = build_classifier(params.encoder, count, shape, dropout=params.dropout, weights=weights)
     return ClassifierTask(classifier, params, positive_shares, seed)
 

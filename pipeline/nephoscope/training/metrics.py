@@ -13,7 +13,6 @@ from nephoscope.training.loaders import Batch
 from nephoscope.training.sampling import process
 
 LEVELS = 256
-TOP_FRACTION = 0.1
 Counts = npt.NDArray[np.int64]
 T = TypeVar("T")
 
@@ -45,7 +44,9 @@ class PresenceMetrics:
 class PixelMetrics:
     """dice and pr_auc, from histograms of the levels of every image and class."""
 
-    def __init__(self) -> None:
+    def __init__(self, top_fraction: float) -> None:
+        """The mean of this share of the visible pixels, highest first, orders the images by presence."""
+        self.top_fraction = top_fraction
         self.batches: list[Counts] = []
 
     def add(self, logits: Tensor, batch: Batch) -> None:
@@ -53,7 +54,7 @@ class PixelMetrics:
 
     def scores(self) -> dict[str, float]:
         histograms = np.concatenate(gather(self.batches))
-        return {"dice": attainable_dice(histograms), "pr_auc": pixel_pr_auc(histograms)}
+        return {"dice": attainable_dice(histograms, self.top_fraction), "pr_auc": pixel_pr_auc(histograms)}
 
 
 def level_histograms(logits: Tensor, batch: Batch) -> Counts:
@@ -67,31 +68,34 @@ def level_histograms(logits: Tensor, batch: Batch) -> Counts:
     return np.asarray(histogram.view(count, classes, 2, LEVELS).cpu().numpy(), np.int64)
 
 
-def attainable_dice(histograms: Counts) -> float:
+def attainable_dice(histograms: Counts, top_fraction: float) -> float:
     """Mean Dice under the best presence and pixel threshold of each class.
 
     With a fixed threshold of 0.5, changes of calibration between epochs would hide the quality of the masks.
     Thresholds are chosen on the same images, so this compares epochs and is not a result.
     """
-    return float(np.mean([_class_dice(histograms[:, index]) for index in range(histograms.shape[1])]))
+    return float(np.mean([_class_dice(histograms[:, index], top_fraction) for index in range(histograms.shape[1])]))
 
 
-def _class_dice(histograms: Counts) -> float:
+def _class_dice(histograms: Counts, top_fraction: float) -> float:
     """N×2×256 → mean Dice over images at the best pair of thresholds."""
     reaching = histograms[..., ::-1].cumsum(-1)[..., ::-1]
     truth_area = reaching[:, 1, :1]
     scores = dice_of_areas(reaching[:, 1, 1:], truth_area, reaching[:, :, 1:].sum(1))
-    order = np.argsort(-_top_means(histograms.sum(1)), kind="stable")
+    means = top_means(histograms.sum(1), top_fraction)
+    order = np.argsort(-means, kind="stable")
     # Row k: the class is present in the k images with the largest top-fraction mean, and empty in the others.
     kept = np.vstack([np.zeros(scores.shape[1]), scores[order].cumsum(0)])
     empty = (truth_area == 0)[order]
     dropped = np.vstack([empty[::-1].cumsum(0)[::-1], [[0]]])
-    return float((kept + dropped).max() / len(histograms))
+    # No threshold separates images with the same mean.
+    possible = np.concatenate([[True], np.diff(means[order]) != 0, [True]])
+    return float((kept + dropped)[possible].max() / len(histograms))
 
 
-def _top_means(histograms: Counts) -> npt.NDArray[np.float64]:
+def top_means(histograms: Counts, top_fraction: float) -> npt.NDArray[np.float64]:
     """Histograms (N×256) → mean level of the top fraction of pixels (N)."""
-    sizes = np.maximum(1, np.round(TOP_FRACTION * histograms.sum(1, keepdims=True)))
+    sizes = np.maximum(1, np.round(top_fraction * histograms.sum(1, keepdims=True)))
     above = histograms[:, ::-1].cumsum(1)
     taken = np.minimum(above, sizes) - np.minimum(above - histograms[:, ::-1], sizes)
     return np.asarray((taken * np.arange(LEVELS)[::-1]).sum(1) / sizes[:, 0], np.float64)

@@ -1,7 +1,7 @@
 """The two training tasks for Lightning: the loss of a batch, and the metrics of validation."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -25,14 +25,14 @@ Settings = TypeVar("Settings", TrainClassifier, TrainSegmenter)
 class Task(LightningModule, Generic[Settings]):
     """A network, its loss, and the metrics that choose its epoch."""
 
-    metrics_type: ClassVar[type[ValidationMetrics]]
-
     def __init__(self, network: Network, params: Settings, positive_shares: Tensor, seed: int) -> None:
         super().__init__()
         self.network, self.positive_shares, self.seed = network, positive_shares, seed
         self.params: Settings = params
         self.plateau: ReduceLROnPlateau | None = None
         self.resumed: dict[str, Any] = {}
+        self.train_losses = torch.zeros(2)
+        """Sum of the losses of this epoch's images so far, and their number."""
 
     def setup(self, stage: str) -> None:  # noqa: ARG002 - Lightning passes it by name
         # Not in __init__: a task is pickled for other processes, and local functions cannot be pickled.
@@ -42,12 +42,20 @@ class Task(LightningModule, Generic[Settings]):
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
         """Logits and the truth of the batch → loss."""
 
+    @abstractmethod
+    def new_metrics(self) -> ValidationMetrics:
+        """The metrics of one validation run."""
+
+    def on_train_epoch_start(self) -> None:
+        self.train_losses = torch.zeros(2, device=self.device)
+
     def training_step(self, batch: Batch, _: int) -> Tensor:
         # Dropout depends on the step only, so that on a CPU a resumed run ends with the same weights.
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * self.trainer.world_size + self.global_rank)
         with QuickDepthwise():
             loss = self.compare(self.network(batch.images), batch)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch.images))
+        count = len(batch.images)
+        self.train_losses = self.train_losses + torch.stack([loss.detach() * count, loss.new_tensor(count)])
         return loss
 
     def configure_gradient_clipping(
@@ -62,7 +70,7 @@ class Task(LightningModule, Generic[Settings]):
             clip_grad_norm_(weights, gradient_clip_val)
 
     def on_validation_epoch_start(self) -> None:
-        self.validation_metrics = self.metrics_type()
+        self.validation_metrics = self.new_metrics()
 
     def validation_step(self, batch: Batch, _: int) -> None:
         logits = self.network(batch.images)
@@ -75,8 +83,9 @@ class Task(LightningModule, Generic[Settings]):
         self.log("validation_loss", loss, on_epoch=True, sync_dist=True, batch_size=len(batch.images))
 
     def on_validation_epoch_end(self) -> None:
-        scores = self.validation_metrics.scores()
-        self.log_dict({f"validation_{name}": score for name, score in scores.items()}, sync_dist=True)
+        scores = {f"validation_{name}": score for name, score in self.validation_metrics.scores().items()}
+        # The epoch's batches are done. Lightning's own average would forget those before a resume.
+        self.log_dict({"train_loss": self.train_losses[0] / self.train_losses[1], **scores}, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         inside = {id(weight) for weight in self.network.parameters()}
@@ -98,6 +107,8 @@ class Task(LightningModule, Generic[Settings]):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Lightning restores a loader only if estimated_stepping_batches was not read before.
         checkpoint["loader"] = self._train_loader.state_dict()
+        # The mean over processes: each of them resumes from it.
+        checkpoint["train_losses"] = self.trainer.strategy.reduce(self.train_losses.clone(), reduce_op="mean")
         # Lightning steps this schedule after saving, so a resumed run would miss a step.
         checkpoint["plateau"] = self.plateau.state_dict() if self.plateau is not None else None
 
@@ -107,6 +118,7 @@ class Task(LightningModule, Generic[Settings]):
     def on_train_start(self) -> None:
         if self.resumed:
             self._train_loader.load_state_dict(self.resumed["loader"])
+            self.train_losses = self.resumed["train_losses"].to(self.device)
         if self.resumed and self.plateau is not None:
             self.plateau.load_state_dict(self.resumed["plateau"])
         self.resumed = {}
@@ -117,7 +129,8 @@ class Task(LightningModule, Generic[Settings]):
 
 
 class ClassifierTask(Task[TrainClassifier]):
-    metrics_type = PresenceMetrics
+    def new_metrics(self) -> PresenceMetrics:
+        return PresenceMetrics()
 
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
         counted = torch.ones_like(batch.presence, dtype=torch.bool)
@@ -126,7 +139,8 @@ class ClassifierTask(Task[TrainClassifier]):
 
 
 class SegmenterTask(Task[TrainSegmenter]):
-    metrics_type = PixelMetrics
+    def new_metrics(self) -> PixelMetrics:
+        return PixelMetrics(self.params.top_fraction)
 
     def compare(self, logits: Tensor, batch: Batch) -> Tensor:
         truth = unpack(batch.planes, logits.shape[1])

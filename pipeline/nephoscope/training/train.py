@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -96,8 +96,13 @@ def _resume_folder(folder: Path, key: str) -> Path:
     return folder / key
 
 
+def best_checkpoint(phases: Sequence[Phase]) -> Path:
+    """The checkpoint with the highest score. If fine-tuning gains nothing, it is that of the main phase."""
+    return max((phase.progress.best for phase in phases), key=lambda path: load_metadata(path).score)
+
+
 def _write_outputs(phases: dict[Member, list[Phase]], folder: TrainFolder) -> None:
-    best = {member.name: member_phases[-1].progress.best for member, member_phases in phases.items()}
+    best = {member.name: best_checkpoint(member_phases) for member, member_phases in phases.items()}
     with atomic_write(folder.members) as unfinished:
         unfinished.mkdir()
         for name, path in best.items():
