@@ -14,7 +14,6 @@ from typing import IO, Any, Self
 from nephoscope.batch.merge import PROBLEM_COLUMNS
 from nephoscope.batch.pictures import Reader, ahead
 from nephoscope.batch.plan import EXPLAINED, PLAN
-from nephoscope.batch.predict import Progress, no_progress
 from nephoscope.batch.storage import find_pictures, make_folder
 from nephoscope.bundle.folder import classifier_checkpoints, fingerprint
 from nephoscope.errors import UserError
@@ -24,6 +23,7 @@ from nephoscope.hardware import keep_freed_memory
 from nephoscope.inference.grad_cam import Explainer, Heat
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, Shape
+from nephoscope.progress import Progress, no_progress
 
 COLUMNS = ("image_id", "class_name", "presence", "file")
 

@@ -1,7 +1,6 @@
 """Prediction of any number of images, on this machine or on a Ray cluster."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike, fspath
@@ -26,15 +25,10 @@ from nephoscope.data.manifest import Metadata
 from nephoscope.earth.reading.names import parse_time
 from nephoscope.errors import UserError, missing_extra
 from nephoscope.hardware import count_cores, keep_freed_memory
+from nephoscope.progress import Progress, no_progress
 from nephoscope.settings.choices import Choice, Output
 
 ACTOR_CORES = 2
-Progress = Callable[[int, int], AbstractContextManager[Callable[[int], object]]]
-"""(done, total) → a context whose value is called with the number of further images that are done."""
-
-
-def no_progress(_done: int, _total: int) -> AbstractContextManager[Callable[[int], object]]:
-    return nullcontext(lambda _: None)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -29,6 +28,7 @@ from nephoscope.inference.result import Result, raw_presences
 from nephoscope.masks.geometry import Image, resize_mask
 from nephoscope.masks.rle import Mask
 from nephoscope.masks.strips import StripFilter
+from nephoscope.progress import Progress, no_progress
 from nephoscope.rules.decide import decide_pixels
 from nephoscope.rules.presence import PresenceDecision, decide_presence
 from nephoscope.rules.rules import Rules
@@ -38,12 +38,6 @@ LEAST_SEEN = 0.2
 BATCH_SIZE = 4
 STRIP_CELLS = 200_000
 """Cells (h×W) that are decided at once. A window is a single strip."""
-Progress = Callable[[int, int], AbstractContextManager[Callable[[int], object]]]
-"""(0, number of windows) → a context whose value is called with the number of further windows that are done."""
-
-
-def no_progress(_done: int, _total: int) -> AbstractContextManager[Callable[[int], object]]:
-    return nullcontext(lambda _: None)
 
 
 def predict_scene(

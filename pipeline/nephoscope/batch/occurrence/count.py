@@ -1,7 +1,6 @@
 """Count occurrence: maps of many days → a Dataset of shares per cell and period. One map is in memory at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -13,17 +12,12 @@ from nephoscope.batch.occurrence.days import Pool, Summary, Sums
 from nephoscope.batch.occurrence.maps import Maps, Quantity, find_maps
 from nephoscope.batch.occurrence.periods import CLIMATOLOGICAL, PeriodKind, all_periods, check_kind, period_of
 from nephoscope.errors import UserError
+from nephoscope.progress import Progress, no_progress
 
-Progress = Callable[[int, int], AbstractContextManager[Callable[[int], object]]]
-"""(done, total) → a context whose value is called with the number of further maps that are done."""
 LEAST_SEA = 0.1
 """Share of a cell. Cells with less sea stay without a value."""
 LAND_STEP = 0.05
 """Degrees at which land is counted, where the maps know land."""
-
-
-def no_progress(_done: int, _total: int) -> AbstractContextManager[Callable[[int], object]]:
-    return nullcontext(lambda _: None)
 
 
 @dataclass(frozen=True)

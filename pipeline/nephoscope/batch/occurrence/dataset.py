@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nephoscope.batch.occurrence.count import Occurrence, Progress, count_occurrence, no_progress
+from nephoscope.batch.occurrence.count import Occurrence, count_occurrence
 from nephoscope.batch.occurrence.maps import Quantity
 from nephoscope.batch.occurrence.periods import CLIMATOLOGICAL, SEASONS, PeriodKind, Span, span_of
 from nephoscope.earth.writing.coordinates import pattern_coordinate
 from nephoscope.errors import UserError
+from nephoscope.progress import Progress, no_progress
 from nephoscope.provenance import CITATION
 
 if TYPE_CHECKING:

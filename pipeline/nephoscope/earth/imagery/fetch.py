@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -27,18 +27,13 @@ from nephoscope.earth.imagery.transfer import Limits, Pace, TransferError, downl
 from nephoscope.errors import UserError
 from nephoscope.files import atomic_write, write_json
 from nephoscope.masks.rle import Shape
+from nephoscope.progress import Progress, no_progress
 
 ENDING = ".jpeg"
 FAILURES_IN_A_ROW = 5
 """Then the run ends: the service or the network is down, and further requests would only add load."""
 HEADER_BYTES = 1 << 16
 Status = Literal["fetched", "kept", "empty", "failed"]
-Progress = Callable[[int, int], AbstractContextManager[Callable[[int], object]]]
-"""(done, total) → a context whose value is called with the number of further pictures that are done."""
-
-
-def no_progress(_done: int, _total: int) -> AbstractContextManager[Callable[[int], object]]:
-    return nullcontext(lambda _: None)
 
 
 @dataclass(frozen=True)
