@@ -219,6 +219,24 @@ def test_a_damaged_scene_is_a_problem_of_its_own(model: ns.Model, kinds: dict[st
     done = predict_pictures([str(folder)], model.folder, str(tmp_path / "out"), engine="onnx", outputs=("geotiff",))
     assert [bool(record.problem) for record in done.records()] == [True, False]
     assert not list((tmp_path / "out" / "geotiff").glob("a.tif*"))
+    assert done.incomplete_outputs == (), "a damaged image is told as a problem, not as a missing file"
+
+
+def test_the_accessor_predicts_like_the_model(image: np.ndarray, model: ns.Model) -> None:
+    import nephoscope.accessor  # noqa: F401, registers the accessor
+
+    array = as_array(image)
+    expected = model.predict(array)
+    xr.testing.assert_identical(array.nephoscope.predict(model), expected)
+    found = array.to_dataset(name="true_color").nephoscope.predict()
+    np.testing.assert_allclose(found.presence, expected.presence, atol=0.01)  # perhaps by another engine
+
+
+def test_outputs_that_a_plain_image_cannot_have_are_told(picture: Path, model: ns.Model, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.jpg"
+    plain.write_bytes(picture.read_bytes())
+    done = predict_pictures([str(plain)], model.folder, str(tmp_path / "out"), outputs=("geotiff", "geojson"))
+    assert (done.readable_count, done.incomplete_outputs) == (1, ("geotiff",))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_shards_become_one_table(tmp_path: Path) -> None:
     for shard in (2, 0, 1):
         write_shard(plan, shard, decide_shard(plan, shard))
     write_shard(plan, 1, [failed("in/2.jpg"), decided("in/3.jpg", ("", "3 1", "", ""))])
-    assert merge_shards(plan) == (4, 1)
+    assert merge_shards(plan) == (1, ())
     rows = pd.read_csv(tmp_path / "submission.csv", keep_default_na=False)
     assert rows["Image_Label"].str[:5].unique().tolist() == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
     assert rows.set_index("Image_Label").loc["3.jpg_Flower", "EncodedPixels"] == "3 1"

@@ -84,6 +84,6 @@ def room(module: str) -> str:
 
 def height(module: str) -> int:
     """0 for the ground, then the rooms in their order, then what may import every room."""
-    if module in ("nephoscope", "nephoscope.__main__") or module.split(".")[0] == "stages":
+    if module in ("nephoscope", "nephoscope.__main__", "nephoscope.accessor") or module.split(".")[0] == "stages":
         return len(ROOMS) + 1
     return ROOMS.index(room(module)) + 1 if room(module) else 0

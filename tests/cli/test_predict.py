@@ -113,8 +113,9 @@ def test_messages_of_the_library_are_shown(tmp_path: Path) -> None:
     name = "x" * 246 + ".jpg"
     assert cv2.imwrite(str(tmp_path / name), np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
     result = run_command(tmp_path / name, "--out", tmp_path / "out", "--engine", "onnx", "--write", "geojson")
-    assert result.returncode == 0
+    assert result.returncode == 1
     assert f"nephoscope: geojson: {name} is left out: File name too long" in result.stderr
+    assert "out/geojson: files of some images are left out" in result.stderr
 
 
 def test_a_folder_without_a_model_is_refused(pictures: Path, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nephoscope.batch.coco import write_coco
+from nephoscope.batch.outputs import FILES_PER_IMAGE
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record, class_results
-from nephoscope.batch.shards import read_provenance, read_shards
+from nephoscope.batch.shards import read_provenance, read_shard, read_shards
 from nephoscope.batch.storage import atomic_open, open_storage
 from nephoscope.batch.submission import submission_rows
 from nephoscope.data.formats import Format
@@ -26,18 +27,22 @@ Row = Sequence[Any]
 AddRecord = Callable[[Record], object]
 
 
-def merge_shards(plan: Plan) -> tuple[int, int]:
-    """Write all tables of the run; returns the numbers of images with a result and with a problem."""
+def merge_shards(plan: Plan) -> tuple[int, tuple[Output, ...]]:
+    """Write all tables of the run; returns the number of images with a problem, and the outputs that lack files."""
     problem_count = 0
+    incomplete: set[Output] = set()
     with ExitStack() as stack:
         tables = [stack.enter_context(table) for table in open_tables(plan)]
-        for record in read_shards(plan):
-            problem_count += bool(record.problem)
-            for add in tables:
-                add(record)
+        for shard in range(plan.shard_count):
+            outputs, records = read_shard(plan, shard)
+            incomplete |= set(plan.outputs) - set(outputs)
+            for record in records:
+                problem_count += bool(record.problem)
+                for add in tables:
+                    add(record)
     if plan.options.convention == "c3ontext":
         write_c3ontext_store(plan)
-    return len(plan.addresses) - problem_count, problem_count
+    return problem_count, tuple(output for output in plan.outputs if output in incomplete & set(FILES_PER_IMAGE))
 
 
 def write_c3ontext_store(plan: Plan) -> None:

@@ -48,8 +48,14 @@ class BatchResult:
     """A finished run."""
 
     plan: Plan
-    readable_count: int
     problem_count: int
+    """Images that could not be read."""
+    incomplete_outputs: tuple[Output, ...]
+    """Outputs that lack the files of some images, such as GeoTIFFs of images without a place."""
+
+    @property
+    def readable_count(self) -> int:
+        return len(self.plan.addresses) - self.problem_count
 
     def records(self) -> Iterator[Record]:
         """One per image, in order; read from the shards, so memory stays constant."""

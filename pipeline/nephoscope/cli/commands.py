@@ -6,6 +6,7 @@ A command imports its libraries when it runs, so that help appears at once.
 import logging
 import shlex
 import sys
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -101,7 +102,7 @@ def predict(
 
     Run the same command again to resume an interrupted run, to retry skipped images, or to write further outputs.
 
-    **Exit codes**: 0 success, 1 some images were skipped, 2 an error that you can fix, 70 a bug in nephoscope.
+    **Exit codes**: 0 success, 1 some images were skipped or lack a file, 2 an error that you can fix, 70 a bug.
 
         nephoscope predict 'pictures/*.jpg' --write submission,overlays --out predicted
     """
@@ -131,12 +132,15 @@ def predict(
     else:
         terminal.show_records(result.records(), result.plan.data_format)
         typer.echo(f"{out}/: {_count(result.readable_count)}")
-    _exit_if_skipped(out, result.problem_count)
+    _exit_if_skipped(out, result.problem_count, result.incomplete_outputs)
 
 
-def _exit_if_skipped(out: str | Path, problem_count: int) -> None:
+def _exit_if_skipped(out: str | Path, problem_count: int, incomplete_outputs: Sequence[str] = ()) -> None:
     if problem_count:
         typer.echo(f"{out}/problems.csv: {_count(problem_count)} skipped", err=True)
+    for output in incomplete_outputs:
+        typer.echo(f"{out}/{output}: files of some images are left out, see the messages above", err=True)
+    if problem_count or incomplete_outputs:
         raise typer.Exit(SKIPPED)
 
 
