@@ -11,8 +11,8 @@ import xarray as xr
 from nephoscope.api import Box, Model, Time, load
 
 
-@xr.register_dataset_accessor("nephoscope")
-@xr.register_dataarray_accessor("nephoscope")
+@xr.register_dataset_accessor("nephoscope")  # type: ignore[no-untyped-call]
+@xr.register_dataarray_accessor("nephoscope")  # type: ignore[no-untyped-call]
 class Accessor:
     """`image.nephoscope.predict()` is `nephoscope.load().predict(image)`."""
 
