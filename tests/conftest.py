@@ -73,3 +73,17 @@ def labelled_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Arti
     params = labelled_params(artifacts.root)
     write_labelled_run(params, artifacts)
     return params, artifacts
+
+
+@pytest.fixture(scope="session")
+def labelled_report(labelled_run: tuple[Params, Artifacts]) -> Path:
+    """Its report, with all optional parts: heat maps, an earlier run to compare with, and a title to be escaped."""
+    from nephoscope.report.build import build_report
+    from tests.builders.labelled_run import write_heat_maps
+
+    params, artifacts = labelled_run
+    write_heat_maps(artifacts.explain)
+    earlier = Path(shutil.copytree(artifacts.evaluate.tables, artifacts.root / "earlier"))
+    changes = {"title": '<b>Clouds & "co"</b>', "earlier": earlier}
+    report = params.report.model_copy(update=changes)
+    return build_report(params.model_copy(update={"report": report}), artifacts)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from compliance_checker.runner import CheckSuite, ComplianceChecker
 
 from nephoscope.batch.occurrence.count import count_occurrence
 from nephoscope.batch.occurrence.dataset import grid_occurrence
@@ -18,6 +17,7 @@ from nephoscope.earth.land import land_at
 from nephoscope.earth.writing.c3ontext import write_c3ontext
 from nephoscope.earth.writing.zarr_store import write_zarr
 from nephoscope.errors import UserError
+from tests.builders.conventions import check_cf
 from tests.builders.earth_results import CLASSES
 from tests.builders.pattern_maps import SEA, draw_masks, write_map
 
@@ -242,13 +242,7 @@ def test_boxes_equal_a_count_in_numpy(tmp_path: Path) -> None:
 def test_files_follow_cf(maps: Path, tmp_path: Path, by: str) -> None:
     out = tmp_path / "occurrence.nc"
     grid_occurrence([str(maps)], out, by=by)
-    CheckSuite.load_all_available_checkers()
-    report = tmp_path / "report.txt"
-    _, errors = ComplianceChecker.run_checker(
-        str(out), ["cf:1.8"], verbose=0, criteria="normal", output_filename=str(report), output_format="text"
-    )
-    assert not errors
-    assert "Errors" not in report.read_text()
+    assert check_cf(out) == []
 
 
 def test_files_say_how_they_were_made_and_are_the_same_each_time(maps: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import stages.evaluate
 import stages.prepare
 import stages.synthesize
 import stages.tune
-from nephoscope.artifacts import Artifacts, TrainFolder
+from nephoscope.artifacts import Artifacts, ExplainFolder, TrainFolder
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest, Metadata, Split
 from nephoscope.data.truth import Truth
@@ -59,6 +59,19 @@ def write_labelled_run(params: Params, artifacts: Artifacts) -> None:
     write_probabilities(artifacts, "holdout")
     stages.tune.main(params.tune, artifacts)
     stages.evaluate.main(params.evaluate, artifacts)
+
+
+def write_heat_maps(folder: ExplainFolder) -> None:
+    """A table of two heat maps; the file of one is missing."""
+    folder.heat_maps.mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)
+    cv2.imwrite(str(folder.heat_maps / "a.jpg_Fish.jpg"), noise)
+    folder.table.write_text(
+        "image_id,class_name,presence,truth,predicted,error,file\n"
+        "a.jpg,Fish,0.25,1,0,missed,a.jpg_Fish.jpg\n"
+        "b.jpg,Sugar,0.75,0,1,false alarm,b.jpg_Sugar.jpg\n",
+        "utf-8",
+    )
 
 
 def write_training(folder: TrainFolder, data: Metadata, seed: int, epochs: int = 6) -> None:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.bundle.load import open_portable
 from nephoscope.masks.rle import decode_rle
-from tests.builders.command_line import run_command
+from tests.builders.command_line import run_process
 
 MEGABYTES = 1_000_000
 CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
@@ -42,7 +42,7 @@ def test_its_card_shows_every_dice_with_an_interval(figure: str) -> None:
 
 def test_the_command_uses_it_by_default(finished: Artifacts, tmp_path: Path) -> None:
     folder = finished.synthesize.dataset / "test_images"
-    done = run_command(folder, "--out", tmp_path / "out")
+    done = run_process(folder, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path / "out/submission.csv", keep_default_na=False)
     names = sorted(path.name for path in folder.iterdir())

@@ -17,7 +17,7 @@ from nephoscope.batch.plan import Plan
 from nephoscope.batch.predict import Job, predict_pictures
 from nephoscope.data.images import read_image
 from nephoscope.provenance import Provenance
-from tests.builders.command_line import run_command
+from tests.builders.command_line import run_command, run_process
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_an_interrupted_run_resumes(
 def test_a_cluster_predicts_the_same(finished: Artifacts, pictures: Path, tmp_path: Path) -> None:
     here = predict_pictures([str(pictures)], finished.export.model, str(tmp_path / "here"), engine="onnx")
     there = (pictures, "--model", finished.export.model, "--out", tmp_path / "there", "--engine", "onnx")
-    result = run_command(*there, "--cluster", "local", "--shard-size", 2)
+    result = run_process(*there, "--cluster", "local", "--shard-size", 2)
     assert f"{here.readable_count} images" in result.stdout, result.stderr
     assert result.returncode == 1  # two files are no images
     same = (tmp_path / name / "submission.csv" for name in ("here", "there"))

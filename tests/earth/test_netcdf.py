@@ -1,8 +1,5 @@
 """NetCDF files follow CF, hold the Dataset, and have the same bytes for the same content."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import netCDF4
@@ -13,18 +10,8 @@ import xarray as xr
 from nephoscope.earth.validity import DOMAINS
 from nephoscope.earth.writing.dataset import to_dataset
 from nephoscope.earth.writing.netcdf import encode_netcdf, write_netcdf
+from tests.builders.conventions import check_cf
 from tests.builders.earth_results import JANUARY, make_place, make_result
-
-
-def check_cf(path: Path) -> list[str]:
-    """Errors that the compliance checker finds under CF 1.8."""
-    report = path.with_suffix(".json")
-    command = [Path(sys.executable).with_name("compliance-checker"), "--test=cf:1.8", "-f", "json", "-o", report, path]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
-    assert report.is_file(), done.stderr
-    assert "exceptions occurred" not in done.stderr + done.stdout
-    findings = json.loads(report.read_text("utf-8"))["cf:1.8"]["high_priorities"]
-    return [message for finding in findings for message in finding["msgs"]]
 
 
 @pytest.mark.parametrize("place", [make_place(), make_place(time=None), None], ids=["place", "no time", "no place"])

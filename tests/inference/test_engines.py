@@ -1,36 +1,31 @@
-"""Every engine runs in its own process, because their libraries can conflict."""
+"""Engines on exported networks: any number of images, two threads at once, files that are no network."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nephoscope.artifacts import Artifacts
-
-BATCHES = """
-import sys
-from pathlib import Path
-import numpy as np
+from nephoscope.errors import UserError
 from nephoscope.inference.engine_choice import ENGINES, draw_probe
+from nephoscope.inference.engines import EngineName
 from nephoscope.settings.section import Machine
 
-for network in ("classifier-seed0", "segmenter-seed0"):
-    engine = ENGINES[sys.argv[1]](Path(sys.argv[2]) / network, Machine(precision="fp32"), 2)
+
+@pytest.mark.parametrize("name", ["torch", "onnx", "openvino"])
+@pytest.mark.parametrize("network", ["classifier-seed0", "segmenter-seed0"])
+def test_the_size_of_a_batch_does_not_change_the_probabilities(
+    finished: Artifacts, name: EngineName, network: str
+) -> None:
+    engine = ENGINES[name](finished.export.model / network, Machine(precision="fp32"), 2)
     images = np.concatenate([draw_probe(engine.input_shape)] * 2)
     together = engine(images)
     for count in (3, 1, 4, 6):
         fewer = engine(np.resize(images, (count, *images.shape[1:])))
         assert fewer.shape == (count, *together.shape[1:])
-        np.testing.assert_allclose(fewer, np.resize(together, fewer.shape), atol=1e-4, err_msg=network)
-"""
-
-
-@pytest.mark.parametrize("engine", ["torch", "onnx", "openvino"])
-def test_the_size_of_a_batch_does_not_change_the_probabilities(finished: Artifacts, engine: str) -> None:
-    command = [sys.executable, "-c", BATCHES, engine, str(finished.export.model)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+        np.testing.assert_allclose(fewer, np.resize(together, fewer.shape), atol=1e-4)
 
 
 TWO_THREADS = """
@@ -68,27 +63,11 @@ def test_the_first_images_of_a_process_may_come_from_two_threads(finished: Artif
     assert result.returncode == 0, result.stderr
 
 
-OPEN_ENGINE = """
-import sys
-from pathlib import Path
-from nephoscope.inference.engine_choice import ENGINES
-from nephoscope.errors import UserError
-from nephoscope.settings.section import Machine
-
-try:
-    ENGINES[sys.argv[1]](Path(sys.argv[2]), Machine(), 1)
-except UserError as error:
-    print(error)
-"""
-
-
-@pytest.mark.parametrize("engine", ["onnx", "openvino"])
-def test_a_network_that_an_engine_cannot_open_is_reported(tmp_path: Path, engine: str) -> None:
-    (tmp_path / "network.onnx").write_bytes(b"no network")
-    result = subprocess.run(
-        [sys.executable, "-c", OPEN_ENGINE, engine, str(tmp_path / "network")], capture_output=True, text=True
-    )
-    assert result.stdout.startswith(f"{tmp_path / 'network.onnx'}: the engine cannot open this network: "), (
-        result.stderr
-    )
-    assert result.stdout.endswith("; choose another engine\n")
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_a_network_that_an_engine_cannot_open_is_reported(tmp_path: Path, name: EngineName) -> None:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(b"no network")
+    with pytest.raises(UserError) as caught:
+        ENGINES[name](path.with_suffix(""), Machine(), 1)
+    assert str(caught.value).startswith(f"{path}: the engine cannot open this network: ")
+    assert str(caught.value).endswith("; choose another engine")

@@ -12,7 +12,6 @@ from nephoscope.artifacts import Artifacts
 from nephoscope.evaluation.error_types import error_types_of
 from nephoscope.evaluation.tables import read_table
 from nephoscope.files import read_json
-from nephoscope.report.build import build_report
 from nephoscope.report.curves import point_at
 from nephoscope.rules.rules import Rules
 from nephoscope.settings.params import Params
@@ -54,24 +53,17 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def report(labelled_run: tuple[Params, Artifacts]) -> Path:
-    params, artifacts = labelled_run
-    build_report(params, artifacts)
-    return artifacts.report.page
-
-
-@pytest.fixture(scope="module")
-def shown(labelled_run: tuple[Params, Artifacts], report: Path) -> pd.DataFrame:
+def shown(labelled_run: tuple[Params, Artifacts], labelled_report: Path) -> pd.DataFrame:
     """image_id, class_name, kind of everything that the gallery shows."""
     scores = read_table(labelled_run[1].evaluate.tables / "scores.csv")
-    ids = re.findall(r"<h4>(\S+)", report.read_text("utf-8"))
+    ids = re.findall(r"<h4>(\S+)", labelled_report.read_text("utf-8"))
     table = scores.assign(kind=error_types_of(scores))
     return table[table["image_id"].isin(ids) & ((table["truth_area"] > 0) | (table["predicted_area"] > 0))]
 
 
 @pytest.fixture
-def page(browser: Any, report: Path) -> Iterator[Any]:
-    with open_page(browser, report, viewport=WIDE) as opened:
+def page(browser: Any, labelled_report: Path) -> Iterator[Any]:
+    with open_page(browser, labelled_report, viewport=WIDE) as opened:
         yield opened
 
 
@@ -181,8 +173,8 @@ def test_print_shows_hidden_parts_and_no_controls(page: Any) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)", "paper is white"
 
 
-def test_everything_is_shown_without_scripts(browser: Any, report: Path) -> None:
-    with open_page(browser, report, viewport=WIDE, java_script_enabled=False) as page:
+def test_everything_is_shown_without_scripts(browser: Any, labelled_report: Path) -> None:
+    with open_page(browser, labelled_report, viewport=WIDE, java_script_enabled=False) as page:
         assert page.locator(".image:visible").count() == 6
         assert page.locator("#plot-presence svg").is_visible()
         assert "AP 0." in page.locator("#plot-presence .keys").inner_text()
@@ -190,15 +182,15 @@ def test_everything_is_shown_without_scripts(browser: Any, report: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["report.html", "label_issues.html"])
-def test_a_phone_scrolls_only_vertically(browser: Any, report: Path, name: str) -> None:
-    with open_page(browser, report.with_name(name), viewport=PHONE) as page:
+def test_a_phone_scrolls_only_vertically(browser: Any, labelled_report: Path, name: str) -> None:
+    with open_page(browser, labelled_report.with_name(name), viewport=PHONE) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 @pytest.mark.parametrize("name", ["report.html", "label_issues.html"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_enough_contrast(browser: Any, report: Path, name: str, scheme: str) -> None:
-    with open_page(browser, report.with_name(name), viewport=WIDE, color_scheme=scheme) as page:
+def test_text_has_enough_contrast(browser: Any, labelled_report: Path, name: str, scheme: str) -> None:
+    with open_page(browser, labelled_report.with_name(name), viewport=WIDE, color_scheme=scheme) as page:
         texts, contrast, text = page.evaluate(LOWEST_CONTRAST)
     assert texts > 20
     assert contrast >= 4.5, text

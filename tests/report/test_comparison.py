@@ -1,18 +1,14 @@
 """The report compares the run with an earlier one if the settings name it."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from nephoscope.artifacts import Artifacts
 from nephoscope.errors import UserError
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.figures.tables import Cell
-from nephoscope.report.build import build_report
 from nephoscope.report.comparison import show_comparison
-from nephoscope.settings.params import Params
 
 
 def scores(**dices: list[float]) -> pd.DataFrame:
@@ -47,26 +43,14 @@ def test_the_share_of_resamples_with_a_higher_dice_is_shown(tmp_path: Path) -> N
     assert comparison.table.rows[0][4] == Cell("100.0\N{NO-BREAK SPACE}%")
 
 
-def test_the_report_has_a_comparison_if_an_earlier_run_is_set(
-    labelled_run: tuple[Params, Artifacts], tmp_path: Path
-) -> None:
-    params, artifacts = labelled_run
-    earlier = Path(shutil.copytree(artifacts.evaluate.tables, tmp_path / "earlier"))
-    build_report(with_earlier(params, earlier), artifacts)
-    html = artifacts.report.page.read_text("utf-8")
+def test_the_report_has_a_comparison_if_an_earlier_run_is_set(labelled_report: Path) -> None:
+    html = labelled_report.read_text("utf-8")
     assert '<section id="earlier">' in html
     assert '<a href="#earlier">' in html
     assert "No clear difference between the two runs" in html
     assert html.index('id="dice"') < html.index('id="earlier"') < html.index('id="rule"')
 
 
-def test_the_error_for_a_missing_folder_says_what_to_copy(
-    labelled_run: tuple[Params, Artifacts], tmp_path: Path
-) -> None:
-    params, artifacts = labelled_run
+def test_the_error_for_a_missing_folder_says_what_to_copy(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"report\.earlier: .*nowhere/scores\.csv is missing.*copy the folder"):
-        build_report(with_earlier(params, tmp_path / "nowhere"), artifacts)
-
-
-def with_earlier(params: Params, earlier: Path) -> Params:
-    return params.model_copy(update={"report": params.report.model_copy(update={"earlier": earlier})})
+        show_comparison(tmp_path / "nowhere", scores(Fish=[0.5]), Bootstrap(50))

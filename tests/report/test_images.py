@@ -1,6 +1,5 @@
 """Images embedded in a page keep to a budget; heat maps are shown if there are any."""
 
-import shutil
 from pathlib import Path
 
 import cv2
@@ -8,9 +7,8 @@ import numpy as np
 import pytest
 
 from nephoscope.artifacts import Artifacts
-from nephoscope.report.build import build_report
 from nephoscope.report.images import read_embedded, recompress, show_heat_maps, to_data_uri, to_data_uris
-from nephoscope.settings.params import Params
+from tests.builders.labelled_run import write_heat_maps
 
 NOISE = np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)
 
@@ -43,38 +41,17 @@ def test_a_large_image_is_reduced() -> None:
     assert image.shape == (50, 1400, 3)
 
 
-@pytest.fixture
-def explained(tmp_path: Path) -> Path:
-    """A table of two heat maps; the file of one is missing."""
-    (tmp_path / "heat_maps").mkdir()
-    cv2.imwrite(str(tmp_path / "heat_maps" / "a.jpg_Fish.jpg"), NOISE)
-    (tmp_path / "heat_maps.csv").write_text(
-        "image_id,class_name,presence,truth,predicted,error,file\n"
-        "a.jpg,Fish,0.25,1,0,missed,a.jpg_Fish.jpg\n"
-        "b.jpg,Sugar,0.75,0,1,false alarm,b.jpg_Sugar.jpg\n",
-        "utf-8",
-    )
-    return tmp_path
-
-
-def test_only_existing_heat_maps_are_shown(explained: Path, tmp_path: Path) -> None:
-    (heat,) = show_heat_maps(explained / "heat_maps.csv", explained / "heat_maps")
+def test_only_existing_heat_maps_are_shown(tmp_path: Path) -> None:
+    explained = Artifacts(tmp_path).explain
+    write_heat_maps(explained)
+    (heat,) = show_heat_maps(explained.table, explained.heat_maps)
     assert (heat.image_id, heat.class_name, heat.error, heat.presence) == ("a.jpg", "Fish", "missed", 0.25)
     assert heat.source.startswith("data:image/webp;base64,")
-    assert show_heat_maps(tmp_path / "none.csv", explained / "heat_maps") == ()
+    assert show_heat_maps(tmp_path / "none.csv", explained.heat_maps) == ()
 
 
-def test_the_report_shows_heat_maps_with_their_error(
-    labelled_run: tuple[Params, Artifacts], explained: Path, tmp_path: Path
-) -> None:
-    params, labelled = labelled_run
-    root = Path(shutil.copytree(labelled.root, tmp_path / "run"))
-    for name in ("heat_maps", "heat_maps.csv"):
-        (root / "explain").mkdir(exist_ok=True)
-        (explained / name).rename(root / "explain" / name)
-    artifacts = Artifacts(root)
-    build_report(params, artifacts)
-    html = artifacts.report.page.read_text("utf-8")
+def test_the_report_shows_heat_maps_with_their_error(labelled_report: Path) -> None:
+    html = labelled_report.read_text("utf-8")
     assert '<a href="#heat">' in html
     assert 'alt="Heat map of Fish in a.jpg: missed, presence 0.250"' in html
     assert "b.jpg" not in html[html.index('<section id="heat">') : html.index('<section id="reliability">')]
