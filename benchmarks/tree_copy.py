@@ -63,13 +63,15 @@ def run_in_copies(
 
         def try_group(group: list[AnyChange]) -> None:
             copy = copies.get()
-            limit = copy.measure_limit(group[0].test_paths)
-            for change in group:
-                failed = copy.try_change(change, limit)
-                with recording:
-                    record(change, failed)
-                    bar.update()
-            copies.put(copy)
+            try:
+                limit = copy.measure_limit(group[0].test_paths)
+                for change in group:
+                    failed = copy.try_change(change, limit)
+                    with recording:
+                        record(change, failed)
+                        bar.update()
+            finally:
+                copies.put(copy)
 
         executor = ThreadPoolExecutor(max(1, jobs))
         try:

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def test_across():
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A small tree with a function that is tested, and one that is not."""
-    files = {"pipeline/nephoscope/masks/area.py": AREA, "tests/conftest.py": "", "tests/test_area.py": TEST}
+    packages = dict.fromkeys(("pipeline/nephoscope/__init__.py", "pipeline/nephoscope/masks/__init__.py"), "")
+    files = {**packages, str(WRONG.path): AREA, "tests/conftest.py": "", "tests/test_area.py": TEST}
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")
@@ -77,8 +79,10 @@ def test_tests_that_hang_are_ended_and_the_copy_is_mended(tree: Path, tmp_path_f
 def test_tests_that_fail_without_a_mutation_are_refused(tree: Path) -> None:
     with (tree / "tests/test_area.py").open("a") as file:
         file.write("def test_broken():\n    assert False\n")
+    (tree / "tests/test_other.py").write_text(TEST, "utf-8")
+    other = replace(WRONG, tests=("test_other.py",))
     with pytest.raises(SystemExit, match="test_broken: fails without a mutation"):
-        run_in_copies([WRONG], tree, 1, lambda *_: None)
+        run_in_copies([WRONG, other], tree, 1, lambda *_: None)
 
 
 @pytest.mark.parametrize("text", ["def across(width):\n    return 0\n", "a = 1\nreturn width\nreturn width\n"])
