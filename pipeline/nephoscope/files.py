@@ -17,7 +17,24 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text("utf-8"))
+    """The content of a file; see `parse_json`."""
+    return parse_json(path.read_bytes())
+
+
+def parse_json(content: str | bytes) -> Any:
+    """JSON → Python. A ValueError if it is none, is nested too deeply or has a key twice."""
+    try:
+        return json.loads(content, object_pairs_hook=_to_dict)
+    except RecursionError:
+        raise ValueError("the brackets are nested too deeply") from None
+
+
+def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        repeated = next(key for position, (key, _) in enumerate(pairs) if key in dict(pairs[:position]))
+        raise ValueError(f"the key {repeated!r} is there twice")
+    return members
 
 
 def _with_null(value: Any) -> Any:

@@ -116,6 +116,14 @@ def test_a_form_without_a_file_is_rejected(client: httpx2.Client) -> None:
     assert (response.status_code, response.json()["error"]) == (422, "the form contains no file; expected one image")
 
 
+@pytest.mark.parametrize("kind", ["Multipart/Form-Data", "MULTIPART/FORM-DATA"])
+def test_the_type_of_a_form_may_have_capitals(client: httpx2.Client, picture: Path, kind: str) -> None:
+    head = b'--here\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+    form = head + picture.read_bytes() + b"\r\n--here--\r\n"
+    response = client.post("/api/predict", content=form, headers={"content-type": f"{kind}; boundary=here"})
+    assert (response.status_code, response.json().get("image_id")) == (200, "a.jpg")
+
+
 def test_unknown_paths_and_methods_give_json(client: httpx2.Client) -> None:
     assert client.get("/api/nothing").json() == {"error": "not found"}
     assert client.get("/api/predict").status_code == 405

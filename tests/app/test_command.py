@@ -47,9 +47,14 @@ def test_the_address_is_printed_once_the_server_is_ready() -> None:
     assert process.returncode in (0, -signal.SIGINT, 130)
 
 
-def test_a_public_address_gives_a_warning() -> None:
-    with serving("--host", "0.0.0.0", until="warning") as (_, output):
-        assert output[-1].startswith("nephoscope: warning: other machines can reach 0.0.0.0")
+def test_a_public_address_gives_a_warning_and_has_a_token() -> None:
+    with serving("--host", "0.0.0.0") as (_, output):
+        assert output[0].startswith("nephoscope: warning: other machines can reach 0.0.0.0, without encryption")
+        address = re.fullmatch(r"nephoscope: ready: (http://0\.0\.0\.0:\d+)/\?token=([\w-]{32})\n", output[-1])
+        assert address, output
+        health = f"{address[1]}/api/health".replace("0.0.0.0", "127.0.0.1")
+        assert httpx2.get(health).status_code == 401
+        assert httpx2.get(health, headers={"authorization": f"Bearer {address[2]}"}).status_code == 200
 
 
 def test_without_the_extra_the_error_says_how_to_install_it() -> None:

@@ -2,16 +2,17 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nephoscope.app.options import Address
+from nephoscope.app.options import Address, Limits, choose_token
 from nephoscope.app.server import bind, build_app
-from nephoscope.app.state import AppState
+from nephoscope.app.state import AppState, Pool
 from nephoscope.errors import UserError
 from tests.builders.app_server import running
 
@@ -29,7 +30,13 @@ def test_names_of_this_machine_are_allowed(client: httpx2.Client, host: str) -> 
 
 
 @pytest.mark.parametrize(
-    "headers", [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
 )
 @pytest.mark.parametrize("path", ["/api/predict", "/api/pictures?name=a.jpg"])
 def test_other_sites_cannot_send_data(client: httpx2.Client, path: str, headers: dict[str, str]) -> None:
@@ -39,7 +46,8 @@ def test_other_sites_cannot_send_data(client: httpx2.Client, path: str, headers:
 
 def test_the_own_page_can_send_data(client: httpx2.Client) -> None:
     own = str(client.base_url).rstrip("/")
-    assert client.post("/api/predict", content=b"no picture", headers={"origin": own}).status_code == 415
+    for headers in ({"origin": own}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}):
+        assert client.post("/api/predict", content=b"no picture", headers=headers).status_code == 415
 
 
 @pytest.mark.parametrize("path", ["/", "/api/state", "/api/nothing", "/static/app.js"])
@@ -57,7 +65,8 @@ def test_files_outside_static_cannot_be_read(client: httpx2.Client) -> None:
 
 def test_every_address_but_loopback_gives_a_warning() -> None:
     assert {Address(host).warning for host in ("127.0.0.1", "localhost", "::1", "127.0.0.2")} == {""}
-    assert "without password" in Address("0.0.0.0").warning
+    assert "without password and encryption" in Address("0.0.0.0").warning
+    assert "without encryption" in Address("0.0.0.0", token=TOKEN).warning
 
 
 def test_allowed_names_are_loopback_the_host_and_added_names() -> None:
@@ -85,21 +94,84 @@ def test_an_unexpected_failure_gives_json(opened: AppState, picture: Path) -> No
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data; boundary=x"])
-def test_an_interrupted_upload_is_not_a_server_failure(opened: AppState, kind: str) -> None:
-    headers = {"host": "localhost", "content-type": kind, "content-length": "1000"}
-    scope = {"type": "http", "method": "POST", "path": "/api/predict", "query_string": b""}
+KINDS = pytest.mark.parametrize("kind", ["image/jpeg", "multipart/form-data; boundary=x"])
+
+
+def post(app: ASGIApp, receive: Receive, kind: str = "image/jpeg") -> tuple[int, dict[str, str]]:
+    """Send a request to the application itself; its status and headers."""
+    headers = {"host": "localhost", "content-type": kind, "content-length": "100000"}
+    scope: Scope = {"type": "http", "method": "POST", "path": "/api/predict", "query_string": b""}
     scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
-    sent = []
+    sent: list[Message] = []
 
-    async def receive() -> dict[str, str]:
-        return {"type": "http.disconnect"}
-
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(build_app(opened, None)(scope, receive, send))  # type: ignore[arg-type]
-    assert [message.get("status") for message in sent] == [400, None]
+    asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+    start, *_ = sent
+    return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}
+
+
+@KINDS
+def test_an_interrupted_upload_is_not_a_server_failure(opened: AppState, kind: str) -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    assert post(build_app(opened, None), receive, kind)[0] == 400
+
+
+class SlowBody:
+    """Receives a part after so many seconds each, by a clock of its own; None: nothing arrives."""
+
+    def __init__(self, parts: Iterable[bytes | None], seconds: float) -> None:
+        self.parts, self.seconds, self.now = iter(parts), seconds, 0.0
+
+    def send_to(self, app: ASGIApp) -> ASGIApp:
+        """The application, in a loop that has this clock."""
+
+        async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            asyncio.get_running_loop().time = lambda: self.now  # type: ignore[method-assign]
+            await app(scope, receive, send)
+
+        return call
+
+    async def __call__(self) -> Message:
+        self.now += self.seconds
+        await asyncio.sleep(0)  # here a timeout ends it
+        part = next(self.parts, b"")
+        if part is None:
+            self.now += 1000
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": part, "more_body": bool(part)}
+
+
+@KINDS
+@pytest.mark.parametrize("parts", [[None], [b"--x\r\n", None]])
+def test_a_stalled_upload_ends(opened: AppState, kind: str, parts: list[bytes | None]) -> None:
+    body = SlowBody(parts, seconds=1)
+    status, headers = post(body.send_to(build_app(opened, None)), body, kind)
+    assert (status, headers["connection"]) == (408, "close")
+
+
+@pytest.mark.parametrize(("part", "status"), [(b"a", 408), (b"a" * 5_000, 408), (b"a" * 9_000, 415)])
+def test_an_upload_must_have_the_slowest_rate(opened: AppState, part: bytes, status: int) -> None:
+    limits, state = Limits(patience=20, slowest_rate=10_000), replace(opened, pool=Pool(threads=1, waiting=0))
+    body = SlowBody([part] * 60, seconds=1)
+    assert post(body.send_to(build_app(state, None, limits=limits)), body)[0] == status
+    state.pool.close()
+
+
+@KINDS
+def test_an_upload_that_the_end_of_the_server_cuts_can_be_sent_again(opened: AppState, kind: str) -> None:
+    async def receive() -> Message:
+        task = asyncio.current_task()
+        assert task
+        task.cancel()  # as the server does, some seconds after SIGTERM
+        await asyncio.sleep(0)
+        raise AssertionError
+
+    status, headers = post(build_app(opened, None), receive, kind)
+    assert (status, headers["retry-after"]) == (503, "2")
 
 
 def test_connections_send_small_packets_at_once() -> None:
@@ -129,3 +201,66 @@ def test_malformed_and_other_origins_are_rejected(opened: AppState, picture: Pat
     with running(opened) as address:
         response = httpx2.post(f"{address}/api/predict", content=picture.read_bytes(), headers={"origin": origin})
     assert response.status_code == 403
+
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def guarded(opened: AppState) -> Iterator[str]:
+    with running(opened, token=TOKEN) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/state", "/api/health", "/api/openapi.json", "/api/nothing", "/api/state?token=" + TOKEN]
+)
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer no", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ä"])
+def test_without_the_token_the_api_is_closed(guarded: str, path: str, given: str) -> None:
+    response = httpx2.get(f"{guarded}{path}", headers={"authorization": given.encode()})
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+    assert "open the address that `nephoscope serve` printed" in response.json()["error"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_programs_send_the_token_in_a_header(guarded: str) -> None:
+    response = httpx2.get(f"{guarded}/api/health", headers={"authorization": f"bearer {TOKEN}"})
+    assert response.status_code == 200
+
+
+def test_a_browser_gets_a_cookie_for_the_token(guarded: str) -> None:
+    with httpx2.Client(base_url=guarded) as browser:
+        first = browser.get("/", params={"token": TOKEN})
+        assert (first.status_code, first.headers["location"]) == (303, "/")
+        assert {"HttpOnly", "SameSite=strict"} <= set(first.headers["set-cookie"].split("; "))
+        assert browser.get("/api/state").status_code == 200
+
+
+def test_a_wrong_token_opens_only_the_page(guarded: str) -> None:
+    with httpx2.Client(base_url=guarded) as browser:
+        page = browser.get("/", params={"token": TOKEN[:-1]})
+        assert (page.status_code, "set-cookie" in page.headers) == (200, False)
+        assert browser.get("/static/app.js").status_code == 200
+        assert browser.get("/api/state").status_code == 401
+
+
+def test_only_servers_that_others_can_reach_have_a_token_by_default() -> None:
+    assert {choose_token(host, "", no_token=False) for host in ("127.0.0.1", "::1", "localhost")} == {""}
+    first, second = (choose_token("0.0.0.0", "", no_token=False) for _ in range(2))
+    assert len(first) >= 32
+    assert first != second
+    assert choose_token("0.0.0.0", "", no_token=True) == ""
+    assert choose_token("127.0.0.1", TOKEN, no_token=False) == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("token", "no_token", "message"),
+    [
+        (TOKEN, True, "exclude each other"),
+        ("short", False, "16 to 200 letters"),
+        ("; ä" * 9, False, "16 to 200 letters"),
+    ],
+)
+def test_a_token_that_cannot_be_used_is_rejected(token: str, no_token: bool, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        choose_token("0.0.0.0", token, no_token)

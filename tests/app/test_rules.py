@@ -90,6 +90,7 @@ def test_downloads_contain_the_masks_of_the_changed_rules(
 ) -> None:
     changes = uniform_rules(90)
     masks, own = masks_by(opened.rules, changes, prediction), upload(client, picture)
+    assert masks.any()  # otherwise every comparison below would hold
     files = {
         kind: client.post(f"/api/pictures/{own}/download/{kind}", json={"rules": changes})
         for kind in ("submission", "masks", "outlines")
@@ -115,6 +116,13 @@ def test_downloads_contain_the_masks_of_the_changed_rules(
         name for name, mask in zip(CLOUDS.classes, masks, strict=True) if mask.any()
     ]
     assert {"presence", "confidence", "unsure", "present", "area_share"} < set(outlines["features"][0]["properties"])
+
+
+def test_a_nul_in_the_name_breaks_no_download(client: httpx2.Client, picture: Path) -> None:
+    own = client.post("/api/pictures", params={"name": "a\0b.jpg"}, content=picture.read_bytes()).json()["id"]
+    masks = client.post(f"/api/pictures/{own}/download/masks", json={"rules": uniform_rules(90)})
+    with zipfile.ZipFile(io.BytesIO(masks.content)) as archive:
+        assert archive.namelist() == [f"ab_{name}.png" for name in CLOUDS.classes]
 
 
 def test_dice_against_a_csv_of_the_competition(

@@ -71,7 +71,15 @@ def test_a_picture_can_be_removed(client: httpx2.Client, picture: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "image_id"),
-    [("../../etc/a.jpg", "a.jpg"), ("C:\\clouds\\a.jpg", "a.jpg"), ("..\\a.jpg", "a.jpg"), ("", "picture")],
+    [
+        ("../../etc/a.jpg", "a.jpg"),
+        ("C:\\clouds\\a.jpg", "a.jpg"),
+        ("..\\a.jpg", "a.jpg"),
+        ("", "picture"),
+        ("a\0\r\n\x1b[31mb.jpg", "a[31mb.jpg"),
+        ("\0", "picture"),
+        ("ä" * 150 + ".jpg", "ä" * 88 + ".jpg"),
+    ],
 )
 def test_only_the_last_part_of_a_file_name_is_kept(
     client: httpx2.Client, picture: Path, name: str, image_id: str

@@ -12,9 +12,9 @@ STARTUP_SECONDS = 60
 
 
 @contextmanager
-def running(state: AppState) -> Iterator[str]:
+def running(state: AppState, token: str = "") -> Iterator[str]:
     """Serve in a thread on a free port; yields the address."""
-    address, ready = Address(port=0), threading.Event()
+    address, ready = Address(port=0, token=token), threading.Event()
     listening = bind(address)
     server = make_server(state, address, ready.set)
     thread = threading.Thread(target=server.run, args=([listening],))

@@ -1,5 +1,6 @@
-"""A real browser for tests of pages. Without Chromium these tests are skipped."""
+"""A real browser for tests of pages. Without Chromium these tests are skipped; in CI they fail."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,24 @@ from typing import Any
 import pytest
 
 
-@contextmanager
-def open_browser() -> Iterator[Any]:
-    """Chromium from the PATH, driven by playwright."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+def find_chromium() -> str:
+    """Chromium from the PATH. Without it the test is skipped, but in CI a skipped test would hide a broken page."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as driver:
+        message = "Chromium is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(f"{message}; in CI (environment variable CI) tests of pages must run")
+        pytest.skip(message)
+    return chromium
+
+
+@contextmanager
+def open_browser() -> Iterator[Any]:
+    """Chromium, driven by playwright."""
+    chromium = find_chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -1,6 +1,8 @@
 """Rules of a run: read as they were written, or refused with the way out."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +18,44 @@ def test_rules_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_rules(tmp_path / "rules.json") == rules()
 
 
-@pytest.mark.parametrize("content", ["{}", '{"classes": ["Fish"', "[]"])
-def test_damaged_rules_name_the_stage_that_writes_them(tmp_path: Path, content: str) -> None:
-    (tmp_path / "rules.json").write_text(content)
-    with pytest.raises(UserError, match=r"rules\.json holds no rules; run `python -m stages\.tune` again"):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{}", "classes: Field required"),
+        ('{"classes": ["Fish"', "Expecting ',' delimiter"),
+        ("[]", "Input should be a valid dictionary"),
+        ("[" * 3000, "nested too deeply"),
+        ('{"classes":' * 3000, "nested too deeply"),
+        ('{"force_top_class": ' + "7" * 5000 + "}", "4300 digits"),
+        ('{"classes": [], "classes": ["Fish"]}', "the key 'classes' is there twice"),
+        ("\xff", "can't decode byte 0xff"),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_damaged_rules_name_the_stage_that_writes_them(tmp_path: Path, content: str, reason: str) -> None:
+    (tmp_path / "rules.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(
+        UserError, match=r"rules\.json holds no rules \(.*\); run `python -m stages\.tune` again"
+    ) as refused:
+        read_rules(tmp_path / "rules.json")
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": []},
+        {"output_shape": [0, 525]},
+        {"output_shape": [350, -1]},
+        {"output_shape": [10**9, 10**9]},
+        {"rules": [{"presence_threshold": 0, "pixel_threshold": 1, "min_area": 10**30}]},
+        {"classifier_calibrations": [{"slope": float("nan")}]},
+    ],
+    ids=str,
+)
+def test_rules_that_nothing_can_follow_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    (tmp_path / "rules.json").write_text(json.dumps({**rules().model_dump(), **change}))
+    with pytest.raises(UserError, match=rf"holds no rules \({next(iter(change))}"):
         read_rules(tmp_path / "rules.json")
 
 

@@ -23,11 +23,13 @@ BODY = {
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorResponse, "description": description}
     for status, description in {
+        401: "the token is missing or wrong; only if the server has one",
+        408: "the upload is too slow",
         411: "a form without Content-Length",
         413: "too many bytes or too many pixels",
         415: "not a readable JPEG, PNG or TIFF",
         422: "an empty file; an image that is truncated, too small or entirely black; a place that is not clear",
-        503: "too many images are waiting; try again after the seconds of Retry-After",
+        503: "too many images wait, or too many connections are open; try again after the seconds of Retry-After",
     }.items()
 }
 

@@ -15,10 +15,9 @@ from nephoscope.rules.rules import NEVER, Rule, Rules
 
 
 class RequestRule(Rule):
-    """A rule in a request; the upper bounds keep its values within the range of the integer types."""
+    """A rule in a request; with a bound, so that NaN and infinity are rejected."""
 
     presence_threshold: float = Field(ge=0, le=NEVER)
-    min_area: int = Field(ge=0, le=2**31 - 1)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,17 +15,18 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from nephoscope.app.api_routes import api_routes
+from nephoscope.app.connections import Connection
 from nephoscope.app.errors import add_error_handlers
-from nephoscope.app.middleware import AccessGuard
-from nephoscope.app.options import Address, Bounds
+from nephoscope.app.middleware import AccessGuard, TokenGuard, UploadGuard
+from nephoscope.app.options import Address, Bounds, Limits
 from nephoscope.app.page_routes import page_routes
 from nephoscope.app.state import AppState, open_state
 from nephoscope.errors import UserError
 from nephoscope.settings.choices import Choice
 
 STATIC = Path(__file__).parent / "static"
-CONNECTIONS = 64
-"""at once; each may be uploading a file"""
+TICKS = 10
+"""uvicorn ticks ten times a second; connections are checked once"""
 
 
 def open_and_serve(
@@ -36,7 +38,8 @@ def open_and_serve(
         _log(address.warning)
     _log("opening the model")
     state = open_state(model, engine, bounds, run, dataset)
-    make_server(state, address, lambda: _log(f"ready: {url(listening)}")).run([listening])
+    page = f"{url(listening)}/?token={address.token}" if address.token else url(listening)
+    make_server(state, address, lambda: _log(f"ready: {page}")).run([listening])
 
 
 def _log(line: str) -> None:
@@ -48,7 +51,7 @@ def bind(address: Address) -> socket.socket:
     """A listening socket."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        listening = socket.create_server((address.host, address.port), family=family, backlog=CONNECTIONS)
+        listening = socket.create_server((address.host, address.port), family=family, backlog=Limits.connections)
     except OSError as error:
         raise UserError(
             f"cannot listen on {address.host}, port {address.port}: {error.strerror}; choose another --port or --host"
@@ -64,7 +67,7 @@ def url(listening: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """Calls `on_ready` as soon as it accepts requests."""
+    """Calls `on_ready` as soon as it accepts requests, and closes connections that clients hold."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -75,23 +78,33 @@ class Server(uvicorn.Server):
         if self.started:
             self._on_ready()
 
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS == 0:
+            for connection in [*self.server_state.connections]:
+                assert isinstance(connection, Connection)
+                connection.close_if_held()
+        return await super().on_tick(counter)
 
-def make_server(state: AppState, address: Address, on_ready: Callable[[], None] = lambda: None) -> Server:
+
+def make_server(
+    state: AppState, address: Address, on_ready: Callable[[], None] = lambda: None, limits: Limits | None = None
+) -> Server:
+    limits = limits or Limits()
     config = uvicorn.Config(
-        build_app(state, address.allowed),
+        build_app(state, address.allowed, address.token, limits),
         host=address.host,
+        http=partial(Connection, limits),  # type: ignore[arg-type]  # only called
         log_level="warning",
         access_log=False,  # file names of visitors must not be logged
         server_header=False,
         ws="none",
-        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=3,
     )
     return Server(config, on_ready)
 
 
-def build_app(state: AppState, hosts: Collection[str] | None) -> ASGIApp:
-    """`hosts`: names of this server; None: any."""
+def build_app(state: AppState, hosts: Collection[str] | None, token: str = "", limits: Limits | None = None) -> ASGIApp:
+    """`hosts`: names of this server; None: any. `token`: that requests must have; empty: none."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -116,4 +129,7 @@ def build_app(state: AppState, hosts: Collection[str] | None) -> ASGIApp:
         return FileResponse(STATIC / "index.html")
 
     app.mount("/static", StaticFiles(directory=STATIC))
-    return AccessGuard(app, hosts)  # outermost, so that error responses have the security headers too
+    guarded: ASGIApp = UploadGuard(app, limits or Limits())
+    if token:
+        guarded = TokenGuard(guarded, token)
+    return AccessGuard(guarded, hosts)  # outermost, so that error responses have the security headers too

@@ -25,6 +25,8 @@ RULES_MEGABYTES = 0.1
 
 LONGEST_PLACE = 100
 """Characters of bounds or a time."""
+LONGEST_IMAGE_ID = 180
+"""Bytes in UTF-8."""
 
 
 def _stated_place(
@@ -61,7 +63,7 @@ async def read_body(request: Request, megabytes: float) -> bytes:
 
 async def read_file(request: Request, megabytes: float) -> tuple[str, bytes]:
     """A raw body, or the file of a form → (name, content); the name of a raw body is ""."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return "", await read_body(request, megabytes)
     # The form parser has no size limit of its own, so the length must be known in advance.
     length = request.headers.get("content-length", "")
@@ -89,12 +91,14 @@ async def read_rules(request: Request) -> list[RequestRule]:
 
 
 def to_image_id(name: str) -> str:
-    """Last part of a file name, from any operating system.
+    """Last part of a file name, from any operating system, without control characters.
 
     >>> to_image_id("C:\\\\pictures/clouds.jpg")
     'clouds.jpg'
     """
-    return PureWindowsPath(name).name or "picture"
+    printable = "".join(character for character in name if character.isprintable())
+    # Downloads are files with longer names, and a name may have 255 bytes.
+    return PureWindowsPath(printable).name.encode()[-LONGEST_IMAGE_ID:].decode(errors="ignore") or "picture"
 
 
 def _check_size(size: int, megabytes: float) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from nephoscope.app.options import Address, Bounds
+from nephoscope.app.options import Address, Bounds, choose_token
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.cli.command import Command, Group
 from nephoscope.cli.imagery import fetch
@@ -237,11 +237,24 @@ def serve(
         Path | None, typer.Option(help="Data set of the run (prepare.root), to show its images in full resolution")
     ] = None,
     engine: Engine = "auto",
-    host: Annotated[str, typer.Option(help="Address to listen on; a public one prints a warning")] = Address.host,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; one that other machines can reach needs a token")
+    ] = Address.host,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port")] = Address.port,
     allow_host: Annotated[
         list[str] | None, typer.Option(help="Further host name of this server, behind a proxy; may be repeated")
     ] = None,
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar="NEPHOSCOPE_TOKEN",
+            help="Token that requests must have",
+            show_default="random; none if only this machine can reach the server",
+        ),
+    ] = "",
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Allow requests without a token, behind a proxy with a login")
+    ] = False,
     max_megabytes: Annotated[
         float, typer.Option(min=0.001, help="Size limit of an uploaded file")
     ] = Bounds.max_megabytes,
@@ -264,7 +277,7 @@ def serve(
     from nephoscope.app.server import open_and_serve
 
     bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
-    address = Address(host, port, tuple(allow_host or ()))
+    address = Address(host, port, tuple(allow_host or ()), choose_token(host, token, no_token))
     open_and_serve(bounds, address, model, engine, run, dataset)
 
 

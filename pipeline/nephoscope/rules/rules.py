@@ -6,12 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nephoscope.artifacts import refuse_earlier_version, require_artifact
 from nephoscope.errors import UserError
 from nephoscope.files import read_json
-from nephoscope.masks.rle import Shape
 
 Levels = npt.NDArray[np.uint8]
 """Probabilities as round(255·p), at the output shape."""
@@ -19,6 +18,10 @@ Level = Annotated[int, Field(ge=1, le=255)]
 Flip = Literal["none", "horizontal", "vertical", "both"]
 NEVER = 2.0
 """A presence threshold that no presence reaches."""
+LARGEST_AREA = 2**31 - 1
+LARGEST_SIDE = 100_000
+"""Pixels."""
+Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
 
 
 class Rule(BaseModel):
@@ -27,14 +30,14 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     presence_threshold: float = Field(ge=0)
     pixel_threshold: Level
-    min_area: int = Field(ge=0)
+    min_area: int = Field(ge=0, le=LARGEST_AREA)
     """A component with fewer pixels is dropped."""
 
 
 class Calibration(BaseModel):
     """Score → sigmoid(slope · logit(score) + intercept). The default changes nothing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     slope: float = 1.0
     intercept: float = 0.0
 
@@ -56,8 +59,8 @@ class Rules(BaseModel):
     """Everything between raw probabilities and masks, for all classes in the order of `classes`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    classes: tuple[str, ...]
-    output_shape: Shape
+    classes: tuple[str, ...] = Field(min_length=1)
+    output_shape: tuple[Side, Side]
     inference_settings: InferenceSettings
     classifier_weight: float = Field(ge=0, le=1)
     """Weight of the classifier in the fused presence; the rest is the weight of the top-fraction mean."""
@@ -103,6 +106,14 @@ def read_rules(path: Path, way_out: str = "run `python -m stages.tune` again") -
     try:
         content = read_json(path)
         return Rules.model_validate(content)
-    except ValueError:
+    except ValueError as error:
         refuse_earlier_version(content, path, way_out)
-        raise UserError(f"{path} holds no rules; {way_out}") from None
+        raise UserError(f"{path} holds no rules ({_reason(error)}); {way_out}") from None
+
+
+def _reason(error: ValueError) -> str:
+    """The first problem, in a few words."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors()[0]
+    return ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))

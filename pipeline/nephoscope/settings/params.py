@@ -4,7 +4,6 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Self, Union, get_args, get_origin
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -14,6 +13,7 @@ from nephoscope.settings.report import Report
 from nephoscope.settings.section import ParamsError, Section
 from nephoscope.settings.training import TrainClassifier, TrainSegmenter
 from nephoscope.settings.tuning import Evaluate, Tune
+from nephoscope.settings.yaml_file import YamlError, read_yaml
 
 RENAMED = {
     "prepare.faults": "problems",
@@ -49,11 +49,13 @@ class Params(Section):
     def load(cls, path: Path | str = "params.yaml") -> Self:
         """Read and check a parameter file. An unknown key is refused, and the message lists the keys of its section."""
         try:
-            content = yaml.safe_load(Path(path).read_text("utf-8")) or {}
-            return cls.model_validate(content)
+            content = read_yaml(Path(path))
+            return cls.model_validate({} if content is None else content)
         except FileNotFoundError:
             raise ParamsError(f"{path}: no such file; run from the folder that holds params.yaml") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise ParamsError(f"{path}: cannot be read ({error.strerror}); expected a parameter file") from None
+        except YamlError as error:
             raise ParamsError(f"{path}: not readable as YAML: {error}") from None
         except ValidationError as error:
             raise ParamsError(_explain(path, error)) from None

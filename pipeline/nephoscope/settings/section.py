@@ -37,12 +37,18 @@ NoRepeats = AfterValidator(_refuse_repeats)
 """Annotated[tuple[…], NoRepeats] refuses a value that is listed twice."""
 
 
+LONGEST_RANGE = 100_000
+
+
 def _expand_range(values: Any) -> Any:
     """{first, last, step} → the numbers from first to last."""
     if isinstance(values, dict) and set(values) == {"first", "last", "step"}:
         if not all(isinstance(value, int) for value in values.values()):
             raise ValueError(f"first, last and step must be whole numbers; found {values}")
-        return tuple(range(values["first"], values["last"] + 1, values["step"]))
+        numbers = range(values["first"], values["last"] + 1, values["step"])
+        if (values["last"] - values["first"]) / values["step"] > LONGEST_RANGE:
+            raise ValueError(f"more than {LONGEST_RANGE} numbers; choose a larger step")
+        return tuple(numbers)
     return values
 
 
