@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from nephoscope import files
 from nephoscope.files import atomic_write, read_json, write_json
+
+NO_PROCESS = 2**22 + 1
+"""Larger than any number of a process on Linux."""
 
 
 def write_and_fail(path: Path, *, folder: bool) -> None:
@@ -62,12 +66,63 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     assert [child.name for child in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_file_that_another_process_writes_stays(tmp_path: Path) -> None:
-    path, others = tmp_path / "out", tmp_path / f".unfinished-{os.getppid()}-out"
-    others.touch()
-    with atomic_write(path) as unfinished:
+@pytest.mark.parametrize(
+    ("pid", "host", "name", "stays"),
+    [
+        (os.getppid(), files.HOST, "out", True),  # a process that lives
+        (NO_PROCESS, "000000", "out", True),  # its number means nothing here
+        (NO_PROCESS, files.HOST, "other-out", True),
+        (NO_PROCESS, files.HOST, "out", False),
+        (os.getpid(), files.HOST, "out", False),  # an earlier process had the number of this one
+    ],
+)
+def test_only_leftovers_of_the_same_file_are_removed(
+    tmp_path: Path, pid: int, host: str, name: str, stays: bool
+) -> None:
+    leftover = tmp_path / f".unfinished-{host}-{pid}-0-{name}"
+    leftover.touch()
+    with atomic_write(tmp_path / "out") as unfinished:
         unfinished.touch()
-    assert others.exists()
+    assert leftover.exists() == stays
+    files.remove_leftovers(tmp_path)
+    assert leftover.exists() == (stays and name == "out")
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with atomic_write(path) as first:
+        first.write_text("first")
+        with atomic_write(path) as second:
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert [child.name for child in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_the_content_is_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool
+) -> None:
+    path, synchronised = tmp_path / "out", []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_fsync(descriptor: int) -> None:
+        synchronised.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def note_replace(source: Path, target: Path) -> Path:
+        synchronised.append("replace")
+        return replace(source, target)
+
+    monkeypatch.setattr(files.os, "fsync", note_fsync)
+    monkeypatch.setattr(Path, "replace", note_replace)
+    with atomic_write(path) as unfinished:
+        if folder:
+            unfinished.mkdir()
+        (unfinished / "part" if folder else unfinished).write_text("whole")
+    written = [path / "part", path] if folder else [path]
+    expected = [*(part.stat().st_ino for part in written), "replace", tmp_path.stat().st_ino]
+    assert synchronised == expected
 
 
 def test_an_unknown_number_is_null(tmp_path: Path) -> None:

@@ -1,13 +1,27 @@
 """Writing files: a file or folder appears complete or not at all; JSON has null for numbers that are not known."""
 
+import itertools
 import json
 import math
 import os
+import platform
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from nephoscope.errors import UserError
+
+UNFINISHED = ".unfinished-"
+"""How the name of a file begins while it is written."""
+HOST = sha256(platform.node().encode()).hexdigest()[:6]
+NAME = re.compile(rf"{re.escape(UNFINISHED)}(?P<host>[0-9a-f]{{6}})-(?P<pid>\d+)-\d+-(?P<name>.+)", re.DOTALL)
+_numbers = itertools.count()
+_unfinished: set[str] = set()
+"""Names of what this process is writing."""
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -49,30 +63,50 @@ def _with_null(value: Any) -> Any:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; write a file or folder there, and it replaces `path` at the end.
 
-    If the block raises, `path` stays as it was.
+    If the block raises, `path` stays as it was. Other threads, processes and machines may write the same path.
 
     >>> with atomic_write(rules_path) as unfinished:
     ...     unfinished.write_text("{}")
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path.parent, path.name)
     # The suffix stays, because some writers choose the format by it (.npy, .zip).
-    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    _remove_leftovers(path)
+    unfinished = path.with_name(f"{UNFINISHED}{HOST}-{os.getpid()}-{next(_numbers)}-{path.name}")
+    _unfinished.add(unfinished.name)
     try:
         yield unfinished
+        for part in [*unfinished.rglob("*"), unfinished]:
+            _sync(part)
         if path.is_dir():
             _remove(path)
         unfinished.replace(path)
+        _sync(path.parent)
     finally:
         _remove(unfinished)
+        _unfinished.discard(unfinished.name)
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove the temporary files that killed processes, or this one, left beside the path."""
-    for unfinished in path.parent.glob(f".unfinished-*-{path.name}"):
-        pid = unfinished.name.split("-")[1]
-        if pid == str(os.getpid()) or not _is_alive(int(pid)):
-            _remove(unfinished)
+def _sync(path: Path) -> None:
+    """Wait until the disk has it. Otherwise, after a power failure, a finished name could hold nothing."""
+    if os.name != "posix":  # elsewhere, a file that is only read cannot be synchronised
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path, name: str = "") -> None:
+    """Remove what killed processes of this machine were writing in a folder: to this name, or (empty) to any."""
+    with os.scandir(folder) as entries:
+        leftovers = [match for entry in entries if (match := NAME.fullmatch(entry.name))]
+    for match in leftovers:
+        pid = int(match["pid"])
+        if name not in ("", match["name"]) or match["host"] != HOST or match[0] in _unfinished:
+            continue
+        if pid == os.getpid() or not _is_alive(pid):
+            _remove(folder / match[0])
 
 
 def _is_alive(pid: int) -> bool:
@@ -80,7 +114,7 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)  # signal 0 only checks
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except (PermissionError, OverflowError):
         return True
     return True
 
@@ -90,3 +124,23 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def hold(lock: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; a UserError if another run holds it. A killed process holds nothing."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # on Windows
+        yield
+        return
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{lock.parent}: another run is writing its results there; wait until it ends, or choose another --out"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield

@@ -1,8 +1,11 @@
 """Shards: finished ones are kept, missing ones are computed, and none is computed twice."""
 
+import errno
+import fcntl
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -10,13 +13,18 @@ import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from nephoscope.artifacts import SHIPPED
+from nephoscope.batch.heat_maps import explain_pictures
 from nephoscope.batch.merge import merge_shards
 from nephoscope.batch.pictures import UNSEEN, Decided
 from nephoscope.batch.plan import Plan
+from nephoscope.batch.predict import predict_pictures
 from nephoscope.batch.shards import begin_run, write_shard
-from nephoscope.batch.storage import UNFINISHED
+from nephoscope.batch.storage import atomic_open, hold_folder
+from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output
 from tests.builders.batch_runs import PICTURES, decide_shard, decided, failed, make_plan, run
+from tests.builders.killing import die, exit_code_of
 
 
 def interrupted(plan: Plan) -> Iterator[Decided]:
@@ -49,10 +57,50 @@ def test_an_interrupted_shard_is_computed_again(tmp_path: Path) -> None:
 
 def test_unfinished_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     begin_run(make_plan(tmp_path))
-    for folder in (tmp_path, tmp_path / "shards"):
-        (folder / f"{UNFINISHED}1").write_text("[{")
+    assert exit_code_of(killed_while_writing, [str(tmp_path / "table.csv"), str(tmp_path / "shards/000000.json")]) == 9
+    assert len(list(tmp_path.rglob(".unfinished-*"))) == 2
     assert begin_run(make_plan(tmp_path)) == [0, 1, 2]
-    assert not list(tmp_path.rglob(f"{UNFINISHED}*"))
+    assert not list(tmp_path.rglob(".unfinished-*"))
+
+
+def killed_while_writing(addresses: list[str]) -> None:
+    with ExitStack() as stack:
+        for address in addresses:
+            stack.enter_context(atomic_open(address)).write("[{")
+        die()
+
+
+@pytest.mark.parametrize("out", ["local", "memory://bucket/living"])
+def test_an_unfinished_shard_of_a_living_run_stays(tmp_path: Path, out: str) -> None:
+    plan = make_plan(tmp_path if out == "local" else out)
+    begin_run(plan)
+    with atomic_open(plan.shard_path(0)) as file:
+        assert begin_run(plan) == [0, 1, 2]  # another run begins
+        file.write("{}")
+    assert plan.written_shards() == [0]
+
+
+def test_a_folder_of_results_belongs_to_one_run_at_a_time(tmp_path: Path) -> None:
+    picture, out = str(tmp_path / "a.png"), str(tmp_path / "out")
+    cv2.imwrite(picture, np.random.default_rng(0).integers(0, 255, (70, 105, 3), np.uint8))
+    with hold_folder(out):
+        with pytest.raises(UserError, match=f"{out}: another run is writing .*; wait until it ends, or choose another"):
+            predict_pictures([picture], out=out, engine="onnx")
+        with pytest.raises(UserError, match=f"{out}: another run is writing"):
+            explain_pictures([picture], SHIPPED, Path(out))
+    assert predict_pictures([picture], out=out, engine="onnx").readable_count == 1
+
+
+def test_object_stores_and_systems_without_locks_hold_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hold_folder("memory://bucket/held"), hold_folder("memory://bucket/held"):
+        pass
+
+    def without_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", without_locks)
+    with hold_folder(str(tmp_path)), hold_folder(str(tmp_path)):
+        pass
 
 
 def test_a_shard_with_a_problem_is_computed_again(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 from nephoscope.batch.merge import PROBLEM_COLUMNS
 from nephoscope.batch.pictures import Reader, ahead
 from nephoscope.batch.plan import EXPLAINED, PLAN
-from nephoscope.batch.storage import find_pictures, make_folder
+from nephoscope.batch.storage import find_pictures, hold_folder, make_folder
 from nephoscope.bundle.folder import classifier_checkpoints, fingerprint
 from nephoscope.errors import UserError
 from nephoscope.figures.overlays import heat_name, write_heat
@@ -114,7 +114,16 @@ def explain_pictures(
         raise UserError(f"{out} holds the images themselves; choose another folder with --out")
     explainer = Explainer.open(classifier_checkpoints(model))
     wanted = choose_classes(explainer.metadata.classes, class_names)
-    folder = HeatFolder.open(out, fingerprint(model), addresses)
+    with hold_folder(str(out)):
+        return _explain_pictures(
+            explainer, HeatFolder.open(out, fingerprint(model), addresses), wanted, addresses, progress
+        )
+
+
+def _explain_pictures(
+    explainer: Explainer, folder: HeatFolder, wanted: Sequence[str], addresses: Mapping[str, str], progress: Progress
+) -> tuple[int, int]:
+    """Add the heat maps that the folder does not hold; returns the numbers of images with and without a result."""
     todo = {image_id: names for image_id in addresses if (names := folder.missing(image_id, wanted))}
     problems = []
     with progress(len(addresses) - len(todo), len(addresses)) as advance, ThreadPoolExecutor(1) as reading:

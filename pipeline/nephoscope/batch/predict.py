@@ -1,6 +1,7 @@
 """Prediction of any number of images, on this machine or on a Ray cluster."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike, fspath
@@ -17,7 +18,7 @@ from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record
 from nephoscope.batch.scenes import expand_times, is_scene_address
 from nephoscope.batch.shards import begin_run, read_shards, write_provenance, write_shard
-from nephoscope.batch.storage import find_pictures
+from nephoscope.batch.storage import find_pictures, hold_folder
 from nephoscope.bundle.folder import fingerprint, read_model
 from nephoscope.bundle.load import open_portable
 from nephoscope.bundle.provenance import trace_provenance
@@ -112,12 +113,14 @@ def predict_pictures(
     addresses = tuple(expand_times(find_pictures(pictures)))
     _check_placing(addresses, options)
     plan = Plan(addresses, shard_size, out.rstrip("/"), digest, data_format, tuple(outputs), options)
-    job, todo = Job(folder, engine, batch_size, plan, command), begin_run(plan)
-    done_count = len(plan.addresses) - sum(len(plan.addresses_of(shard)) for shard in todo)
-    with progress(done_count, len(plan.addresses)) as advance:
-        for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):
-            advance(count)
-    return BatchResult(plan, *merge_shards(plan))
+    job = Job(folder, engine, batch_size, plan, command)
+    with hold_folder(plan.out):
+        todo = begin_run(plan)
+        done_count = len(plan.addresses) - sum(len(plan.addresses_of(shard)) for shard in todo)
+        with progress(done_count, len(plan.addresses)) as advance:
+            for count in do_here(job, todo) if cluster is None else do_on_cluster(job, todo, cluster):
+                advance(count)
+        return BatchResult(plan, *merge_shards(plan))
 
 
 def _check_placing(addresses: Sequence[str], options: MapOptions) -> None:
@@ -142,20 +145,32 @@ def do_on_cluster(job: Job, shards: Sequence[int], cluster: str) -> Iterator[int
     """Compute shards with Ray, in any order; yields the number of images of each. Workers that die are replaced."""
     if not shards:
         return
+    with _ray_session(cluster) as ray:
+        rows = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
+        cores: float = ray.cluster_resources().get("CPU", 1)
+        actors = max(1, int(cores) // ACTOR_CORES)
+        done = rows.map(_Actor, fn_constructor_args=(job,), concurrency=(1, actors), num_cpus=1)
+        yield from (int(row["count"]) for row in done.iter_rows())
+
+
+@contextmanager
+def _ray_session(cluster: str) -> Iterator[Any]:
+    """The module ray with a session, without progress bars. A session that is open already is used, and stays open."""
     try:
         import ray
     except ModuleNotFoundError as error:
         raise missing_extra(error) or error from None
-    ray.init(address=None if cluster == "local" else cluster, log_to_driver=False, ignore_reinit_error=True)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    rows = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
-    cores: float = ray.cluster_resources().get("CPU", 1)
-    actors = max(1, int(cores) // ACTOR_CORES)
-    done = rows.map(_Actor, fn_constructor_args=(job,), concurrency=(1, actors), num_cpus=1)
+    began = not ray.is_initialized()
+    if began:
+        ray.init(address=None if cluster == "local" else cluster, log_to_driver=False)
+    context = ray.data.DataContext.get_current()
+    shown, context.enable_progress_bars = context.enable_progress_bars, False
     try:
-        yield from (int(row["count"]) for row in done.iter_rows())
+        yield ray
     finally:
-        ray.shutdown()
+        context.enable_progress_bars = shown
+        if began:
+            ray.shutdown()
 
 
 class _Actor:

@@ -1,9 +1,9 @@
 """Files at a local path or at any fsspec address: find and read images, write results completely or not at all."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from glob import escape
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from uuid import uuid4
 
@@ -14,11 +14,12 @@ from nephoscope.addresses import read_bytes as read_bytes
 from nephoscope.data.images import ENDINGS
 from nephoscope.earth.reading.open import ENDINGS as SCENE_ENDINGS
 from nephoscope.errors import UserError
+from nephoscope.files import UNFINISHED, atomic_write, hold, remove_leftovers
 
 ZARR = ".zarr"
 READ_ENDINGS = ENDINGS + SCENE_ENDINGS
-UNFINISHED = ".unfinished-"
-"""How the name of a file begins while it is written."""
+LOCK = ".lock"
+"""The file in a folder of results that a run holds."""
 
 
 def make_folder(address: str) -> None:
@@ -34,16 +35,30 @@ def make_folder(address: str) -> None:
 
 
 @contextmanager
+def hold_folder(address: str) -> Iterator[None]:
+    """Create a folder for results, and keep other runs out of it. At an address with `://` nothing can be held."""
+    make_folder(address)
+    files, path = open_storage(address)
+    with hold(Path(path, LOCK)) if isinstance(files, LocalFileSystem) else nullcontext():
+        yield
+
+
+@contextmanager
 def atomic_open(address: str) -> Iterator[IO[str]]:
     """Open a text file that appears at `address` only once it is complete.
 
-    The temporary name is random: two workers of a cluster may write the same shard, if one was given up too early.
+    The temporary name is unique: two workers of a cluster may write the same shard, if one was given up too early.
     """
     files, path = open_storage(address)
+    # File names may not be valid UTF-8; such characters are escaped.
+    text: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
+    if isinstance(files, LocalFileSystem):
+        with atomic_write(Path(path)) as part, part.open("w", **text) as file:
+            yield file
+        return
     unfinished = str(PurePosixPath(path).with_name(f"{UNFINISHED}{uuid4().hex}"))
     try:
-        # File names may not be valid UTF-8; such characters are escaped.
-        with files.open(unfinished, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        with files.open(unfinished, "w", **text) as file:
             yield file
         files.mv(unfinished, path)
     except BaseException:
@@ -53,15 +68,14 @@ def atomic_open(address: str) -> Iterator[IO[str]]:
 
 
 def list_folder(address: str) -> list[PurePosixPath]:
-    """What a folder holds; empty if there is none. Files of interrupted runs are removed."""
+    """What a folder holds; empty if there is none. In a local folder, files of killed runs are removed."""
     files, path = open_storage(address)
     try:
+        if isinstance(files, LocalFileSystem):
+            remove_leftovers(Path(path))
         paths = [PurePosixPath(name) for name in files.ls(path, detail=False, refresh=True)]
     except FileNotFoundError:  # an object store has no empty folders
         return []
-    for unfinished in paths:
-        if unfinished.name.startswith(UNFINISHED):
-            files.rm_file(str(unfinished))
     return [path for path in paths if not path.name.startswith(UNFINISHED)]
 
 
