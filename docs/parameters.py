@@ -13,7 +13,8 @@ SHARED = {
     "Finetune": "finetune",
     "Augmentation": "augmentation",
     "TrainingMachine": "machine for training",
-    "Machine": "machine for inference",
+    "Machine": "machine for predict",
+    "Device": "machine for explain and submit",
 }
 """Class of settings → its name. Several sections have these."""
 LONGEST = 8

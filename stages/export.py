@@ -43,7 +43,7 @@ def main(params: Export, artifacts: Artifacts) -> None:
 
 def check_model(folder: Path, images: npt.NDArray[np.uint8], tolerance: float) -> float:
     """The largest difference between ONNX and PyTorch in any probability; an error if it exceeds the tolerance."""
-    exported, _ = open_portable(folder, "onnx")
+    exported, _ = open_portable(folder, "onnx", EXACT)
     original, _ = open_portable(folder, "torch", EXACT)
     agreement = compare(exported, original, images)
     difference = max(agreement.presence, agreement.pixels)

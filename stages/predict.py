@@ -34,6 +34,7 @@ def predict_split(
         top_fraction=params.top_fraction,
         classifiers=params.classifiers,
         segmenters=params.segmenters,
+        precision=params.machine.precision,
     )
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
     path = artifacts.predict.probabilities(split)

@@ -47,6 +47,7 @@ def predict_masks(
     rules = read_rules(artifacts.tune.rules)
     members = artifacts.train_classifier.members, artifacts.train_segmenter.members
     model = open_ensemble(*members, manifest.metadata, rules.inference_settings, params.machine)
+    print(f"submit: the networks compute in {', '.join(sorted(set(model.engines.values())))}")
     predictions = predict_rows(model, Cache.open(artifacts.prepare.cache), rows, params.batch_size)
     for row, prediction in tqdm(predictions, total=len(rows), desc="submit", unit="image"):
         image_id = str(manifest.images["image_id"].iloc[row])

@@ -41,7 +41,7 @@ def test_another_model_or_machine_has_its_own_entry(
     choose(tmp_path)
     choose(tmp_path, fingerprint="other")
     assert len(trials) == 4
-    choose(tmp_path, machine=Machine(precision="fp32"))
+    choose(tmp_path, machine=Machine(precision="bf16"))
     assert len(trials) == 6
     monkeypatch.setattr(engine_cache, "count_cores", lambda: 999)
     choose(tmp_path)

@@ -43,13 +43,22 @@ def choose(expected: float = 0.5, machine: Machine = Machine()) -> str:  # noqa:
 
 
 def test_the_fastest_matching_engine_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    engines(monkeypatch, {"openvino": 0.51, "onnx": 0.5, "torch": 0.5001}, {"openvino": 1, "onnx": 3, "torch": 5})
+    engines(monkeypatch, {"openvino": 0.501, "onnx": 0.5, "torch": 0.5001}, {"openvino": 1, "onnx": 3, "torch": 5})
     assert choose() == "openvino"
 
 
-def test_an_engine_that_does_not_match_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bf16_may_differ_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines(monkeypatch, {"openvino": 0.52, "torch": 0.5001}, {"openvino": 1, "torch": 5})
+    assert choose() == "torch"
+    assert choose(machine=Machine(precision="bf16")) == "openvino"
+
+
+def test_an_engine_that_does_not_match_is_logged_and_skipped(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     engines(monkeypatch, {"openvino": 0.6, "onnx": 0.5, "torch": 0.5001}, {"openvino": 1, "onnx": 3, "torch": 5})
     assert choose() == "onnx"
+    assert "network: an engine is skipped, which differs from PyTorch: openvino by 0.1000 in the mean" in caplog.text
 
 
 def test_an_engine_that_is_not_installed_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +111,7 @@ def test_pytorch_competes_only_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPa
 
 def test_if_no_engine_matches_the_error_lists_the_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     engines(monkeypatch, {"torch": 0.5, "onnx": 0.9}, {"torch": 5, "onnx": 1})
-    with pytest.raises(UserError, match=r"onnx by 0.800, torch by 0.400; export the model again"):
+    with pytest.raises(UserError, match=r"onnx by 0.8000 in the mean.*torch by 0.4000 in .*; export the model again"):
         choose(expected=0.1)
 
 

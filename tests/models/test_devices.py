@@ -1,8 +1,7 @@
 import pytest
 
 from nephoscope.models import devices as machine
-from nephoscope.models.devices import MAX_WORKERS, resolve_precision, resolve_workers
-from nephoscope.settings.section import Machine
+from nephoscope.models.devices import MAX_WORKERS, resolve_training_precision, resolve_workers
 from nephoscope.settings.training import TrainingMachine
 
 
@@ -19,12 +18,13 @@ def test_on_a_gpu_the_other_cores_load_data(monkeypatch: pytest.MonkeyPatch, cor
 
 
 @pytest.mark.parametrize(
-    ("has_bf16", "training", "precision"), [(True, True, "bf16"), (True, False, "fp32"), (False, True, "fp32")]
+    ("has_bf16", "has_amx", "precision"), [(True, False, "bf16"), (False, True, "bf16"), (False, False, "fp32")]
 )
-def test_a_cpu_with_avx512_bf16_trains_in_16_bits_and_predicts_in_32(
-    monkeypatch: pytest.MonkeyPatch, has_bf16: bool, training: bool, precision: str
+def test_a_cpu_with_instructions_for_16_bits_trains_with_them(
+    monkeypatch: pytest.MonkeyPatch, has_bf16: bool, has_amx: bool, precision: str
 ) -> None:
     monkeypatch.setattr(machine.torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
-    monkeypatch.setattr(machine, "_has_amx", lambda: False)
-    assert resolve_precision(Machine(accelerator="cpu"), training=training) == precision
-    assert resolve_precision(Machine(accelerator="cpu", precision="bf16")) == "bf16"
+    monkeypatch.setattr(machine, "_has_amx", lambda: has_amx)
+    assert resolve_training_precision(TrainingMachine(accelerator="cpu")) == precision
+    assert resolve_training_precision(TrainingMachine(accelerator="cpu", precision="fp32")) == "fp32"
+    assert resolve_training_precision(TrainingMachine(accelerator="cpu", precision="bf16")) == "bf16"

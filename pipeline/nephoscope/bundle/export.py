@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from nephoscope.bundle.folder import DESCRIPTION, REFERENCE_OUTPUTS, RULES, list_stems
+from nephoscope.bundle.folder import CHECKSUMS, DESCRIPTION, REFERENCE_OUTPUTS, RULES, checked_files, hash_file
 from nephoscope.bundle.onnx_graph import write_onnx
 from nephoscope.files import write_json
 from nephoscope.inference.engine_choice import run_probe
@@ -42,12 +42,12 @@ def export_model(
             save_checkpoint(exported, network, metadata, half=half)
             write_onnx(exported, properties)
             names[kind].append(name)
-    write_json(folder / DESCRIPTION, {"data": metadata.data.to_dict(), **names})
     write_json(folder / RULES, rules.model_dump())
-    outputs = {
-        stem.name: run_probe(TorchEngine.open(stem.with_suffix(".safetensors"), EXACT)) for stem in list_stems(folder)
-    }
+    networks = [*names["classifiers"], *names["segmenters"]]
+    outputs = {name: run_probe(TorchEngine.open(folder / f"{name}.safetensors", EXACT)) for name in networks}
     save_file(outputs, folder / REFERENCE_OUTPUTS)
+    checksums = {name: hash_file(folder / name) for name in checked_files(networks)}
+    write_json(folder / DESCRIPTION, {"data": metadata.data.to_dict(), **names, CHECKSUMS: checksums})
 
 
 @dataclass(frozen=True)

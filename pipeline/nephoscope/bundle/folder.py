@@ -1,24 +1,30 @@
-"""The content of a portable model folder: networks (safetensors and ONNX), rules, classes and shapes."""
+"""The content of a portable model folder: networks (safetensors and ONNX), rules, classes, shapes and checksums."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from nephoscope.artifacts import refuse_earlier_version
+from nephoscope.data.formats import FORMATS
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.files import read_json
-from nephoscope.rules.rules import read_rules
+from nephoscope.models.metadata import load_metadata
+from nephoscope.rules.rules import LARGEST_SIDE, read_rules
 
 REFERENCE_OUTPUTS = "reference_outputs.safetensors"
 """Outputs of each member in PyTorch for the probe image of `nephoscope.inference.engine_choice`."""
 DESCRIPTION, RULES = "model.json", "rules.json"
+CHECKSUMS = "sha256"
+"""Key of model.json: name of a file → its SHA-256. Rules have none, because people may replace them."""
 KINDS = ("classifiers", "segmenters")
+SHAPES = ("rle_shape", "output_shape", "cache_shape")
 WAY_OUT = "export it again, or copy all of it"
 
 
 def read_model(folder: Path) -> Any:
-    """model.json, checked: `data` (the metadata), `classifiers` and `segmenters` (names of members)."""
+    """model.json, checked: `data` (the metadata), `classifiers` and `segmenters` (names of members), `sha256`."""
     path = folder / DESCRIPTION
     if not path.is_file():
         found = f"holds no portable model, because {DESCRIPTION} is missing" if folder.is_dir() else "does not exist"
@@ -31,16 +37,85 @@ def read_model(folder: Path) -> Any:
         content = read_json(path)
         metadata = Metadata.from_dict(content["data"])
         _ = metadata.data_format  # raises an error if the format or a class cannot be used
-        names = [RULES, *(f"{name}.safetensors" for kind in KINDS for name in content[kind])]
+        networks = [_check_name(name) for kind in KINDS for name in _check_names(content[kind])]
     except (ValueError, KeyError, TypeError, AttributeError):
         refuse_earlier_version(content, path, WAY_OUT)
         raise UserError(f"{path} does not describe a model; {WAY_OUT}") from None
-    for name in names:
+    _refuse_wrong_shapes(path, metadata)
+    for name in (RULES, *(f"{name}.safetensors" for name in networks)):
         if not (folder / name).is_file():
             raise UserError(f"{folder}: {name} is missing; {WAY_OUT}")
-    if read_rules(folder / RULES, WAY_OUT).classes != metadata.classes:
-        raise UserError(f"{path} and {RULES} have different classes; {WAY_OUT}")
+    _refuse_other_rules(folder, metadata)
+    _refuse_missing_checksums(path, content, networks)
     return content
+
+
+def _check_names(names: Any) -> list[Any]:
+    if not isinstance(names, list) or not names:
+        raise ValueError("a model has at least one network of each kind")
+    return names
+
+
+def _check_name(name: Any) -> str:
+    """A name that is a path could read a file outside of the folder. Suffixes are added to it."""
+    if not isinstance(name, str) or not name or "." in name or Path(name).name != name:
+        raise ValueError(f"{name!r} is no name of a network")
+    return name
+
+
+def _refuse_wrong_shapes(path: Path, metadata: Metadata) -> None:
+    for name in SHAPES:
+        shape = getattr(metadata, name)
+        sides = shape if isinstance(shape, tuple) and len(shape) == 2 else (None,)
+        if not all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in sides):
+            raise UserError(f"{path}: {name} is {shape}; expected a height and a width from 1 to {LARGEST_SIDE}; {WAY_OUT}")
+        fixed = getattr(FORMATS.get(metadata.format), name, shape)
+        if shape != fixed:
+            raise UserError(f"{path}: {name} is {shape}, but {metadata.format} has {fixed}; {WAY_OUT}")
+
+
+def _refuse_other_rules(folder: Path, metadata: Metadata) -> None:
+    rules = read_rules(folder / RULES, WAY_OUT)
+    if rules.classes != metadata.classes:
+        raise UserError(f"{folder / DESCRIPTION} and {RULES} have different classes; {WAY_OUT}")
+    if rules.output_shape != metadata.output_shape:
+        raise UserError(f"{folder / DESCRIPTION} and {RULES} have different output shapes; {WAY_OUT}")
+
+
+def _refuse_missing_checksums(path: Path, content: Mapping[str, Any], networks: Iterable[str]) -> None:
+    checksums = content.get(CHECKSUMS)
+    if not isinstance(checksums, dict):
+        raise UserError(f"{path} holds no checksums, as an earlier version of nephoscope wrote it; export it again")
+    for name in checked_files(networks):
+        if name not in checksums:
+            raise UserError(f"{path} holds no checksum of {name}; {WAY_OUT}")
+
+
+def checked_files(networks: Iterable[str]) -> list[str]:
+    """Names of networks → names of the files that have checksums."""
+    return [REFERENCE_OUTPUTS, *(f"{name}{suffix}" for name in networks for suffix in (".onnx", ".safetensors"))]
+
+
+def verify_model(folder: Path) -> Any:
+    """model.json, after a check of every file of the model: its checksum, and the data that a network was trained on.
+
+    Only the engine that is used knows whether a missing ONNX file or missing reference outputs matter.
+    """
+    content = read_model(folder)
+    networks = [name for kind in KINDS for name in content[kind]]
+    for path in (folder / name for name in checked_files(networks)):
+        if path.is_file() and hash_file(path) != content[CHECKSUMS][path.name]:
+            raise UserError(f"{path} is damaged or was changed: its checksum differs from {DESCRIPTION}; {WAY_OUT}")
+    metadata = Metadata.from_dict(content["data"])
+    for name in networks:
+        if load_metadata(folder / f"{name}.safetensors").data != metadata:
+            raise UserError(f"{folder / DESCRIPTION} and {name}.safetensors describe different data; {WAY_OUT}")
+    return content
+
+
+def hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def list_stems(folder: Path) -> list[Path]:
@@ -50,14 +125,14 @@ def list_stems(folder: Path) -> list[Path]:
 
 
 def classifier_checkpoints(folder: Path) -> list[Path]:
-    return [folder / f"{name}.safetensors" for name in read_model(folder)["classifiers"]]
+    return [folder / f"{name}.safetensors" for name in verify_model(folder)["classifiers"]]
 
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 of all files that decide the predictions; other files in the folder do not count."""
-    networks = [stem.with_suffix(suffix) for stem in list_stems(folder) for suffix in (".onnx", ".safetensors")]
+    names = checked_files(stem.name for stem in list_stems(folder))
     digest = hashlib.sha256()
-    for path in sorted([folder / DESCRIPTION, folder / RULES, folder / REFERENCE_OUTPUTS, *networks]):
+    for path in sorted(folder / name for name in (DESCRIPTION, RULES, *names)):
         if path.is_file():
-            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+            digest.update(path.name.encode() + bytes.fromhex(hash_file(path)))
     return digest.hexdigest()

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from nephoscope.bundle.folder import KINDS, REFERENCE_OUTPUTS, RULES, WAY_OUT, fingerprint, list_stems, read_model
+from nephoscope.bundle.folder import KINDS, REFERENCE_OUTPUTS, RULES, WAY_OUT, fingerprint, list_stems, verify_model
 from nephoscope.data.manifest import Metadata
 from nephoscope.errors import UserError
 from nephoscope.inference.engine_cache import cache_path, choose_engines
@@ -22,14 +22,15 @@ from nephoscope.settings.section import Machine
 def open_portable(
     folder: Path, engine: Choice = "auto", machine: Machine | None = None, streams: int = 1
 ) -> tuple[Ensemble, Rules]:
-    """A portable model folder → ensemble and rules.
+    """A portable model folder → ensemble and rules. A folder whose files differ from their checksums is refused.
 
-    "auto" uses the fastest installed engine that matches PyTorch, separately for each network. One stream uses all
-    cores for one call, which gives the lowest latency. As many streams as cores give the highest throughput.
+    "auto" uses the fastest installed engine that matches PyTorch, separately for each network. Without a `machine`, the
+    networks compute in the precision that the rules were tuned with. One stream uses all cores for one call, which
+    gives the lowest latency. As many streams as cores give the highest throughput.
     """
-    content, machine = read_model(folder), machine or Machine()
+    content, rules = verify_model(folder), read_rules(folder / RULES, WAY_OUT)
+    machine = machine or machine_of(rules)
     engine_names = _choose_engines(folder, engine, machine)
-    rules = read_rules(folder / RULES, WAY_OUT)
     engines = {name: ENGINES[engine](folder / name, machine, streams) for name, engine in engine_names.items()}
     ensemble = Ensemble(
         Metadata.from_dict(content["data"]),
@@ -38,6 +39,11 @@ def open_portable(
         **{kind: [engines[name] for name in content[kind]] for kind in KINDS},
     )
     return ensemble, rules
+
+
+def machine_of(rules: Rules) -> Machine:
+    """The machine of a model folder: any device, and the precision that the rules were tuned with."""
+    return Machine(precision=rules.inference_settings.precision)
 
 
 def _choose_engines(folder: Path, engine: Choice, machine: Machine) -> dict[str, EngineName]:

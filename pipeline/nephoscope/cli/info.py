@@ -9,13 +9,15 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
-from nephoscope.bundle.folder import DESCRIPTION, fingerprint, list_stems, read_model
+from nephoscope.bundle.folder import DESCRIPTION, RULES, fingerprint, list_stems, read_model
+from nephoscope.bundle.load import machine_of
 from nephoscope.earth.writing.attributes import read_attributes
 from nephoscope.errors import EXTRAS, UserError
 from nephoscope.hardware import count_cores
 from nephoscope.inference.engine_cache import PACKAGES, cache_path, cached_engines, installed
 from nephoscope.models.metadata import load_metadata
-from nephoscope.settings.section import Machine
+from nephoscope.rules.rules import read_rules
+from nephoscope.settings.training import TrainingMachine
 
 Description = dict[str, dict[str, Any]]
 ROOT = Path(__file__).parents[2]
@@ -48,7 +50,7 @@ def describe_machine() -> dict[str, Any]:
     try:
         import torch
 
-        from nephoscope.models.devices import resolve_precision
+        from nephoscope.models.devices import resolve_training_precision
     except ModuleNotFoundError:  # without the extra `train`
         return description
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
@@ -56,7 +58,7 @@ def describe_machine() -> dict[str, Any]:
         **description,
         "processor": torch.backends.cpu.get_cpu_capability(),
         "GPUs": ", ".join(gpus) or "none",
-        "training precision": resolve_precision(Machine(), training=True),
+        "training precision": resolve_training_precision(TrainingMachine()),
     }
 
 
@@ -67,10 +69,12 @@ def describe_model(folder: Path) -> dict[str, Any]:
     except UserError as error:
         return {"problem": str(error)}
     stems = list_stems(folder)
-    engines = cached_engines(cache_path(), digest, stems, Machine())
+    rules = read_rules(folder / RULES)
+    engines = cached_engines(cache_path(), digest, stems, machine_of(rules))
     description: dict[str, Any] = {
         "fingerprint": digest[:16],
         "classes": ", ".join(read_model(folder)["data"]["classes"]),
+        "precision": rules.inference_settings.precision,
     }
     for stem in stems:
         metadata = load_metadata(stem.with_suffix(".safetensors"))

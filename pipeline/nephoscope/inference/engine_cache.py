@@ -17,7 +17,8 @@ import platformdirs
 
 from nephoscope.files import read_json, write_json
 from nephoscope.hardware import count_cores, list_gpus
-from nephoscope.inference.engine_choice import LOGGER, TOLERANCE, ProbeOutput, find_fastest
+from nephoscope.inference.agreement import LIMITS
+from nephoscope.inference.engine_choice import LOGGER, ProbeOutput, find_fastest
 from nephoscope.inference.engines import EngineName
 from nephoscope.settings.section import Machine
 
@@ -68,7 +69,7 @@ def _key(fingerprint: str, machine: Machine) -> str:
     """Hash of everything that may change which engine is the fastest."""
     parts: list[Any] = [fingerprint, machine.model_dump(mode="json"), count_cores(), _processor()]
     parts += [list_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
-    parts += [TOLERANCE, installed("nephoscope")]
+    parts += [LIMITS, installed("nephoscope")]
     parts += [installed(package) for package in PACKAGES.values()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 

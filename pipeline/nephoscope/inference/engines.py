@@ -4,10 +4,13 @@ The PyTorch engine has its own file, because PyTorch takes seconds to load and t
 """
 
 import importlib
+import shutil
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import mkdtemp
 from threading import Lock
 from types import ModuleType
 from typing import Any, Literal, Protocol
@@ -18,13 +21,13 @@ import numpy.typing as npt
 from nephoscope.errors import UserError
 from nephoscope.hardware import count_cores
 from nephoscope.masks.rle import Shape
-from nephoscope.settings.section import Machine
+from nephoscope.settings.section import Machine, Precision
 
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 """N×C of a classifier, N×C×H×W of a segmenter"""
-PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16"}
-"""Names of OpenVINO → ours."""
+HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16"}
+"""Our names of precisions → OpenVINO's."""
 EngineName = Literal["torch", "onnx", "openvino"]
 
 
@@ -54,7 +57,8 @@ class OnnxEngine:
         if streams > 1:
             options.intra_op_num_threads = 1
         with _user_errors(path):
-            self._session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            graph = _resolve_links(path, self)
+            self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         height, width = self._session.get_inputs()[0].shape[2:]
         self.input_shape: Shape = (height, width)
 
@@ -64,8 +68,23 @@ class OnnxEngine:
         return np.asarray(probabilities, np.float32)
 
 
+def _resolve_links(path: Path, engine: Engine) -> Path:
+    """A network (path of its graph) → a path without links. Copies are removed together with the engine.
+
+    Engines refuse weights outside of the graph's folder, which is where links into a DVC cache point.
+    """
+    files = (path, path.with_suffix(".safetensors"))
+    if not any(file.is_symlink() for file in files):
+        return path
+    folder = Path(mkdtemp(prefix="nephoscope-"))
+    weakref.finalize(engine, shutil.rmtree, folder, ignore_errors=True)
+    for file in files:
+        shutil.copyfile(file, folder / file.name)
+    return folder / path.name
+
+
 class OpenVinoEngine:
-    """An exported network in OpenVINO. Precision "auto" is bf16 where the processor supports it.
+    """An exported network in OpenVINO. Left alone, it would compute in 16 bits where the processor can.
 
     The network is compiled for the size of its first batch, and again for each larger one. Smaller batches are padded.
     A fixed size is 5 to 10 % faster than a dynamic one.
@@ -76,17 +95,21 @@ class OpenVinoEngine:
         # Make the first tensor of the process here: two threads that make it at once would deadlock.
         self._openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
         self._core = self._openvino.Core()
-        self._path, self._streams = path, streams
+        self._streams = streams
         with _user_errors(path):
-            shape = self._core.read_model(path).input(0).partial_shape
+            self._path = _resolve_links(path, self)
+            shape = self._core.read_model(self._path).input(0).partial_shape
         self.input_shape: Shape = (shape[2].get_length(), shape[3].get_length())
         # Only the cores of this process: the machine may run other workers.
         threads = streams if streams > 1 else count_cores()
-        self._settings: dict[str, object] = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads}
-        if machine.precision != "auto":
-            self._settings["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[machine.precision]
-        hint = self._settings.get("INFERENCE_PRECISION_HINT") or self._default_precision()
-        self.description = f"openvino {PRECISIONS.get(str(hint), hint)}"
+        self._settings: dict[str, object] = {
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": HINTS[machine.precision],
+        }
+        self.description = f"openvino {machine.precision}"
+        if machine.precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise UserError("the engine openvino cannot compute in bf16 on this processor; choose another engine")
         self._requests: dict[int, SimpleQueue[Any]] = {}
         self._compiling = Lock()
 
@@ -103,10 +126,6 @@ class OpenVinoEngine:
             return np.array(request.get_output_tensor(0).data[: len(images)], np.float32)
         finally:
             requests.put(request)
-
-    def _default_precision(self) -> str:
-        """What OpenVINO takes on this processor."""
-        return str(self._core.get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name())
 
     def _size_for(self, count: int) -> int:
         """The smallest compiled batch size that holds this many images."""

@@ -19,7 +19,7 @@ from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, Shape
 from nephoscope.models.checkpoint import load_checkpoint
 from nephoscope.models.devices import resolve_device
-from nephoscope.settings.section import Machine
+from nephoscope.settings.section import Device
 
 Heat = npt.NDArray[np.float32]
 """H×W, 0 to 1: 1 where the evidence for the class is strongest, 0 where there is none or nothing was seen."""
@@ -48,10 +48,10 @@ class Explainer:
         self._grad_cams = [LayerGradCam(network, find_pooling(network)) for network, _ in self._members]
 
     @classmethod
-    def open(cls, checkpoints: Sequence[Path], machine: Machine | None = None) -> Self:
+    def open(cls, checkpoints: Sequence[Path], device: Device | None = None) -> Self:
         loaded = [load_checkpoint(path) for path in checkpoints]
         members = [(network, metadata.input_shape) for network, metadata in loaded]
-        return cls(members, loaded[0][1].data, resolve_device((machine or Machine()).accelerator))
+        return cls(members, loaded[0][1].data, resolve_device((device or Device()).accelerator))
 
     def explain(self, image: Image, visible: Mask, targets: Sequence[int]) -> Explanation:
         """Image (H×W×3), visible pixels (H×W) and class indices → heat maps at the shape of the image."""

@@ -10,7 +10,7 @@ from torch import nn
 from nephoscope.inference.engines import Images, Probabilities
 from nephoscope.masks.rle import Shape
 from nephoscope.models.checkpoint import load_checkpoint
-from nephoscope.models.devices import resolve_device, resolve_precision
+from nephoscope.models.devices import compute_exactly, resolve_device
 from nephoscope.settings.section import Machine
 
 
@@ -19,9 +19,9 @@ class TorchEngine:
 
     def __init__(self, network: nn.Module, input_shape: Shape, machine: Machine) -> None:
         self.input_shape = input_shape
+        compute_exactly()
         self._device = resolve_device(machine.accelerator)
-        precision = resolve_precision(machine)
-        self.description, self._half = f"torch {precision}", precision == "bf16"
+        self.description, self._half = f"torch {machine.precision}", machine.precision == "bf16"
         self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lock = Lock()
 

@@ -16,7 +16,7 @@ from nephoscope.inference.ensemble import Ensemble
 from nephoscope.inference.torch_engine import TorchEngine
 from nephoscope.models.metadata import load_metadata, refuse_other_data
 from nephoscope.rules.rules import InferenceSettings
-from nephoscope.settings.section import Machine
+from nephoscope.settings.section import Device, Machine
 
 ALL_FOLDS = -1
 
@@ -26,15 +26,23 @@ def open_ensemble(
     segmenters: Path,
     data: Metadata,
     inference_settings: InferenceSettings,
-    machine: Machine,
+    device: Device,
     fold: int = ALL_FOLDS,
 ) -> Ensemble:
-    """Folders of checkpoints → the members that predict new images; with a fold, those that never saw its images."""
+    """Folders of checkpoints → the members that predict new images; with a fold, those that never saw its images.
+
+    The precision is that of the settings, to which rules belong, whatever the device.
+    """
     paths = select_members(classifiers, segmenters, data, inference_settings)
     if fold != ALL_FOLDS:
         paths = members_of_fold(classifiers, fold), members_of_fold(segmenters, fold)
-    classifier_engines, segmenter_engines = ([TorchEngine.open(path, machine) for path in members] for members in paths)
-    return Ensemble(data, classifier_engines, segmenter_engines, inference_settings)
+    machine = Machine(accelerator=device.accelerator, precision=inference_settings.precision)
+    classifying, segmenting = (
+        {f"{kind}-{path.stem}": TorchEngine.open(path, machine) for path in members}
+        for kind, members in zip(("classifier", "segmenter"), paths, strict=True)
+    )
+    engines = {name: engine.description for name, engine in (classifying | segmenting).items()}
+    return Ensemble(data, [*classifying.values()], [*segmenting.values()], inference_settings, engines)
 
 
 def select_members(

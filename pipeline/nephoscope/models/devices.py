@@ -1,4 +1,4 @@
-"""The hardware as PyTorch uses it: device, precision, and loader processes."""
+"""The hardware as PyTorch uses it: device, precision of training, and loader processes."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ import torch
 
 from nephoscope.errors import UserError
 from nephoscope.hardware import count_cores
-from nephoscope.settings.section import Machine
+from nephoscope.settings.section import Precision
 from nephoscope.settings.training import TrainingMachine
 
 MAX_WORKERS = 8
@@ -20,16 +20,23 @@ def resolve_device(accelerator: Literal["auto", "cpu", "gpu"]) -> torch.device:
     return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def resolve_precision(machine: Machine, *, training: bool = False) -> Literal["fp32", "bf16"]:
-    """ "auto" is bf16 where that is faster: on a GPU that supports it and on a CPU with AMX.
+def resolve_training_precision(machine: TrainingMachine) -> Precision:
+    """ "auto" is bf16 where training is faster with it: on a GPU that supports it, on a CPU with AMX or AVX512-BF16.
 
-    In training, `QuickDepthwise` also makes it faster on a CPU with AVX512-BF16.
+    Predictions do not depend on the hardware: see `nephoscope.rules.rules.InferenceSettings.precision`.
     """
     if machine.precision != "auto":
         return machine.precision
     if resolve_device(machine.accelerator).type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if _has_amx() or (training and torch.cpu._is_avx512_bf16_supported()) else "fp32"
+    # With AVX512-BF16 alone it is faster because of `QuickDepthwise`.
+    return "bf16" if _has_amx() or torch.cpu._is_avx512_bf16_supported() else "fp32"
+
+
+def compute_exactly() -> None:
+    """Turn off TF32 and its like in this process: they keep 10 of the 23 bits that fp32 promises."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
 
 
 def resolve_workers(machine: TrainingMachine) -> int:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from nephoscope.artifacts import refuse_earlier_version, require_artifact
 from nephoscope.errors import UserError
 from nephoscope.files import read_json
+from nephoscope.settings.section import Precision
 
 Levels = npt.NDArray[np.uint8]
 """Probabilities as round(255·p), at the output shape."""
@@ -53,6 +54,8 @@ class InferenceSettings(BaseModel):
     classifiers: int | None = Field(None, ge=1)
     """Number of classifiers that are run, in the order of training; None: all."""
     segmenters: int | None = Field(None, ge=1)
+    precision: Precision = "fp32"
+    """Of the networks' arithmetic, on every device and in every engine."""
 
 
 class Rules(BaseModel):
@@ -89,8 +92,9 @@ class Rules(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the rules, to cite them."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of the rules, to cite them. fp32 is left out, so that rules without a precision keep theirs."""
+        default = {"inference_settings": {"precision"}} if self.inference_settings.precision == "fp32" else None
+        return hashlib.sha256(self.model_dump_json(exclude=default).encode()).hexdigest()
 
     def apply(self, maps: Any, presences: npt.ArrayLike | None = None, *, visible: Any = None) -> npt.NDArray[np.bool_]:
         """Maps of N images (N×C×H×W) → their masks (N×C×H×W); see `nephoscope.rules.decide.apply_rules`."""

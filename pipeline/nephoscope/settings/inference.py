@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nephoscope.settings.section import Machine, NoRepeats, Section
+from nephoscope.settings.section import Device, Machine, NoRepeats, Section
 
 
 class Predict(Section):
@@ -32,12 +32,12 @@ class Explain(Section):
     worst: int = Field(
         3, ge=0, description="number of heat maps per class and kind of error (false positives, false negatives)"
     )
-    machine: Machine = Machine()
+    machine: Device = Device()
 
 
 class Submit(Section):
     batch_size: int = Field(16, ge=1, description="images per batch")
-    machine: Machine = Machine()
+    machine: Device = Device()
 
 
 class Export(Section):

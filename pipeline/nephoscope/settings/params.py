@@ -26,7 +26,10 @@ RENAMED = {
     "tune.goal": "objective",
 }
 """Keys of earlier versions → the keys of today, in the same section."""
-REMOVED = {"tune.seed_thresholds", "tune.core_thresholds", "tune.core_areas"}
+REMOVED = {
+    "tune.seed_thresholds", "tune.core_thresholds", "tune.core_areas",
+    "submit.machine.precision", "explain.machine.precision",
+}  # fmt: skip
 """Keys of earlier versions without a successor."""
 
 

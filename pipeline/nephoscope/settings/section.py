@@ -10,6 +10,8 @@ PositiveShape = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
 """(height, width)"""
 Share = Annotated[float, Field(ge=0, le=1)]
 Searched = Literal["searched"]
+Precision = Literal["fp32", "bf16"]
+"""Of the arithmetic in a network: 32 bits, or 16 where they suffice."""
 
 
 class ParamsError(UserError):
@@ -20,11 +22,20 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
-class Machine(Section):
-    """Where and in which precision a network runs."""
+class Device(Section):
+    """Where a network runs."""
 
     accelerator: Literal["auto", "cpu", "gpu"] = Field("auto", description="auto: a GPU if there is one")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 if it is faster here")
+
+
+class Machine(Device):
+    """Where and in which precision a network predicts."""
+
+    precision: Precision = Field(
+        "fp32",
+        description="fp32 everywhere, or bf16. It belongs to the rules: `submit`, model folders and `nephoscope "
+        "predict` compute as the rules were tuned",
+    )
 
 
 def _refuse_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:

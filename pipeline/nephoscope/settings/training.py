@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from nephoscope.settings.section import Machine, NoRepeats, PositiveShape, Section, Share
+from nephoscope.settings.section import Device, NoRepeats, PositiveShape, Precision, Section, Share
 
 LossName = Literal["bce", "weighted_bce", "cce", "focal", "dice", "jaccard", "tversky", "lovasz"]
 OptimiserName = Literal["radam", "adamw", "adam", "nadam", "sgd", "rmsprop"]
@@ -56,9 +56,10 @@ def _refuse_sharding(strategy: str) -> str:
     return strategy
 
 
-class TrainingMachine(Machine):
+class TrainingMachine(Device):
     """Where and in which precision a network is trained."""
 
+    precision: Precision | Literal["auto"] = Field("auto", description="auto: bf16 if it is faster here")
     devices: int | Literal["auto"] = Field(
         "auto", description="number of GPUs, or of processes on a CPU; auto: all GPUs, one process on a CPU"
     )

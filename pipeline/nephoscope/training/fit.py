@@ -20,7 +20,7 @@ from nephoscope.data.manifest import Manifest
 from nephoscope.errors import UserError
 from nephoscope.masks.rle import Shape
 from nephoscope.models.classifier import build_classifier
-from nephoscope.models.devices import resolve_precision
+from nephoscope.models.devices import resolve_training_precision
 from nephoscope.models.metadata import NetworkMetadata
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.settings.training import TrainClassifier, TrainSegmenter
@@ -160,7 +160,7 @@ def build_trainer(params: TrainClassifier | TrainSegmenter, callbacks: list[Call
         devices=machine.devices,
         num_nodes=machine.nodes,
         strategy=machine.strategy,
-        precision=PRECISIONS[resolve_precision(machine, training=True)],
+        precision=PRECISIONS[resolve_training_precision(machine)],
         max_epochs=params.epochs,
         gradient_clip_val=params.gradient_clip,
         callbacks=callbacks,
