@@ -50,7 +50,7 @@ class Difference(NamedTuple):
         )
 
 
-LIMITS: dict[Precision, Difference] = {"fp32": Difference(0.002, 0.1, 0.02), "bf16": Difference(0.03, 1.0, 0.1)}
+LIMITS: dict[Precision, Difference] = {"fp32": Difference(0.002, 0.1, 0.02), "bf16": Difference(0.03, 0.5, 0.1)}
 """The largest allowed differences from PyTorch in fp32. With bf16 the probe differs by 0.02 in the mean; on real
 clouds, pixels differ by 0.003 in the mean and 0.09 at most, and Dice by 0.0002."""
 
