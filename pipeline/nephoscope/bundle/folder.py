@@ -68,7 +68,9 @@ def _refuse_wrong_shapes(path: Path, metadata: Metadata) -> None:
         shape = getattr(metadata, name)
         sides = shape if isinstance(shape, tuple) and len(shape) == 2 else (None,)
         if not all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in sides):
-            raise UserError(f"{path}: {name} is {shape}; expected a height and a width from 1 to {LARGEST_SIDE}; {WAY_OUT}")
+            raise UserError(
+                f"{path}: {name} is {shape}; expected a height and a width from 1 to {LARGEST_SIDE}; {WAY_OUT}"
+            )
         fixed = getattr(FORMATS.get(metadata.format), name, shape)
         if shape != fixed:
             raise UserError(f"{path}: {name} is {shape}, but {metadata.format} has {fixed}; {WAY_OUT}")
