@@ -2,13 +2,16 @@
 
     python -m docs.results --record embedded    # record the finished run in artifacts/, then write the table
     python -m docs.results                      # write the table from the record
+    python -m docs.results --check              # fail unless the run in artifacts/ is as good as the record
 
 The record, docs/runs/embedded/, holds some tables of `tune` and `evaluate`, and DVC's list of the files and hashes in
 each folder of tables. dvc.lock holds the hash of that list.
 """
 
 import argparse
+import json
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +28,8 @@ CLASSES = ["Fish", "Flower", "Gravel", "Sugar"]
 OURS = "**nephoscope**"
 DICE = f"Dice of {', '.join(CLASSES)}"
 PRECISION = "average precision of presence"
+TOLERANCE = 0.03
+"""Machines differ a little in the last digits, and training amplifies that. More is a defect."""
 REFERENCES = ("all masks empty", "whole image, every class", "perfect presence, whole image")
 
 
@@ -50,9 +55,13 @@ def _read(folder: str, name: str) -> pd.DataFrame:
 
 def _mean(table: pd.DataFrame, **row: str) -> str:
     """The mean Dice and its interval in the row with these cells, such as "0.702 [0.664, 0.737]"."""
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*_mean_values(table, **row))
+
+
+def _mean_values(table: pd.DataFrame, **row: str) -> list[float]:
     cells = {**row, "class_name": "mean"}
-    (values,) = table[(table[list(cells)] == pd.Series(cells)).all(axis=1)][["dice", "low", "high"]].to_numpy()
-    return "{:.3f} [{:.3f}, {:.3f}]".format(*values)
+    (values,) = table[(table[list(cells)] == pd.Series(cells)).all(axis=1)][["dice", "low", "high"]].to_numpy().tolist()
+    return list(values)
 
 
 def render(readme: str) -> str:
@@ -81,10 +90,36 @@ def record() -> None:
             shutil.copyfile(ROOT / folder / name, RECORD / folder / name)
 
 
+def recorded_dice() -> dict[str, float]:
+    """Stage → its Dice in the record: cross-fitted on validation, and on holdout."""
+    return {
+        "tune": _mean_values(_read(TUNE, "estimates.csv"), estimate="cross-fitted")[0],
+        "evaluate": _mean_values(_read(EVALUATE, "dice.csv"), reference="nephoscope")[0],
+    }
+
+
+def differences_from_record(artifacts: Path) -> list[str]:
+    """A sentence for each stage of a finished run whose Dice is not that of the record."""
+    differences = []
+    for stage, recorded in recorded_dice().items():
+        path = artifacts / stage / "metrics.json"
+        if not path.exists():
+            differences.append(f"{path} is missing; run `dvc repro`")
+            continue
+        dice = json.loads(path.read_text("utf-8"))["dice"]
+        if dice is None or abs(dice - recorded) > TOLERANCE:
+            differences.append(f"{stage}: the Dice is {dice}, the record has {recorded:.3f} ± {TOLERANCE}")
+    return differences
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--record", choices=[RECORD.name], help="record the finished run in artifacts/ first")
-    if parser.parse_args().record:
+    parser.add_argument("--check", action="store_true", help="compare the finished run in artifacts/ with the record")
+    arguments = parser.parse_args()
+    if arguments.check:
+        sys.exit("\n".join(differences_from_record(ROOT / "artifacts")) or None)
+    if arguments.record:
         record()
     README.write_text(render(README.read_text("utf-8")), "utf-8")
 

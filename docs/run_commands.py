@@ -3,7 +3,9 @@
     python -m docs.run_commands README.md docs/tutorial.md
 
 Commands are fences marked `bash`. The comment `<!-- not run: reason -->` above a fence excludes it. A server is stopped
-once it is healthy. The first failing command ends the run.
+once it is healthy. The first failing command ends the run. `--after TEXT COMMAND` adds a check of our own:
+
+    python -m docs.run_commands --after 'dvc repro' 'python -m docs.results --check' README.md
 """
 
 import argparse
@@ -17,7 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -37,23 +39,50 @@ class Block:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", nargs="+", help="paths relative to the root of the repository")
-    parser.add_argument(
-        "--skip", action="append", default=[], metavar="TEXT", help="skip blocks that contain this text"
-    )
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "nephoscope"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        for page in arguments.pages:
-            for block in read_blocks(page, (clone / page).read_text("utf-8")):
-                skipped = (f"skipped: {text}" for text in arguments.skip if text in block.script)
-                reason = block.reason or next(skipped, None)
-                print(f"\n── {block.page}:{block.line}{f' (not run: {reason})' if reason else ''}", flush=True)
-                print(block.script, flush=True)
-                if not reason:
-                    run(block, clone)
+        for block in plan(arguments, clone):
+            reason = f" (not run: {block.reason})" if block.reason else ""
+            print(f"\n── {block.page}:{block.line}{reason}", flush=True)
+            print(block.script, flush=True)
+            if not block.reason:
+                run(block, clone)
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("pages", nargs="+", help="paths relative to the root of the repository")
+    options.add_argument(
+        "--skip", action="append", default=[], metavar="TEXT", help="skip blocks that contain this text"
+    )
+    options.add_argument(
+        "--after",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("TEXT", "COMMAND"),
+        help="run COMMAND behind the first block that contains TEXT and is run",
+    )
+    return options
+
+
+def plan(arguments: argparse.Namespace, root: Path) -> list[Block]:
+    """All blocks of the pages in order, with the commands of `--after` in their places."""
+    planned, waiting = [], [tuple(pair) for pair in arguments.after]
+    for page in arguments.pages:
+        for block in read_blocks(page, (root / page).read_text("utf-8")):
+            skipped = (f"skipped: {text}" for text in arguments.skip if text in block.script)
+            reason = block.reason or next(skipped, None)
+            planned.append(replace(block, reason=reason))
+            if reason is None:
+                due = [pair for pair in waiting if pair[0] in block.script]
+                planned += [replace(block, script=f"{command}\n") for _, command in due]
+                waiting = [pair for pair in waiting if pair not in due]
+    if waiting:
+        sys.exit(f"--after: no block that is run contains {waiting[0][0]!r}")
+    return planned
 
 
 def read_blocks(page: str, text: str) -> Iterator[Block]:

@@ -65,8 +65,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     If the block raises, `path` stays as it was. Other threads, processes and machines may write the same path.
 
-    >>> with atomic_write(rules_path) as unfinished:
+    >>> with atomic_write(Path("rules.json")) as unfinished:
     ...     unfinished.write_text("{}")
+    2
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent, path.name)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from nephoscope.evaluation.calibration import (
     CALIBRATED,
@@ -47,6 +48,29 @@ def test_the_error_on_fresh_images_does_not_depend_on_the_scale_of_a_score(
         fitted = fit_calibrations(scores[:count], present[:count])
         errors.append(np.abs(calibrate(scores[count:], fitted) - truth[count:]).mean())
     assert np.mean(errors) < tolerance
+
+
+@pytest.mark.parametrize("deviation", [0.1, 2.0])
+def test_with_many_images_the_penalty_does_not_matter(deviation: float) -> None:
+    """scikit-learn without a penalty is the oracle."""
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, deviation, (4000, 1))
+    scores = 1 / (1 + np.exp(-logits))
+    present = rng.random(scores.shape) < calibrate(scores, (Calibration(slope=2 / deviation, intercept=-1.0),))
+    free = LogisticRegression(C=np.inf, tol=1e-8).fit(logits / deviation, present[:, 0])
+    (fitted,) = fit_calibrations(scores, present)
+    assert fitted.slope * deviation == pytest.approx(free.coef_.item(), rel=0.01)
+    assert fitted.intercept == pytest.approx(free.intercept_.item(), rel=0.03)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(0.01, 0.0), (0.05, 1.0), (3.0, -2.0)])
+def test_scaled_and_shifted_logits_give_the_same_probabilities(scale: float, shift: float) -> None:
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(60, 1))
+    present = rng.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    plain, other = (1 / (1 + np.exp(-values)) for values in (logits, scale * logits + shift))
+    expected = calibrate(plain, fit_calibrations(plain, present))
+    assert calibrate(other, fit_calibrations(other, present)) == pytest.approx(expected, abs=1e-3)
 
 
 def test_separable_scores_stay_finite() -> None:

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from nephoscope.masks.geometry import from_planes, gallery_shape, resize_image, resize_mask, to_levels, to_planes
 
@@ -24,6 +25,62 @@ def test_a_rectangle_of_whole_blocks_keeps_its_position_and_area() -> None:
 def test_enlarging_by_a_whole_factor_and_shrinking_restores_the_mask(mask: np.ndarray, factor: int) -> None:
     enlarged = np.kron(mask, np.ones((factor, factor), bool))
     assert (resize_mask(enlarged, mask.shape) == mask).all()
+
+
+SIDES = st.tuples(st.integers(1, 6), st.integers(1, 6))
+
+
+def averages_by_pillow(array: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Means over areas. Pixels are split first, because Pillow's box takes whole pixels."""
+    split = np.kron(array.astype(np.float32), np.ones(shape, np.float32))
+    return np.asarray(Image.fromarray(split).resize(shape[::-1], Image.Resampling.BOX), np.float64)
+
+
+@given(st.integers(0, 2**16), SIDES, SIDES)
+def test_shrunk_probabilities_are_means_over_areas(seed: int, shape: tuple[int, int], more: tuple[int, int]) -> None:
+    source = (shape[0] + more[0], shape[1] + more[1])
+    probabilities = np.random.default_rng(seed).random((2, *source), np.float32)
+    levels = to_levels(probabilities, shape)
+    expected = np.stack([averages_by_pillow(probability, shape) for probability in probabilities])
+    assert np.abs(levels - 255 * expected).max() < 0.501
+
+
+@given(st.integers(0, 2**16), SIDES, SIDES)
+def test_a_shrunk_mask_has_the_pixels_that_were_at_least_half_set(
+    seed: int, shape: tuple[int, int], more: tuple[int, int]
+) -> None:
+    source = (shape[0] + more[0], shape[1] + more[1])
+    mask = np.random.default_rng(seed).random(source) < 0.5
+    share = averages_by_pillow(mask, shape)
+    small = resize_mask(mask, shape)
+    assert small[share > 0.501].all()
+    assert not small[share < 0.499].any()
+
+
+@given(st.integers(0, 2**16), SIDES, st.integers(2, 4))
+def test_a_mask_that_is_half_set_is_set(seed: int, shape: tuple[int, int], factor: int) -> None:
+    """Blocks of an even number of pixels, half of them set."""
+    rng = np.random.default_rng(seed)
+    block = rng.permutation(np.arange(2 * factor * factor) % 2 == 0).reshape(2 * factor, factor)
+    assert resize_mask(np.tile(block, shape), shape).all()
+    block[np.unravel_index(block.argmax(), block.shape)] = False
+    assert not resize_mask(np.tile(block, shape), shape).any()
+
+
+@given(st.integers(0, 2**16), SIDES, st.integers(2, 5))
+def test_shrunk_images_are_those_of_pillow(seed: int, shape: tuple[int, int], factor: int) -> None:
+    source = (shape[0] * factor, shape[1] * factor, 3)
+    image = np.random.default_rng(seed).integers(0, 256, source).astype(np.uint8)
+    expected = np.asarray(Image.fromarray(image).resize(shape[::-1], Image.Resampling.BOX))
+    assert np.abs(resize_image(image, shape).astype(int) - expected).max() <= 1
+
+
+@given(st.integers(0, 2**16), SIDES, SIDES)
+def test_enlarged_probabilities_are_those_of_pillow(seed: int, shape: tuple[int, int], more: tuple[int, int]) -> None:
+    larger = (shape[0] + more[0], shape[1] + more[1])
+    probability = np.random.default_rng(seed).random(shape, np.float32)
+    expected = Image.fromarray(probability).resize(larger[::-1], Image.Resampling.BILINEAR)
+    assert np.abs(to_levels(probability[None], larger)[0] - 255 * np.asarray(expected, np.float64)).max() < 0.51
 
 
 def test_images_keep_their_colours() -> None:

@@ -1,8 +1,11 @@
 """Outlines follow the edges of pixels, so that neighbours touch without a gap."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -76,6 +79,26 @@ def test_outline_and_hole_follow_the_edges_of_pixels() -> None:
 @given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_polygons_cover_exactly_the_pixels_of_the_mask(mask: np.ndarray) -> None:
     assert (covered(find_polygons(mask), mask.shape) == mask).all()
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any))
+def test_shapely_reads_the_polygons_as_the_pixels_of_the_mask(mask: np.ndarray) -> None:
+    collection = json.loads(json.dumps(to_geojson(mask[None], ["Fish"], "a.jpg", {"Fish": {}})))
+    polygons = shapely.geometry.shape(collection["features"][0]["geometry"])
+    assert polygons.is_valid
+    height, width = mask.shape
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    assert (shapely.contains_xy(polygons, columns, rows) == mask).all()
+    assert polygons.area == pytest.approx(area_with_cut_corners(mask))
+
+
+def area_with_cut_corners(mask: np.ndarray) -> float:
+    """Between the centres of four pixels, the share that lies inside. Pixels that touch by a corner stay apart."""
+    around = np.pad(mask, 1).astype(int)
+    corners = around[:-1, :-1], around[:-1, 1:], around[1:, 1:], around[1:, :-1]
+    counts = sum(corners)
+    diagonal = (corners[0] == corners[2]) & (counts == 2)
+    return float(np.choose(counts, [0, 1 / 8, 1 / 2, 7 / 8, 1])[~diagonal].sum() + diagonal.sum() / 4)
 
 
 def test_a_collection_has_a_feature_for_every_class_that_is_not_empty() -> None:

@@ -1,4 +1,5 @@
 import contextlib
+from random import Random
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
-from nephoscope.masks.rle import SLACK, RleError, decode_rle, encode_rle, write_runs
+from nephoscope.masks.rle import SLACK, RleError, decode_rle, encode_rle, parse_runs, write_runs
 
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 
@@ -38,6 +39,25 @@ def test_a_full_mask_is_one_run() -> None:
 
 def test_runs_may_come_in_any_order() -> None:
     assert encode_rle(decode_rle("5 1 1 2", (2, 3))) == "1 2 5 1"
+
+
+@pytest.mark.parametrize("text", ["1 2 3 1", "3 1 1 2", "2 2 1 1", "3 1 2 1 1 1"])
+def test_runs_that_touch_are_one_run_in_any_order(text: str) -> None:
+    assert encode_rle(decode_rle(text, (2, 3))) == "1 3"
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4)), max_size=8), st.randoms())
+def test_unsorted_and_touching_runs_are_their_pixels(runs: list[tuple[int, int]], random: Random) -> None:
+    """Gaps (0: the runs touch) and lengths of runs, in any order."""
+    pixels, words = np.zeros(60, bool), []
+    free = 0
+    for gap, length in runs:
+        start = free + gap
+        free = start + length
+        pixels[start:free] = True
+        words.append(f"{start + 1} {length}")
+    random.shuffle(words)
+    assert (decode_rle(" ".join(words), (6, 10)) == pixels.reshape(10, 6).T).all()
 
 
 @given(MASKS)
@@ -98,6 +118,7 @@ def test_runs_are_those_of_pycocotools(mask: np.ndarray) -> None:
     assert counts == theirs
     np.testing.assert_array_equal(coco.decode(counts).astype(bool), mask)
     np.testing.assert_array_equal(decode_rle(encode_rle(coco.decode(theirs).astype(bool)), shape), mask)
+    assert parse_runs(encode_rle(mask), shape)[1].sum() == coco.area(theirs)
 
 
 def uncompressed(text: str, size: int) -> list[int]:

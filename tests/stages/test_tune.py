@@ -40,24 +40,6 @@ def test_tables_are_written_for_plots(finished: Artifacts) -> None:
     assert "e-" not in (finished.tune.tables / "surface.csv").read_text("utf-8")
 
 
-@pytest.mark.parametrize(("presence", "weight"), [("classifier", 1.0), ("pixels", 0.0), ("both", 0.25)])
-def test_the_source_of_presence_follows_the_settings(own_run: Artifacts, presence: str, weight: float) -> None:
-    settings = {**QUICK, "presence": presence, "classifier_weight": 0.25, "calibrate": False, "force_top_class": True}
-    stages.tune.main(Tune.model_validate(settings), own_run)
-    rules = rules_of(own_run)
-    assert rules.classifier_weight == weight
-    assert rules.force_top_class
-    assert all(calibration.slope == 1 for calibration in rules.classifier_calibrations)
-
-
-@pytest.mark.parametrize("family", ["pixel", "area", "presence"])
-def test_the_family_follows_the_settings(own_run: Artifacts, family: str) -> None:
-    stages.tune.main(Tune.model_validate({**QUICK, "family": family}), own_run)
-    rules = rules_of(own_run).rules
-    assert family != "pixel" or all(rule.min_area == 0 for rule in rules)
-    assert family not in ("pixel", "area") or all(rule.presence_threshold == 0 for rule in rules)
-
-
 def test_a_constraint_needs_a_presence_threshold(own_run: Artifacts) -> None:
     settings = Tune.model_validate({**QUICK, "family": "area", "min_recall": {"every": 0.5}})
     with pytest.raises(UserError, match="area has no presence threshold, so no goal can bound it"):

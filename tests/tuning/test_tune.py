@@ -42,25 +42,6 @@ def test_tuned_dice_equals_the_evaluation(tmp_path: Path) -> None:
         assert score_images(labelled, tuning.rules).dices == pytest.approx(tuning.tuned, abs=1e-12), (family, power)
 
 
-@pytest.mark.parametrize("power", [1, 2])
-def test_adaptive_thresholds_are_chosen_if_they_are_ahead(power: int) -> None:
-    """Every image has its own brightness, so no fixed threshold is right for all images."""
-    rng = np.random.default_rng(0)
-    truths, rims, cores = np.zeros((3, 60, 1, 20, 20), bool)
-    truths[:, :, 5:15, 5:15] = rims[:, :, 3:17, 3:17] = cores[:, :, 6:14, 6:14] = True
-    brightness = rng.uniform(0.3, 1, (60, 1, 1, 1))
-    outside = brightness**power * np.where(truths, 0.9, np.where(rims, 0.5, 0.0))
-    maps = np.where(cores, brightness * 0.95, outside)
-    settings = SETTINGS.model_copy(update={"pixel_thresholds": tuple(range(20, 256, 20)), "family": "area"})
-    fixed, searched = (
-        tune(maps, truths, settings=settings.model_copy(update={"adaptive_power": power}))
-        for power in (0.0, "searched")
-    )
-    assert fixed.cross_fitted.mean() < 0.95 < searched.cross_fitted.mean()
-    assert searched.rules.adaptive_power == power
-    assert searched.tuned.mean() == 1
-
-
 def test_arrays_memory_maps_and_probabilities_tune_alike(tmp_path: Path) -> None:
     labelled = draw_pictures(3, count=12)
     np.save(tmp_path / "maps.npy", labelled.maps)
@@ -95,10 +76,13 @@ def test_intervals_contain_their_estimates(tuning: Tuning) -> None:
 
 def test_thresholds_stand_beside_optimum_and_plateau(tuning: Tuning) -> None:
     table = tuning.tables["thresholds"]
-    assert (table["plateau_low"] <= table["best"]).all() or tuning.rules.force_top_class
-    assert {"presence_threshold", "pixel_threshold", "min_area"} <= set(table["part"])
-    pixel = table[(table["class_name"] == "a") & (table["part"] == "pixel_threshold")]
-    assert pixel["chosen"].item() == tuning.rules.rules[0].pixel_threshold
+    best = np.minimum(table["best"], np.where(table["part"] == "presence_threshold", 1, np.inf))
+    assert (table["plateau_low"] <= best).all()
+    assert (best <= table["plateau_high"]).all()
+    assert (table["low"] <= table["high"]).all()
+    chosen = [getattr(rule, part) for rule in tuning.rules.rules for part in table["part"].unique()]
+    assert table["part"].unique().tolist() == ["presence_threshold", "pixel_threshold", "min_area"]
+    assert table["chosen"].tolist() == chosen
 
 
 def test_the_best_is_never_worse_than_the_chosen(tuning: Tuning) -> None:
@@ -120,12 +104,18 @@ def test_the_presence_curve_passes_through_the_rule(tuning: Tuning) -> None:
 
 
 def test_every_area_may_be_tried() -> None:
-    labelled = draw_pictures(3, count=12)
+    """Right components have 7 pixels, wrong ones 6 or less: only a minimum of exactly 7 is right."""
+    maps, truths = np.zeros((2, 12, 1, 20, 20))
+    truths[:, :, 2, 2:9] = 1
+    for image in range(12):
+        maps[image, :, 2, 2:9] = maps[image, :, 9, : 1 + image % 6] = 0.9
+    settings = SETTINGS.model_copy(update={"family": "area", "adaptive_power": 0.0})
     some, every = (
-        tune(labelled.maps, labelled.truths, settings=SETTINGS.model_copy(update={"family": "presence", **update}))
-        for update in ({"force_top_class": False}, {"force_top_class": False, "min_areas": "every"})
+        tune(maps, truths, settings=settings.model_copy(update={"min_areas": areas})) for areas in ((0, 6, 8), "every")
     )
-    assert (every.tables["optimum"]["best_dice"] >= some.tables["optimum"]["best_dice"] - 1e-12).all()
+    assert every.rules.rules[0].min_area == 7
+    assert every.tuned.mean() == 1
+    assert some.tuned.mean() < 1
 
 
 def test_a_group_lies_in_one_fold_and_counts_once() -> None:
@@ -141,6 +131,18 @@ def test_a_group_lies_in_one_fold_and_counts_once() -> None:
 def test_groups_are_one_label_per_image() -> None:
     with pytest.raises(UserError, match="groups: 2 values; expected 3, one per image"):
         tune(MAPS, TRUTHS, groups=["a", "b"])
+
+
+def test_a_finished_run_is_tuned_with_groups(tmp_path: Path) -> None:
+    """All images in one group: too few groups to cross-fit, and every resample is the same."""
+    labelled = write_labelled(tmp_path / "validation.zarr.zip", count=12)
+    grouped = tune(labelled.store, labelled.truth, groups=["same"] * 12, settings=SETTINGS)
+    assert np.isnan(grouped.cross_fitted).all()
+    tuned = grouped.tables["estimates"].query("estimate == 'tuned'")
+    assert tuned["low"].to_numpy() == pytest.approx(tuned["high"].to_numpy())
+    assert not np.isnan(tune(labelled.store, labelled.truth, settings=SETTINGS).cross_fitted).any()
+    with pytest.raises(UserError, match="groups: 2 values; expected 12, one per image"):
+        tune(labelled.store, labelled.truth, groups=["a", "b"], settings=SETTINGS)
 
 
 def test_few_images_have_no_cross_fitted_score() -> None:

@@ -42,7 +42,12 @@ class Bootstrap:
     """N: the group of near duplicates of every image, from 0; None: every image is its own group"""
 
     def interval(self, scores: npt.NDArray[np.floating]) -> Interval:
-        """Scores of images (N, or N×C) → their mean and its percentile interval."""
+        """Scores of images (N, or N×C) → their mean and its percentile interval.
+
+        >>> interval = Bootstrap().interval(np.array([0.0, 1.0] * 50))
+        >>> interval.mean, round(interval.low, 1), round(interval.high, 1)
+        (0.5, 0.4, 0.6)
+        """
         per_image = _per_image(scores)
         low, high = self.quantiles(self.weights(len(per_image)) @ per_image)
         return Interval(float(per_image.mean()), float(low), float(high))
@@ -88,9 +93,10 @@ KEYS = ["image_id", "class_name"]
 def compare_runs(earlier: pd.DataFrame, present: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """Scores of two runs (image_id, class_name, truth_area, dice) → their difference, paired by image.
 
-    Columns: class_name ("mean" first), earlier, present, difference, low, high, better (see `Comparison`).
+    Columns: class_name ("mean" first), earlier, present, difference, low, high, better (see `Comparison`). The groups
+    of the bootstrap follow the images of `present`.
     """
-    both = earlier.merge(present, on=KEYS, suffixes=("_earlier", "_present"), validate="one_to_one")
+    both = present.merge(earlier, on=KEYS, suffixes=("_present", "_earlier"), validate="one_to_one")
     if len(both) != max(len(earlier), len(present)):
         raise UserError(
             f"the earlier run was scored on {earlier['image_id'].nunique()} images, this run on "

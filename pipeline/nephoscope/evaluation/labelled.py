@@ -62,8 +62,8 @@ class LabelledSplit:
 
     store: ProbabilityStore
     truth: Truth
-    near_duplicates: Sequence[int] | None = field(default=None, repr=False)
-    """N: images with the same number are near duplicates; None: there are none"""
+    near_duplicates: Sequence[Any] | npt.NDArray[Any] | None = field(default=None, repr=False)
+    """N: images with the same label are near duplicates; None: there are none"""
 
     @classmethod
     def open(cls, artifacts: Artifacts, manifest: Manifest, split: EvaluatedSplit) -> Self:

@@ -25,7 +25,11 @@ def resize_image(image: Image, shape: Shape) -> Image:
 
 
 def resize_mask(mask: Mask, shape: Shape) -> Mask:
-    """Mask (H×W) → mask of this shape; a pixel is set if at least half of its area was set."""
+    """Mask (H×W) → mask of this shape; a pixel is set if at least half of its area was set.
+
+    >>> resize_mask(np.array([[1, 0, 1, 1], [0, 0, 0, 1]], bool), (1, 2))
+    array([[False,  True]])
+    """
     if mask.shape == tuple(shape):
         return mask
     grey = cv2.resize(mask.astype(np.uint8) * 255, (shape[1], shape[0]), interpolation=_interpolation(mask, shape))
@@ -52,7 +56,11 @@ def plane_type(class_count: int) -> Any:
 
 
 def to_planes(masks: npt.NDArray[np.bool_]) -> Planes:
-    """Masks (C×H×W bool, C at most 32) → planes (H×W): bit c is class c."""
+    """Masks (C×H×W bool, C at most 32) → planes (H×W): bit c is class c.
+
+    >>> to_planes(np.array([[[1, 0]], [[1, 1]]], bool))
+    array([[3, 2]], dtype=uint8)
+    """
     dtype = plane_type(len(masks))
     weights = np.left_shift(dtype(1), np.arange(len(masks), dtype=dtype))
     planes: Any = (masks * weights[:, None, None]).sum(0)

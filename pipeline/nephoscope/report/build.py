@@ -60,7 +60,7 @@ def _collect_page(params: Params, artifacts: Artifacts, manifest: Manifest, rule
     labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     tables, curves = read_tables(artifacts.evaluate.tables), read_tables(artifacts.evaluate.plots)
     scores = tables["scores"]
-    bootstrap = Bootstrap(evaluate.bootstrap, evaluate.confidence, evaluate.seed)
+    bootstrap = Bootstrap(evaluate.bootstrap, evaluate.confidence, evaluate.seed, labelled.groups)
     gallery = Gallery(labelled, rules, manifest, Cache.open(artifacts.prepare.cache), scores)
     return Page(
         title=report.title,

@@ -48,6 +48,11 @@ def decide(presence: float, probability: Levels, visible: Mask, rule: Rule) -> M
     """Presence and levels (H×W uint8) of one class → its mask (H×W).
 
     Order: invisible pixels to level 0, presence, pixel threshold, components.
+
+    >>> rule = Rule(presence_threshold=0.5, pixel_threshold=128, min_area=2)
+    >>> levels, visible = np.array([[200, 90, 128, 200]], np.uint8), np.ones((1, 4), bool)
+    >>> decide(0.5, levels, visible, rule).astype(int), decide(0.4, levels, visible, rule).any()
+    (array([[0, 0, 1, 1]]), np.False_)
     """
     if not presence >= rule.presence_threshold:  # written so that NaN is not present
         return np.zeros(probability.shape, bool)

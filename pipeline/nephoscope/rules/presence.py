@@ -97,7 +97,11 @@ def _thresholds(rules: Rules) -> Presences:
 
 
 def calibrate(scores: npt.NDArray[np.floating], calibrations: tuple[Calibration, ...]) -> Presences:
-    """Scores (N×C in [0, 1]) → calibrated presence (N×C)."""
+    """Scores (N×C in [0, 1]) → calibrated presence (N×C).
+
+    >>> calibrate(np.array([[0.5], [0.9]]), (Calibration(slope=2, intercept=1),)).round(3).tolist()
+    [[0.731], [0.995]]
+    """
     slopes = np.array([calibration.slope for calibration in calibrations])
     intercepts = np.array([calibration.intercept for calibration in calibrations])
     logits = np.clip(slopes * logit(scores) + intercepts, -MAX_LOGIT, MAX_LOGIT)
@@ -111,7 +115,11 @@ def logit(scores: npt.NDArray[np.floating]) -> Presences:
 
 
 def top_fraction_mean(levels: Levels, visible: Mask, share: float) -> npt.NDArray[np.float64]:
-    """Levels (C×H×W) → mean probability (C) of this share of the visible pixels, highest first."""
+    """Levels (C×H×W) → mean probability (C) of this share of the visible pixels, highest first.
+
+    >>> top_fraction_mean(np.array([[[255, 0, 0, 0]]], np.uint8), np.ones((1, 4), bool), 0.5)
+    array([0.5])
+    """
     mask = np.ascontiguousarray(visible).view(np.uint8)
     histograms = [cv2.calcHist([level], [0], mask, [256], [0, 256]).ravel() for level in np.ascontiguousarray(levels)]
     counts = np.stack(histograms).astype(np.int64)[:, ::-1]

@@ -96,7 +96,8 @@ def tune(
     progress: show a progress bar
 
     Arrays are read one image at a time, so they may be memory maps. A finished run can be tuned as well: then `maps` is
-    its `ProbabilityStore` and `truths` its `Truth`, and the store brings presences, classes and visible pixels.
+    its `ProbabilityStore` and `truths` its `Truth`, and the store brings presences, classes and visible pixels. It does
+    not bring groups: pass those of the manifest.
 
     >>> rng = np.random.default_rng(0)
     >>> truths = np.zeros((12, 1, 20, 20), bool)
@@ -110,12 +111,12 @@ def tune(
     True
     """
     if isinstance(maps, ProbabilityStore):
-        if not isinstance(truths, Truth) or any(given is not None for given in (presences, classes, visible, groups)):
+        if not isinstance(truths, Truth) or any(given is not None for given in (presences, classes, visible)):
             raise UserError(
-                "maps is a ProbabilityStore: expected a Truth as truths, and no presences, classes, visible or groups; "
+                "maps is a ProbabilityStore: expected a Truth as truths, and no presences, classes or visible; "
                 "the store has its own"
             )
-        return tune_images(LabelledSplit(maps, truths), settings, progress=progress)
+        return tune_images(LabelledSplit(maps, truths, groups), settings, progress=progress)
     labelled = label_arrays(maps, truths, presences, classes=classes, visible=visible, groups=groups)
     return tune_images(labelled, settings, progress=progress)
 

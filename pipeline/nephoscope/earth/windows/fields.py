@@ -17,8 +17,9 @@ class Field:
 
     NaN where no window says anything.
 
-    >>> np.asarray(field[0]).shape, field[:, 100:200].shape
-    ((350, 1050), (4, 100, 1050))
+    >>> field = Field(np.full((2, 1, 1), 0.5), np.ones((3, 1)), np.ones((4, 1)))
+    >>> np.asarray(field[0]).shape, field[:, 1:3].shape
+    ((3, 4), (2, 2, 4))
     """
 
     values: Numbers

@@ -58,8 +58,9 @@ def write_c3ontext(datasets: Iterable["xr.Dataset"], path: Path) -> None:
 def to_c3ontext(datasets: Sequence["xr.Dataset"]) -> "xr.Dataset":
     """Datasets of one day on one grid → freq and nb_users of that day.
 
-    >>> day = to_c3ontext([result.to_xarray()])
-    >>> day.freq.interp(latitude=13.2, longitude=-58.5).sel(date="2020-01-15", pattern="Flowers")
+    >>> day = to_c3ontext([result.to_xarray()])                           # doctest: +SKIP
+    >>> day.freq.interp(latitude=13.2, longitude=-58.5).sel(
+    ...     date="2020-01-15", pattern="Flowers")                         # doctest: +SKIP
     """
     import xarray as xr
 
