@@ -148,7 +148,12 @@ class Model:
         return None
 
     def _predict_scene(self, scene: Scene) -> Result:
-        return replace(predict_scene(self._ensemble, self.rules, scene), provenance=self._trace(scene.source))
+        try:
+            result = predict_scene(self._ensemble, self.rules, scene)
+        except UserError as error:
+            named = str(error) if scene.name in str(error) else f"{scene.source}: {error}"
+            raise UserError(named) from error
+        return replace(result, provenance=self._trace(scene.source))
 
     def _blank(self, scene: Scene) -> Result:
         result = blank_result(self._ensemble.metadata, self.rules, scene)

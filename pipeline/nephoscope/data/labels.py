@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pandas as pd
 
@@ -21,6 +21,8 @@ from nephoscope.masks.rle import RleError, Shape, parse_runs
 
 COMPRESSIONS = ("", ".xz", ".gz", ".zip")
 LONGEST_CELL = 2**26  # characters; enough for the longest RLE at 1400×2100
+MOST_BYTES = 2**30
+"""Of a CSV without its compression: a small archive may hold terabytes. That of the competition has 175 million."""
 DAMAGE = (OSError, EOFError, RuntimeError, csv.Error, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
 
 
@@ -42,7 +44,9 @@ def read_csv_file(path: Path) -> CsvFile:
     csv.field_size_limit(LONGEST_CELL)
     try:
         with _open(path) as stream:
-            reader = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""), strict=True)
+            reader = csv.reader(
+                io.TextIOWrapper(io.BufferedReader(_Bounded(stream)), "utf-8-sig", newline=""), strict=True
+            )
             columns = [name.strip() for name in next(reader, [])]
             numbered = [(record, reader.line_num) for record in reader if record]
     except UnicodeDecodeError as error:
@@ -52,6 +56,24 @@ def read_csv_file(path: Path) -> CsvFile:
     if not columns:
         raise CsvError("the file is empty")
     return CsvFile(columns, [record for record, _ in numbered], [line for _, line in numbered])
+
+
+class _Bounded(io.RawIOBase):
+    """A stream of which at most MOST_BYTES are read."""
+
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile) -> None:
+        self._stream, self._left = stream, MOST_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._stream.read(len(buffer))
+        self._left -= len(content)
+        if self._left < 0:
+            raise CsvError(f"more than {MOST_BYTES} bytes; split the data set, or remove columns")
+        buffer[: len(content)] = content
+        return len(content)
 
 
 @contextmanager

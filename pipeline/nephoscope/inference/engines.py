@@ -6,7 +6,7 @@ The PyTorch engine has its own file, because PyTorch takes seconds to load and t
 import importlib
 import shutil
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -59,8 +59,7 @@ class OnnxEngine:
         with _user_errors(path):
             graph = _resolve_links(path, self)
             self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        height, width = self._session.get_inputs()[0].shape[2:]
-        self.input_shape: Shape = (height, width)
+            self.input_shape = _input_shape(self._session.get_inputs()[0].shape)
 
     def __call__(self, images: Images) -> Probabilities:
         batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
@@ -81,6 +80,14 @@ def _resolve_links(path: Path, engine: Engine) -> Path:
     for file in files:
         shutil.copyfile(file, folder / file.name)
     return folder / path.name
+
+
+def _input_shape(shape: Sequence[object]) -> Shape:
+    """N×3×H×W → (H, W); an error if a network takes something else."""
+    match list(shape):
+        case [_, 3, int(height), int(width)]:
+            return height, width
+    raise ValueError(f"it takes an input of {list(shape)}; expected images, N×3×H×W")
 
 
 class OpenVinoEngine:

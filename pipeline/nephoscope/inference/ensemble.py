@@ -52,13 +52,20 @@ class Ensemble:
         top_mean = top_fraction_mean(levels, visible, self.inference_settings.top_fraction)
         return Prediction(levels, visible, presence, top_mean)
 
+    def _shape_of(self, kind: str, engine: Engine) -> tuple[int, ...]:
+        """Of the probabilities for one image."""
+        return (len(self.metadata.classes), *(engine.input_shape if kind == "segmenter" else ()))
+
     def _average(self, kind: str, engines: Sequence[Engine], images: Images) -> Probabilities:
         """Mean probabilities over engines and views."""
         flips, size = self.inference_settings.flips, max(1, MAX_VIEWS_PER_CALL // len(images))
         groups = [flips[begin : begin + size] for begin in range(0, len(flips), size)]
         named = [(f"{kind} {number} of {len(engines)}", engine) for number, engine in enumerate(engines, start=1)]
         views = (
-            view for name, engine in named for group in groups for view in _predict_views(name, engine, images, group)
+            view
+            for name, engine in named
+            for group in groups
+            for view in _predict_views(name, engine, images, group, self._shape_of(kind, engine))
         )
         total = next(views).copy()
         for view in views:
@@ -66,10 +73,16 @@ class Ensemble:
         return np.asarray(total / (len(engines) * len(flips)), np.float32)
 
 
-def _predict_views(name: str, engine: Engine, images: Images, flips: Sequence[Flip]) -> Iterator[Probabilities]:
+def _predict_views(
+    name: str, engine: Engine, images: Images, flips: Sequence[Flip], shape: tuple[int, ...]
+) -> Iterator[Probabilities]:
     """Probabilities of each flipped view, flipped back."""
     resized = fit_images(images, engine.input_shape)
     probabilities = engine(np.concatenate([resized[:, rows, columns] for rows, columns in (FLIPS[f] for f in flips)]))
+    if probabilities.shape[1:] != shape or len(probabilities) != len(images) * len(flips):
+        raise UserError(
+            f"{name} returns an array of {probabilities.shape[1:]} for an image; expected {shape}; use another model"
+        )
     # NaN would become level 0, which looks like a valid probability.
     if not np.isfinite(probabilities).all():
         raise UserError(f"{name} returns NaN instead of probabilities; train it again, or use another model")

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import cast
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from nephoscope.files import atomic_write
 from nephoscope.models.classifier import build_classifier
-from nephoscope.models.metadata import NetworkMetadata, load_metadata
+from nephoscope.models.metadata import CheckpointError, NetworkMetadata, load_metadata
 from nephoscope.models.network import Network
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.settings.training import Architecture
@@ -38,5 +39,11 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, NetworkMetadata]:
     """The network in eval mode on the CPU, and its metadata."""
     metadata = load_metadata(path)
     network = build_network(metadata)
-    network.load_state_dict(load_file(path), strict=True)
+    try:
+        network.load_state_dict(load_file(path), strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path}: its weights do not fit the network that it describes ({str(error)[:200]}); copy it again, or "
+            "train again"
+        ) from None
     return network.eval(), metadata

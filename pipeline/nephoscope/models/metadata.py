@@ -61,9 +61,16 @@ def load_metadata(path: Path) -> NetworkMetadata:
         raise CheckpointError(f"{path} cannot be read ({error}); copy it again, or train again") from None
     if HEADER not in header:
         raise CheckpointError(f"{path} is not a checkpoint of nephoscope; its header has {sorted(header) or 'nothing'}")
-    content = json.loads(header[HEADER])
-    refuse_earlier_version(content, path, "train the network again, or export the model again")
-    return NetworkMetadata.from_dict(content)
+    try:
+        content = json.loads(header[HEADER])
+        refuse_earlier_version(content, path, "train the network again, or export the model again")
+        return NetworkMetadata.from_dict(content)
+    except UserError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path}: its header does not describe a network ({str(error)[:200]}); copy it again, or train again"
+        ) from None
 
 
 def refuse_other_data(checkpoints: Iterable[Path], data: Metadata) -> None:

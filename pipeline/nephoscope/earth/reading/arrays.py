@@ -46,7 +46,7 @@ class ArrayPixels(Pixels):
 
     def __init__(self, layers: Layers, grid: Grid, source: str, release: Callable[[], None]) -> None:
         self._layers, self.grid, self._source, self._lock, self._release = layers, grid, source, Lock(), release
-        encodings = {encoding_of(array.dtype, array.attrs, array.encoding) for array in layers.arrays}
+        encodings = {encoding_of(array.dtype, array.attrs, array.encoding, source) for array in layers.arrays}
         if len(encodings) > 1:
             raise UserError(f"{source}: red, green and blue are stored differently; convert them to one type and unit")
         (self._encoding,) = encodings

@@ -32,7 +32,12 @@ class Description:
 def make_scene(pixels: Pixels, about: Description) -> Scene:
     """Pixels on any grid → a scene in longitude and latitude, north up."""
     check_size(about.source, pixels.grid.shape)
-    _, b, _, d, _, _ = pixels.grid.transform
+    a, b, _, d, e, _ = pixels.grid.transform
+    if not np.isfinite(pixels.grid.transform).all() or a * e == b * d:
+        raise UserError(
+            f"{about.source}: its transform {pixels.grid.transform} describes no grid, because its cells have no area; "
+            "place it again, such as with gdal_edit.py -a_ullr W N E S"
+        )
     if pixels.grid.crs == GEOGRAPHIC and b == d == 0:
         return TurnedScene(pixels, about)
     from nephoscope.earth.reading.reprojection import ReprojectedScene

@@ -147,10 +147,14 @@ def _choose_for_reflectance(encoding: Encoding, source: str, units: str, values:
     )  # fmt: skip
 
 
-def encoding_of(dtype: np.dtype[Any], attributes: Mapping[str, Any], stored: Mapping[str, Any]) -> Encoding:
+def encoding_of(
+    dtype: np.dtype[Any], attributes: Mapping[str, Any], stored: Mapping[str, Any], source: str
+) -> Encoding:
     """Attributes (apply to the values) and encoding (was applied already) of an xarray variable → its encoding."""
     was_levels = np.dtype(stored.get("rasterio_dtype", stored.get("dtype", dtype)) or dtype) == np.uint8
-    scale, offset = _number(attributes.get("scale_factor", 1.0)), _number(attributes.get("add_offset", 0.0))
+    scale, offset = (
+        _number(attributes.get(key, default), source) for key, default in (("scale_factor", 1.0), ("add_offset", 0.0))
+    )
     unscaled = scale == stored.get("scale_factor", 1.0) == 1 and offset == stored.get("add_offset", 0.0) == 0
     return Encoding(
         dtype,
@@ -169,10 +173,10 @@ def fill_values(attributes: Mapping[str, Any]) -> set[float]:
     return {value for value in stated if np.isfinite(value)}
 
 
-def _number(value: Any) -> float:
+def _number(value: Any, source: str) -> float:
     number = _number_or_nan(value)
     if not np.isfinite(number):
-        raise UserError(f"scale_factor or add_offset is {value!r}; expected a finite number")
+        raise UserError(f"{source}: scale_factor or add_offset is {value!r}; expected a finite number")
     return number
 
 
