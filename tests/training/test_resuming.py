@@ -66,6 +66,7 @@ def test_a_terminated_run_does_not_look_finished(tmp_path: Path) -> None:
     [
         ("midway", {"sampling": "balanced", "optimiser": {"schedule": "plateau"}}),
         ("midway", {"ema_decay": 0.9, "machine": {"accelerator": "cpu", "workers": 1}}),
+        ("midway", {"batch_size": 4, "machine": {"accelerator": "cpu", "devices": 2, "strategy": "ddp_fork"}}),
         ("validation", {"optimiser": {"schedule": "plateau"}}),
     ],
 )
@@ -73,7 +74,9 @@ def test_no_batch_and_no_validation_is_repeated_or_skipped(
     tmp_path: Path, killed_at: str, changes: dict[str, object]
 ) -> None:
     killed, whole = blobs_in(tmp_path / "killed"), blobs_in(tmp_path / "whole")
-    assert exit_code_of(run_until_killed, killed, changes, killed_at) == 9
+    # With several processes, the one that started them ends with 1.
+    assert exit_code_of(run_until_killed, killed, changes, killed_at) in (1, 9)
+    assert list(killed.train_segmenter.resume.rglob("last.ckpt"))
     # In processes of their own, too: loader processes forked from one with many threads can crash it.
     assert [exit_code_of(run, artifacts, changes) for artifacts in (killed, whole)] == [0, 0]
     resumed, uninterrupted = (artifacts.train_segmenter.members / "seed0.safetensors" for artifacts in (killed, whole))

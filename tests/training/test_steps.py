@@ -13,13 +13,10 @@ from nephoscope.models.classifier import build_classifier
 from nephoscope.training.callbacks import Unfreezing
 from nephoscope.training.ema import ExponentialMovingAverage
 from nephoscope.training.fit import build_trainer
+from nephoscope.training.members import Member
 from nephoscope.training.tasks import SegmenterTask
 from tests.builders.blobs import blobs_in
 from tests.builders.training_runs import classifier, fix_scores, same, segmenter, watch
-
-
-def history_of(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "main" / "history.csv")
 
 
 def test_ema_is_saved_and_leaves_the_training_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +75,14 @@ def test_rates_follow_the_schedule_over_all_steps_of_a_training(tmp_path: Path) 
     assert [step["decoder"] for step in rates] == pytest.approx([0.01 * share for share in shares])
 
 
+def test_a_seed_chooses_the_initial_weights(tmp_path: Path) -> None:
+    artifacts = blobs_in(tmp_path, count=16)
+    params = segmenter(epochs=1, optimiser={"decoder_rate": 1e-12})
+    watchers = [watch(params, artifacts, tmp_path / name, Member(name, int(name), -1)) for name in "01"]
+    first, second = (watcher.weights[0]["body.head.weight"] for watcher in watchers)
+    assert (first - second).abs().max() > 0.01
+
+
 RISING, FALLING = [0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]
 
 
@@ -97,7 +102,7 @@ def test_the_monitor_chooses_the_epoch_stops_the_training_and_lowers_the_rates(
     params = segmenter(epochs=4, patience=2, monitor=monitor, optimiser=optimiser)
     watcher = watch(params, blobs_in(tmp_path, count=16), tmp_path)
     _, metadata = load_checkpoint(tmp_path / "main" / "best.safetensors")
-    history = history_of(tmp_path)
+    history = pd.read_csv(tmp_path / "main" / "history.csv")
     rates = [step["decoder"] for step in watcher.rates]
     if improving:
         assert (metadata.epoch, abs(metadata.score)) == (3, pytest.approx(values[3]))
@@ -105,7 +110,8 @@ def test_the_monitor_chooses_the_epoch_stops_the_training_and_lowers_the_rates(
     else:
         assert (metadata.epoch, abs(metadata.score)) == (0, pytest.approx(values[0]))
         assert rates == [0.01, 0.01, 0.005]  # the second epoch without gain is the last
-    assert history[f"validation_{monitor}"].tolist() == pytest.approx(values[: len(history)])
+    for column in {"loss": ["train_loss", "validation_loss"]}.get(monitor, [f"validation_{monitor}"]):
+        assert history[column].tolist() == pytest.approx(values[: len(history)])
 
 
 def layers_and_task(processes: int) -> tuple[list[nn.Module], Unfreezing, object, object]:
