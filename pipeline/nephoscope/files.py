@@ -135,7 +135,12 @@ def hold(lock: Path) -> Iterator[None]:
     except ModuleNotFoundError:  # on Windows
         yield
         return
-    with lock.open("a") as file:
+    try:
+        opened = lock.open("a")
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{lock.parent}: results cannot be written there ({reason}); choose another --out") from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

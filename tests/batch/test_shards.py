@@ -20,7 +20,7 @@ from nephoscope.batch.pictures import UNSEEN, Decided
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.predict import predict_pictures
 from nephoscope.batch.shards import begin_run, write_shard
-from nephoscope.batch.storage import atomic_open, hold_folder
+from nephoscope.batch.storage import LOCK, atomic_open, hold_folder
 from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output
 from tests.builders.batch_runs import PICTURES, decide_shard, decided, failed, make_plan, run
@@ -89,6 +89,13 @@ def test_a_folder_of_results_belongs_to_one_run_at_a_time(tmp_path: Path) -> Non
         with pytest.raises(UserError, match=f"{out}: another run is writing"):
             explain_pictures([picture], SHIPPED, Path(out))
     assert predict_pictures([picture], out=out, engine="onnx").readable_count == 1
+
+
+def test_a_folder_that_cannot_be_held_is_named(tmp_path: Path) -> None:
+    (tmp_path / LOCK).mkdir()
+    message = rf"{tmp_path}: results cannot be written there \(Is a directory\); choose another --out"
+    with pytest.raises(UserError, match=message), hold_folder(str(tmp_path)):
+        pass
 
 
 def test_object_stores_and_systems_without_locks_hold_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,7 +167,7 @@ def test_rules_for_another_shape_are_refused(folder: Path) -> None:
         open_portable(folder, "onnx")
 
 
-@pytest.mark.parametrize("names", [[], ["../classifier-seed0-fold0"], [""], "classifier-seed0-fold0", [7]])
+@pytest.mark.parametrize("names", [[], ["../classifier-seed0"], ["more/net"], [""], "classifier-seed0-fold0", [7]])
 def test_networks_have_plain_names(folder: Path, names: object) -> None:
     write_json(folder / "model.json", {**read_json(folder / "model.json"), "classifiers": names})
     with pytest.raises(UserError, match=r"model\.json does not describe a model"):

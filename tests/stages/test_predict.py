@@ -3,16 +3,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import stages.evaluate
+import stages.export
 import stages.predict
 import stages.prepare
+import stages.submit
 from nephoscope.artifacts import Artifacts
+from nephoscope.bundle.load import open_portable
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
 from nephoscope.errors import UserError
 from nephoscope.evaluation.store import ProbabilityStore
+from nephoscope.files import read_json, write_json
 from nephoscope.inference.trained import open_ensemble, predict_rows
 from nephoscope.rules.presence import top_fraction_mean
-from nephoscope.settings.inference import Predict
+from nephoscope.settings.inference import Export, Predict, Submit
+from nephoscope.settings.tuning import Evaluate
 from tests.builders.pipeline_run import run_until_trained, tiny_params
 
 
@@ -106,3 +112,18 @@ def test_without_trained_members_the_error_names_the_way_out(own_run: Artifacts)
         path.unlink()
     with pytest.raises(UserError, match="run the training stages first"):
         stages.predict.main(Predict(), own_run)
+
+
+def test_bf16_travels_from_predict_to_everything_that_is_delivered(
+    own_run: Artifacts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages.predict.main(Predict.model_validate({"machine": {"precision": "bf16"}}), own_run)
+    settings = ProbabilityStore.open(own_run.predict.probabilities("holdout")).inference_settings
+    assert settings.precision == "bf16"
+    with pytest.raises(UserError, match=r"tuned with .*precision='fp32'.* predicted with .*precision='bf16'"):
+        stages.evaluate.main(Evaluate(), own_run)
+    write_json(own_run.tune.rules, read_json(own_run.tune.rules) | {"inference_settings": settings.model_dump()})
+    stages.submit.main(Submit(), own_run)
+    assert "submit: the networks compute in torch bf16" in capsys.readouterr().out
+    stages.export.main(Export(), own_run)  # ONNX, which has no bf16, is compared in fp32
+    assert set(open_portable(own_run.export.model, "torch")[0].engines.values()) == {"torch bf16"}
