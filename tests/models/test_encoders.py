@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import save_file
 
 from nephoscope.models import segmenter
-from nephoscope.models.classifier import build_classifier
 from nephoscope.models.network import Network
 from nephoscope.models.weights import load_weights
 
@@ -63,10 +62,3 @@ def test_images_are_normalised_as_the_weights_of_an_encoder_need_it(encoder: str
     config = timm.get_pretrained_cfg(of_timm)
     for found, expected in zip(segmenter._statistics(encoder), (config.mean, config.std), strict=True):
         assert found == pytest.approx([255 * value for value in expected], rel=1e-3)
-
-
-def test_a_classifier_normalises_images_as_timm_does() -> None:
-    network, config = build_classifier("resnet10t", 2, (32, 32)), timm.get_pretrained_cfg("resnet10t")
-    pixels = torch.randint(0, 256, (1, 3, 4, 4), dtype=torch.uint8)
-    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in (config.mean, config.std))
-    torch.testing.assert_close(network.normalise(pixels), (pixels / 255 - mean) / deviation)

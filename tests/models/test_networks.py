@@ -1,6 +1,8 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 
@@ -8,6 +10,7 @@ from nephoscope.errors import UserError
 from nephoscope.models.checkpoint import load_checkpoint, save_checkpoint
 from nephoscope.models.classifier import Classifier, build_classifier
 from nephoscope.models.metadata import CheckpointError, NetworkMetadata
+from nephoscope.models.network import pad_to_multiple
 from nephoscope.models.segmenter import build_segmenter
 from nephoscope.models.weights import WeightsError, read_bundled
 from tests.builders.network_metadata import METADATA, metadata
@@ -178,3 +181,17 @@ def test_an_encoder_of_another_size_does_not_fit(tmp_path: Path) -> None:
 def test_an_unknown_encoder_is_rejected_without_asking_the_hub(encoder: str, close: str) -> None:
     with pytest.raises(UserError, match=f"smp has no encoder '{encoder}'; similar names: .*{close}"):
         build_segmenter("FPN", encoder, 2)
+
+
+def test_a_classifier_normalises_images_as_timm_does() -> None:
+    network, config = build_classifier("resnet10t", 2, (32, 32)), timm.get_pretrained_cfg("resnet10t")
+    pixels = torch.randint(0, 256, (1, 3, 4, 4), dtype=torch.uint8)
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in (config.mean, config.std))
+    torch.testing.assert_close(network.normalise(pixels), (pixels / 255 - mean) / deviation)
+
+
+def test_images_are_padded_by_repeating_the_last_row_and_column() -> None:
+    pictures = images(5, 9).float()
+    expected = np.pad(pictures.numpy(), ((0, 0), (0, 0), (0, 3), (0, 7)), mode="edge")
+    assert (pad_to_multiple(pictures, 8).numpy() == expected).all()
+    assert pad_to_multiple(pictures[..., :4, :8], 4).shape == (2, 3, 4, 8)

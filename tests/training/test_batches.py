@@ -77,13 +77,13 @@ def test_pixels_rotated_in_from_outside_are_invisible() -> None:
 
 
 def test_cutmix_takes_the_box_and_its_truth_from_the_image_before() -> None:
-    images = np.stack([np.full((2, 4, 3), value, np.uint8) for value in (10, 20)])
-    planes, visible = images[..., 0] // 10, np.array([[[True] * 4] * 2, [[False] * 4] * 2])
-    mixed = cut_and_mix(Arrays(images, planes, visible, np.eye(2, dtype=np.float32)), Box(0, 0, 2, 1))
-    assert mixed.images[0, :, :, 0].tolist() == [[20, 10, 10, 10]] * 2
+    images = np.stack([np.full((2, 4, 3), value, np.uint8) for value in (10, 20, 30)])
+    planes, visible = images[..., 0] // 10, np.array([[[shown] * 4] * 2 for shown in (True, True, False)])
+    mixed = cut_and_mix(Arrays(images, planes, visible, np.eye(3, dtype=np.float32)), Box(0, 0, 2, 1))
+    assert mixed.images[0, :, :, 0].tolist() == [[30, 10, 10, 10]] * 2
     assert mixed.planes[1].tolist() == [[1, 2, 2, 2]] * 2
     assert mixed.visible[0].tolist() == [[False, True, True, True]] * 2
-    assert mixed.presence == pytest.approx(np.array([[0.75, 0.25], [0.25, 0.75]]))
+    assert mixed.presence == pytest.approx(np.array([[0.75, 0, 0.25], [0.25, 0.75, 0], [0, 0.25, 0.75]]))
 
 
 @given(st.integers(0, 2**16))
