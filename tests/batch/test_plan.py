@@ -57,8 +57,9 @@ def test_a_plan_without_results_may_be_replaced(tmp_path: Path) -> None:
     assert begin_run(make_plan(tmp_path)) == [0, 1, 2]
 
 
-def test_an_incomplete_plan_file_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "plan.json").touch()
+@pytest.mark.parametrize("content", ["", "[" * 100_000, "7" * 5000], ids=["empty", "deep", "long"])
+def test_an_incomplete_plan_file_is_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "plan.json").write_text(content)
     with pytest.raises(UserError, match=r"plan\.json cannot be read; choose another folder"):
         begin_run(make_plan(tmp_path))
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from nephoscope.artifacts import SHIPPED
-from nephoscope.bundle.folder import classifier_checkpoints, fingerprint, read_model
+from nephoscope.bundle.folder import CHECKSUMS, classifier_checkpoints, fingerprint, hash_file, read_model
 from nephoscope.bundle.load import open_portable
 from nephoscope.cli.info import describe_model
 from nephoscope.errors import UserError
@@ -110,6 +111,18 @@ def test_one_flipped_bit_is_noticed(folder: Path, name: str, engine: Choice) -> 
     flip_bit(folder / name)
     with pytest.raises(UserError, match=rf"{name} is damaged or was changed: .*; export it again, or copy all of it"):
         open_portable(folder, engine)
+
+
+@pytest.mark.parametrize("outputs", [{}, {"segmenter-seed0-fold0": np.zeros(0, np.float32)}], ids=["none", "empty"])
+def test_reference_outputs_without_values_are_refused(folder: Path, outputs: dict[str, np.ndarray]) -> None:
+    path = folder / "reference_outputs.safetensors"
+    save_file(outputs, path)
+    content = read_json(folder / "model.json")
+    content[CHECKSUMS][path.name] = hash_file(path)
+    write_json(folder / "model.json", content)
+    message = r"reference_outputs\.safetensors has no outputs of .*segmenter-seed0-fold0.*, or choose an --engine"
+    with pytest.raises(UserError, match=message):
+        open_portable(folder)
 
 
 def flip_bit(path: Path) -> None:

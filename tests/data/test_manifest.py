@@ -17,6 +17,13 @@ def test_a_manifest_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
         Manifest.load(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["", "[" * 100_000], ids=["empty", "deep"])
+def test_a_damaged_manifest_names_the_stage_that_writes_it(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(UserError, match=r"manifest\.json is damaged \(.*\); run `python -m stages\.prepare` again"):
+        Manifest.load(tmp_path)
+
+
 def test_a_format_knows_the_size_of_its_images_on_earth() -> None:
     clouds = Metadata("clouds", ("a",), (8, 12), (8, 12), (8, 12))
     assert clouds.ground_size == (14.0, 21.0)

@@ -65,6 +65,7 @@ def test_images_in_a_folder_of_results_share_its_record(tmp_path: Path) -> None:
         ("map.json", b"\xff\xfe", "cannot be read"),
         ("map.geojson", b'{"type": "FeatureCollection"}', "does not say how it was made"),
         ("map.json", b"[" * 100_000, "does not say how it was made"),
+        ("map.json", b'{"a": ' + b"7" * 5000 + b"}", "does not say how it was made"),
         ("map.json", b"[1]", "does not say how it was made"),
         ("summary.csv", b"image_id", "there is no provenance.json"),
     ],
@@ -73,6 +74,21 @@ def test_other_files_are_reported(tmp_path: Path, name: str, content: bytes, mes
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=message):
         read_attributes(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (".zattrs", "[" * 100_000, "nested too deeply"),
+        ("zarr.json", "7" * 5000, "4300 digits"),
+        ("zarr.json", "[]", "does not say how it was made"),
+        ("zarr.json", '{"attributes": 1}', "does not say how it was made"),
+    ],
+)
+def test_a_store_without_attributes_is_reported(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=message):
+        read_attributes(tmp_path)
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:

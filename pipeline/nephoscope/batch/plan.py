@@ -12,6 +12,7 @@ from nephoscope.batch.record import Record
 from nephoscope.batch.storage import atomic_open, list_folder, make_folder, open_storage, read_bytes
 from nephoscope.data.formats import CLOUDS, Format
 from nephoscope.errors import UserError
+from nephoscope.files import parse_json
 from nephoscope.settings.choices import Output
 
 PLAN = "plan.json"
@@ -61,7 +62,7 @@ class Plan:
 
     def _refuse_other_results(self) -> None:
         try:
-            other = json.loads(read_bytes(f"{self.out}/{PLAN}"))
+            other = parse_json(read_bytes(f"{self.out}/{PLAN}"))
         except ValueError:
             raise UserError(f"{self.out}/{PLAN} cannot be read; choose another folder, or delete this one") from None
         mine = self._describe()

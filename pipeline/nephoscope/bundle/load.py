@@ -62,6 +62,10 @@ def _load_reference_outputs(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
     if not path.is_file():
         raise UserError(f"{path} is missing; {WAY_OUT}, or choose an --engine")
     try:
-        return load_file(path)
+        outputs = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path} cannot be read ({error}); {WAY_OUT}, or choose an --engine") from None
+    empty = [stem.name for stem in list_stems(folder) if stem.name not in outputs or not outputs[stem.name].size]
+    if empty:
+        raise UserError(f"{path} has no outputs of {', '.join(empty)}; {WAY_OUT}, or choose an --engine")
+    return outputs

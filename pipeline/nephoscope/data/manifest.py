@@ -99,7 +99,10 @@ class Manifest:
     @classmethod
     def load(cls, folder: Path) -> Self:
         path = require_artifact(folder / "manifest.json", "prepare")
-        content = read_json(path)
+        try:
+            content = read_json(path)
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}); run `python -m stages.prepare` again") from None
         refuse_earlier_version(content, path, "run `python -m stages.prepare` again")
         import pandas as pd
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nephoscope.errors import UserError, missing_extra
+from nephoscope.files import read_json
 from nephoscope.provenance import PROVENANCE_FILE
 
 Attributes = dict[str, str]
@@ -51,9 +52,10 @@ STORE_FILES = (".zattrs", "zarr.json")
 def _read_zarr(path: Path) -> Mapping[str, Any]:
     """Attributes of the root; no array is opened, so that no codec runs."""
     first, second = (path / name for name in STORE_FILES)
-    content = json.loads(first.read_text("utf-8")) if first.is_file() else json.loads(second.read_text("utf-8"))
-    attributes = content if first.is_file() else content.get("attributes", {})
-    return attributes if isinstance(attributes, dict) else {}
+    content = read_json(first if first.is_file() else second)
+    if isinstance(content, dict) and not first.is_file():
+        content = content.get("attributes")
+    return content if isinstance(content, dict) else {}
 
 
 def _read_tiff(path: Path) -> dict[str, Any]:
@@ -89,7 +91,7 @@ def _leading_members(text: str) -> Iterator[tuple[str, Any]]:
             position = _skip(text, position, " \t\r\n,")
             name, position = decoder.raw_decode(text, position)
             value, position = decoder.raw_decode(text, _skip(text, position, " \t\r\n:"))
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # also a number of more digits than Python converts
             return
         yield str(name), value
 
