@@ -39,7 +39,7 @@ class Mutation:
     old: str
     new: str
     tests: tuple[str, ...] = ()
-    """Files or folders in `tests/`; by default the tests of the room."""
+    """Files, folders or single tests (file::test) in `tests/`; by default the tests of the room."""
     survives: str = ""
     """Why no test finds it, if that is known."""
 
@@ -56,9 +56,13 @@ class Mutation:
     def test_paths(self) -> tuple[str, ...]:
         return tuple(f"tests/{name}" for name in self.tests or (self.room,))
 
+    def test_files(self, root: Path) -> list[Path]:
+        """Files or folders."""
+        return [root / name.partition("::")[0] for name in self.test_paths]
+
     def key(self, root: Path) -> str:
         """Hash of what decides the result: the mutation, its file, and the tests."""
-        tests = [path for name in self.test_paths for path in sorted((root / name).rglob("*.py")) or [root / name]]
+        tests = [path for test in self.test_files(root) for path in sorted(test.rglob("*.py")) or [test]]
         files = [root / self.path, root / "tests/conftest.py", *tests]
         content = [self.file, self.old, self.new, *(path.read_text("utf-8") for path in files)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
@@ -122,7 +126,8 @@ def find_stale(mutations: Sequence[Mutation], root: Path) -> list[str]:
         count = path.read_text("utf-8").count(mutation.old) if path.is_file() else 0
         if count != 1:
             problems.append(f"{mutation.file}: found {count} times, expected once: {mutation.old}")
-        problems += [f"{mutation.file}: no {name}" for name in mutation.test_paths if not (root / name).exists()]
+        missing = [path.relative_to(root) for path in mutation.test_files(root) if not path.exists()]
+        problems += [f"{mutation.file}: no {name}" for name in missing]
     return problems
 
 
