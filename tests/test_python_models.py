@@ -21,7 +21,7 @@ def test_black_is_unseen_only_where_images_have_nodata(nodata: bool, share: floa
     picture = PICTURE.copy()
     picture[:, : picture.shape[1] // 3] = 0
     result = model_of(replace(METADATA, nodata=nodata)).predict(picture)
-    assert result.visible.mean() == pytest.approx(share, abs=0.01)
+    assert result.visible.mean() == pytest.approx(share, abs=0.03)
 
 
 def test_results_name_the_rules_that_decided_them() -> None:
