@@ -1,6 +1,5 @@
 """Format `coco`: a JSON file of COCO's instances, with polygons or run-length codes. Truth is the union per class."""
 
-import json
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from nephoscope.data.class_names import normalise
 from nephoscope.data.images import MAX_PIXELS
 from nephoscope.data.own_labels import OwnLabels, OwnOptions, choose_classes, missing_classes, refusal
 from nephoscope.data.problems import DataProblemsError, Problem, ProblemKind
+from nephoscope.files import parse_json
 from nephoscope.masks.polygons import FARTHEST
 from nephoscope.masks.rle import Shape
 
@@ -50,9 +50,7 @@ def _read_json(path: Path, problems: list[Problem]) -> dict[str, list[Any]]:
         largest = LARGEST_FILE / 1e6
         raise refuse(f"{size / 1e6:.0f} MB; at most {largest:.0f} MB are read: leave out images or classes")
     try:
-        content = json.loads(path.read_bytes())
-    except RecursionError:
-        raise refuse("brackets are nested too deeply; COCO needs four levels") from None
+        content = parse_json(path.read_bytes())
     except (ValueError, OSError) as error:
         raise refuse(f"not readable as JSON: {error}") from None
     if not isinstance(content, dict):
