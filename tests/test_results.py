@@ -77,6 +77,19 @@ def test_a_run_without_metrics_fails_the_check(tmp_path: Path) -> None:
     assert results.differences_from_record(tmp_path) == missing
 
 
+@pytest.mark.parametrize(("change", "code"), [(0, None), (-0.1, "evaluate: the Dice is")])
+def test_the_check_ends_with_an_error_if_the_run_is_not_as_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: float, code: str | None
+) -> None:
+    recorded = results.recorded_dice()
+    write_metrics(tmp_path / "artifacts", **{**recorded, "evaluate": recorded["evaluate"] + change})
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.setattr("sys.argv", ["results", "--check"])
+    with pytest.raises(SystemExit) as ended:
+        results.main()
+    assert ended.value.code == code or str(ended.value.code).startswith(str(code))
+
+
 def test_ci_checks_the_run_right_behind_the_command_that_makes_it() -> None:
     script = (ROOT / ".ci/run").read_text("utf-8").replace("\\\n", " ")
     line = re.search(r"python -m docs\.run_commands (.*?) \|\|", script)

@@ -84,6 +84,11 @@ def test_a_constant_score_gets_the_base_rate() -> None:
     assert calibrate(np.array([[0.3]]), (fitted,)).item() == pytest.approx(0.75)
 
 
+def test_a_class_that_is_always_or_never_present_keeps_its_scores() -> None:
+    scores = np.random.default_rng(0).random((9, 2))
+    assert fit_calibrations(scores, np.tile([True, False], (9, 1))) == (Calibration(), Calibration())
+
+
 def test_a_reversed_score_gets_the_base_rate() -> None:
     scores, present = draw_scores(Calibration(slope=1.0, intercept=-1.0))
     (fitted,) = fit_calibrations(1 - scores, present)

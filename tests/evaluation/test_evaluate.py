@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from nephoscope.data.formats import HumanDice
+from nephoscope.errors import UserError
 from nephoscope.evaluation.evaluate import evaluate_rules
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit
@@ -112,6 +113,22 @@ def test_a_class_that_is_never_present_has_no_recall(labelled: LabelledSplit, ru
     assert table.loc["any", "present"] == 0
 
 
+def test_the_table_of_presence_counts_decisions(labelled: LabelledSplit, rules: Rules) -> None:
+    scores = score_images(labelled, rules)
+    table = presence_table(scores, rules).set_index("class_name")
+    decided = scores.presence >= [rule.presence_threshold for rule in rules.rules]
+    columns = {"a": (decided[:, 0], scores.present[:, 0], scores.fused[:, 0])}
+    columns["any"] = (decided.any(axis=1), scores.present.any(axis=1), scores.fused.max(axis=1))
+    for name, (shown, present, fused) in columns.items():
+        row, hits = table.loc[name], (shown & present).sum()
+        assert row["precision"] == pytest.approx(hits / shown.sum())
+        assert row["recall"] == pytest.approx(hits / present.sum())
+        assert row["f1"] == pytest.approx(2 * hits / (shown.sum() + present.sum()))
+        assert row["accuracy"] == pytest.approx((shown == present).mean())
+        assert row["brier"] == pytest.approx(((fused - present) ** 2).mean())
+        assert (row["present"], row["decided"]) == (present.sum(), shown.sum())
+
+
 def test_the_worst_images_come_first(labelled: LabelledSplit, rules: Rules) -> None:
     pictures = evaluate_rules(labelled, rules, BOOTSTRAP, None).tables["pictures"]
     assert pictures["mean"].is_monotonic_increasing
@@ -140,6 +157,11 @@ def test_tables_are_written_as_csv(labelled: LabelledSplit, rules: Rules, tmp_pa
     assert not re.search(r"\de-\d", (tmp_path / "plots/pixels.csv").read_text())
     scores = pd.read_csv(tmp_path / "tables/scores.csv", dtype={"image_id": str})
     assert len(scores) == 16 * 2
+
+
+def test_rules_of_other_classes_are_refused(labelled: LabelledSplit, rules: Rules) -> None:
+    with pytest.raises(UserError, match=r"rules have classes \('b', 'a'\), the probabilities have \('a', 'b'\)"):
+        score_images(labelled, rules.model_copy(update={"classes": ("b", "a")}))
 
 
 def test_rules_are_refused_with_other_inference_settings(labelled: LabelledSplit, rules: Rules) -> None:

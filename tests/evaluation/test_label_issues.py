@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from nephoscope.evaluation.label_issues import find_label_issues
+from nephoscope.evaluation.labelled import label_arrays
 from nephoscope.rules.presence import decide_presence
+from nephoscope.rules.rules import Calibration
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import tune
+from tests.builders.example_rules import rules as example_rules
 from tests.builders.labelled_scenes import write_labelled
 
 SETTINGS = Tune(pixel_thresholds=(60, 100), min_areas=(0,), family="presence", folds=3, resamples=2)
@@ -29,3 +32,22 @@ def test_improbable_labels_are_listed_most_surprising_first(tmp_path: Path) -> N
     first = table.iloc[0]
     probability = presences[ids.index(first["image_id"]), labelled.classes.index(first["class_name"])]
     assert first["surprise"] == pytest.approx(-np.log2(probability if first["annotated"] else 1 - probability))
+
+
+def test_labels_of_a_probability_below_a_half_are_issues() -> None:
+    truths = np.zeros((4, 1, 4, 4), bool)
+    truths[2:, :, :2] = True
+    presences = np.array([[0.55], [0.45], [0.55], [0.25]])
+    labelled = label_arrays(truths.astype(float), truths, presences, classes=("a",))
+    table = find_label_issues(labelled, example_rules(1, classifier_weight=1), "holdout")
+    rows = table[["image_id", "annotated", "annotated_share", "split"]].to_numpy().tolist()
+    assert rows == [["3", True, 0.5, "holdout"], ["0", False, 0.0, "holdout"]]
+    assert table["surprise"].tolist() == pytest.approx([2, -np.log2(0.45)])
+
+
+def test_the_surprise_of_an_impossible_label_is_finite() -> None:
+    truths = np.ones((1, 1, 4, 4), bool)
+    steep = example_rules(1, classifier_weight=1, classifier_calibrations=(Calibration(slope=500),))
+    labelled = label_arrays(truths.astype(float), truths, [[0.0]], classes=("a",))
+    table = find_label_issues(labelled, steep, "holdout")
+    assert table["surprise"].tolist() == pytest.approx([np.log2(1e6)])

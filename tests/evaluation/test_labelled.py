@@ -1,6 +1,7 @@
 """A split is refused if its probabilities do not belong to the images of the manifest."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -39,6 +40,13 @@ def test_a_split_has_its_own_truth(tmp_path: Path) -> None:
     labelled = LabelledSplit.open(artifacts, manifest, "holdout")
     assert labelled.image_ids == ("0000.jpg", "0001.jpg", "0002.jpg")
     assert [image.truth.sum() for image in labelled] == [0, 9, 0]
+
+
+def test_a_split_has_the_near_duplicates_of_the_manifest(tmp_path: Path) -> None:
+    splits = {"0000.jpg": "holdout", "x.jpg": "train", "0001.jpg": "holdout", "0002.jpg": "holdout"}
+    artifacts, manifest = run_of(tmp_path, splits)
+    manifest = replace(manifest, images=manifest.images.assign(group=[7, 1, 3, 7]))
+    assert LabelledSplit.open(artifacts, manifest, "holdout").groups.tolist() == [0, 1, 0]
 
 
 def test_with_folds_validation_is_every_fold(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy.special import expit, logit
 
 from nephoscope.masks.components import label_components
 from nephoscope.masks.dice import dice, dice_of_areas
 from nephoscope.rules.decide import adapt_rules, adapt_thresholds, decide, decide_masks
-from nephoscope.rules.presence import RawPresences, decide_presence, presences, top_fraction_mean
+from nephoscope.rules.presence import RawPresences, calibrate, decide_presence, presences, top_fraction_mean
 from nephoscope.rules.rules import Calibration, Rules
 from tests.builders.example_rules import rule, rules
 
@@ -68,6 +69,18 @@ def test_a_larger_minimum_or_threshold_never_adds_a_pixel(seed: int, threshold: 
 def test_presence_is_the_weighted_mean_of_its_sources() -> None:
     raw = RawPresences(np.array([[0.8, 0.2]]), np.array([[0.4, 0.6]]))
     assert presences(raw, rules(classifier_weight=0.75)) == pytest.approx(np.array([[0.7, 0.3]]))
+
+
+def test_every_source_of_presence_has_its_own_calibration() -> None:
+    raw = RawPresences(np.array([[0.8, 0.2]]), np.array([[0.4, 0.6]]))
+    first = (Calibration(slope=2, intercept=1), Calibration(slope=0.5))
+    second = (Calibration(slope=3, intercept=-1), Calibration(intercept=2))
+    fused = presences(
+        raw, rules(classifier_weight=0.25, classifier_calibrations=first, top_fraction_calibrations=second)
+    )
+    by_classifier = expit(np.array([2, 0.5]) * logit(raw.classifier) + [1, 0])
+    by_pixels = expit(np.array([3, 1]) * logit(raw.top_mean) + [-1, 2])
+    assert fused == pytest.approx(0.25 * by_classifier + 0.75 * by_pixels)
 
 
 def test_calibration_scales_and_shifts_the_logit() -> None:
@@ -143,6 +156,17 @@ def test_the_top_fraction_mean_uses_visible_pixels_only() -> None:
     visible = LEVELS < 250
     assert top_fraction_mean(LEVELS[None], visible, 0.2) == pytest.approx([200 / 255])
     assert top_fraction_mean(LEVELS[None], ~ALL, 0.2).tolist() == [0]
+
+
+def test_the_top_fraction_is_rounded_to_whole_pixels() -> None:
+    levels = np.array([[[255, 0, 0]]], np.uint8)
+    shares = {0.1: 1, 0.4: 1, 0.6: 0.5, 0.9: 1 / 3}  # one, one, two and three pixels
+    means = [top_fraction_mean(levels, levels[0] >= 0, share).item() for share in shares]
+    assert means == pytest.approx(list(shares.values()))
+
+
+def test_a_steep_calibration_does_not_overflow() -> None:
+    assert calibrate(np.array([[0.0], [1.0]]), (Calibration(slope=1e4),)).ravel() == pytest.approx([0, 1])
 
 
 def test_dice_of_empty_masks() -> None:
