@@ -6,6 +6,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
 from nephoscope.errors import UserError
+from nephoscope.files import read_file, too_large
 
 
 def open_storage(address: str) -> tuple[Any, str]:
@@ -22,7 +23,15 @@ def open_storage(address: str) -> tuple[Any, str]:
     return files, path
 
 
-def read_bytes(address: str) -> bytes:
+def read_bytes(address: str, most_bytes: int | None = None) -> bytes:
+    """The content of a file. With a limit, a larger file raises OSError, and so does a pipe or a device."""
     files, path = open_storage(address)
-    content: bytes = files.cat_file(path)
-    return content
+    if most_bytes is None:
+        content: bytes = files.cat_file(path)
+        return content
+    if isinstance(files, LocalFileSystem):
+        return read_file(path, most_bytes)
+    size = files.size(path)  # None if the server does not say
+    if size is not None and size > most_bytes:
+        raise too_large(size, most_bytes, address)
+    return bytes(files.cat_file(path))

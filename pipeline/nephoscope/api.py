@@ -22,12 +22,12 @@ from nephoscope.batch.storage import read_bytes
 from nephoscope.bundle.folder import fingerprint
 from nephoscope.bundle.load import open_portable
 from nephoscope.bundle.provenance import trace_provenance
-from nephoscope.data.images import MIN_SIDE, decode_image, fit_image
+from nephoscope.data.images import MIN_SIDE, MOST_BYTES, decode_image, fit_image
 from nephoscope.data.visible import find_visible
 from nephoscope.earth.grid import Bounds
 from nephoscope.earth.reading.open import is_scene, open_scene, open_scenes, place_array
 from nephoscope.earth.scene import Scene
-from nephoscope.errors import UserError
+from nephoscope.errors import UserError, reason_of
 from nephoscope.inference.datasets import predict_dataset
 from nephoscope.inference.ensemble import Ensemble
 from nephoscope.inference.result import Result, decide_results
@@ -172,11 +172,11 @@ class Model:
             address = fspath(source)
             try:
                 image_id = PurePosixPath(address).name
-                return image_id, read_content(read_bytes(address), metadata, image_id)
+                return image_id, read_content(read_bytes(address, MOST_BYTES), metadata, image_id)
             except (OSError, ValueError) as error:
                 if Path(address).is_dir():
                     raise UserError(f"{address} is a folder; pass sorted(Path({address!r}).glob('*.jpg'))") from None
-                raise UserError(f"{address}: {_reason(error)}") from error
+                raise UserError(f"{address}: {reason_of(error)}") from error
         image_id = f"image {number}"
         pixels = _check_array(image_id, source)
         warn_of_stretch(image_id, pixels, metadata)
@@ -190,10 +190,6 @@ class Model:
 def _is_xarray(source: Any) -> bool:
     """Without importing xarray, which most callers do not need."""
     return type(source).__module__.partition(".")[0] == "xarray"
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _check_array(image_id: str, array: Any) -> Image:
@@ -218,4 +214,4 @@ def _check_array(image_id: str, array: Any) -> Image:
 def _read_for_eyes(source: Source, rules: Rules) -> Image:
     if isinstance(source, np.ndarray):
         return source
-    return decode_image(read_bytes(fspath(source)), near=rules.output_shape)
+    return decode_image(read_bytes(fspath(source), MOST_BYTES), near=rules.output_shape)

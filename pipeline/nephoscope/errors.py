@@ -5,6 +5,15 @@ class UserError(ValueError):
     """An error the user can fix. The message says what was found, what was expected, and the way out."""
 
 
+def reason_of(error: Exception) -> str:
+    """What an error of any library says, without the number that the system gives it.
+
+    >>> reason_of(FileNotFoundError(2, "No such file or directory", "a.jpg"))
+    'No such file or directory'
+    """
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
 EXTRAS = {
     "train": ("torch", "timm", "lightning", "segmentation_models_pytorch", "albumentations", "captum", "jinja2", "onnx",
               "onnx_ir", "onnxscript", "torchmetrics", "torchvision", "vl_convert"),

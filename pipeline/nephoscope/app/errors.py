@@ -14,6 +14,7 @@ from nephoscope.errors import UserError
 STATUS = {
     "unreadable": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "truncated": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "damaged": HTTPStatus.UNPROCESSABLE_ENTITY,
     "oversized": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "undersized": HTTPStatus.UNPROCESSABLE_ENTITY,
     "unseen": HTTPStatus.UNPROCESSABLE_ENTITY,

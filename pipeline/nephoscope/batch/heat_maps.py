@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 from nephoscope.batch.merge import PROBLEM_COLUMNS
 from nephoscope.batch.pictures import Reader, ahead
 from nephoscope.batch.plan import EXPLAINED, PLAN
-from nephoscope.batch.storage import find_pictures, hold_folder, make_folder
+from nephoscope.batch.storage import find_pictures, hold_folder, make_folder, stamp
 from nephoscope.bundle.folder import classifier_checkpoints, fingerprint
 from nephoscope.errors import UserError
 from nephoscope.figures.overlays import heat_name, write_heat
@@ -23,6 +23,7 @@ from nephoscope.hardware import keep_freed_memory
 from nephoscope.inference.grad_cam import Explainer, Heat
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, Shape
+from nephoscope.names import cell
 from nephoscope.progress import Progress, no_progress
 
 COLUMNS = ("image_id", "class_name", "presence", "file")
@@ -42,15 +43,19 @@ class HeatFolder:
             raise UserError(f"{folder} holds predictions, whose tables have the same names; choose another --out")
         note = folder / EXPLAINED
         earlier: dict[str, Any] = read_json(note) if note.is_file() else {"model": fingerprint, "pictures": {}}
+        earlier_stamps = earlier.get("stamps", {})
+        stamps = {image_id: stamp(address) for image_id, address in addresses.items()}
         if earlier["model"] != fingerprint:
             raise UserError(f"{folder} holds heat maps of another model; choose another folder with --out")
         for image_id, address in addresses.items():
             if earlier["pictures"].get(image_id, address) != address:
                 raise UserError(f"{folder} holds heat maps of another {image_id}; choose another folder with --out")
-        all_addresses = {**earlier["pictures"], **addresses}
-        write_json(note, {"model": fingerprint, "pictures": all_addresses})
-        opened = cls(folder, dict(_read_summary(folder, all_addresses)))
-        opened.write_summary()
+        all_addresses, all_stamps = {**earlier["pictures"], **addresses}, {**earlier_stamps, **stamps}
+        changed = {image_id for image_id in earlier_stamps if earlier_stamps[image_id] != all_stamps[image_id]}
+        presences = {key: text for key, text in _read_summary(folder, all_addresses) if key[0] not in changed}
+        opened = cls(folder, presences)
+        opened.write_summary()  # before the stamps: a run that ends in between draws the changed images again
+        write_json(note, {"model": fingerprint, "pictures": all_addresses, "stamps": all_stamps})
         return opened
 
     def missing(self, image_id: str, class_names: Sequence[str]) -> list[str]:
@@ -67,10 +72,11 @@ class HeatFolder:
         _write_table(self.folder / "summary.csv", COLUMNS, [self._row(*key) for key in sorted(self.presences)])
 
     def write_problems(self, problems: Iterable[tuple[str, str]]) -> None:
-        _write_table(self.folder / "problems.csv", PROBLEM_COLUMNS, problems)
+        _write_table(self.folder / "problems.csv", PROBLEM_COLUMNS, [tuple(map(cell, row)) for row in problems])
 
     def _row(self, image_id: str, class_name: str) -> tuple[str, ...]:
-        return image_id, class_name, self.presences[image_id, class_name], heat_name(image_id, class_name)
+        file = heat_name(image_id, class_name)
+        return cell(image_id), class_name, self.presences[image_id, class_name], cell(file)
 
 
 def _read_summary(folder: Path, image_ids: Iterable[str]) -> Iterator[tuple[tuple[str, str], str]]:
@@ -78,7 +84,7 @@ def _read_summary(folder: Path, image_ids: Iterable[str]) -> Iterator[tuple[tupl
     path = folder / "summary.csv"
     if not path.is_file():
         return
-    by_written_name = {image_id.encode("utf-8", "backslashreplace").decode(): image_id for image_id in image_ids}
+    by_written_name = {cell(image_id): image_id for image_id in image_ids}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             image_id = by_written_name.get(row["image_id"], row["image_id"])
@@ -92,8 +98,7 @@ def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str
 
 
 def _open_table(path: Path, mode: str) -> IO[Any]:
-    """File names may not be valid UTF-8; such characters are escaped."""
-    return path.open(mode, newline="", encoding="utf-8", errors="backslashreplace")
+    return path.open(mode, newline="", encoding="utf-8")
 
 
 def explain_pictures(

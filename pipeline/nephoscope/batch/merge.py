@@ -16,6 +16,7 @@ from nephoscope.batch.storage import atomic_open, open_storage
 from nephoscope.batch.submission import submission_rows
 from nephoscope.data.formats import Format
 from nephoscope.errors import UserError
+from nephoscope.names import cell
 from nephoscope.rules.presence import SURE_LABEL, UNSURE_LABEL
 from nephoscope.settings.choices import Output
 
@@ -89,12 +90,12 @@ def summary_rows(data_format: Format, record: Record) -> Iterator[Row]:
         label = UNSURE_LABEL if result.unsure else SURE_LABEL
         figures = (result.presence, result.confidence, result.area_share, record.visible_share)
         presence, confidence, *shares = (f"{figure:.4f}" for figure in figures)
-        yield record.image_id, result.class_name, presence, int(result.present), confidence, label, *shares
+        yield cell(record.image_id), result.class_name, presence, int(result.present), confidence, label, *shares
 
 
 def problem_rows(record: Record) -> Iterator[Row]:
     if record.problem:
-        yield record.image_id, record.problem
+        yield cell(record.image_id), cell(record.problem)
 
 
 def record_rows(data_format: Format, record: Record) -> Iterator[Row]:

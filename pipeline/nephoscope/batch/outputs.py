@@ -12,9 +12,10 @@ from nephoscope.batch.pictures import Decided, Masks
 from nephoscope.batch.record import Record, class_results
 from nephoscope.batch.storage import read_bytes
 from nephoscope.data.formats import Format
-from nephoscope.data.images import ImageError, decode_image
+from nephoscope.data.images import MOST_BYTES, ImageError, decode_image
 from nephoscope.data.visible import find_visible
 from nephoscope.earth.writing.geojson import to_geojson as earth_geojson
+from nephoscope.errors import reason_of
 from nephoscope.figures.overlays import draw_overlay, write_names
 from nephoscope.masks.geometry import Image, resize_image
 from nephoscope.masks.outlines import to_geojson as pixel_geojson
@@ -57,9 +58,9 @@ def encode_overlay(decided: Decided, data_format: Format, _: Attributes) -> File
 def _read_again(address: str, data_format: Format) -> Image:
     """The image at the output shape or larger: networks see a smaller one. The file may have changed or gone."""
     try:
-        return decode_image(read_bytes(address), near=data_format.output_shape)
+        return decode_image(read_bytes(address, MOST_BYTES), near=data_format.output_shape)
     except OSError as error:
-        raise ImageError("unreadable", f"cannot be opened: {error.strerror or error}") from None
+        raise ImageError("unreadable", f"cannot be opened: {reason_of(error)}") from None
 
 
 def encode_outlines(image: Decided, data_format: Format, attributes: Attributes) -> Files:

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from nephoscope.batch.maps import MapOptions
 from nephoscope.batch.record import Record
-from nephoscope.batch.scenes import is_scene_address, predict_address
-from nephoscope.batch.storage import read_bytes
-from nephoscope.data.images import ImageError, decode_image, describe_stretch, fit_image
+from nephoscope.batch.scenes import is_scene_address, predict_address, split_time
+from nephoscope.batch.storage import read_bytes, stamp
+from nephoscope.data.images import MOST_BYTES, ImageError, decode_image, describe_stretch, fit_image
 from nephoscope.data.manifest import Metadata
 from nephoscope.data.visible import find_visible
-from nephoscope.errors import UserError
+from nephoscope.errors import UserError, reason_of
 from nephoscope.evaluation.store import Prediction
 from nephoscope.inference.ensemble import Ensemble
 from nephoscope.inference.result import Result, decide_results
@@ -62,9 +62,9 @@ class Reader:
     def __call__(self, address: str) -> tuple[Image, Mask] | str:
         """A local path or fsspec address → image and visible pixels, or the problem with it."""
         try:
-            content = read_bytes(address)
+            content = read_bytes(address, MOST_BYTES)
         except Exception as error:  # every protocol has its own errors
-            return str(error) or type(error).__name__
+            return f"cannot be opened: {reason_of(error)}"
         try:
             return read_content(content, self.metadata, PurePosixPath(address).name)
         except ImageError as error:
@@ -108,6 +108,14 @@ def decide_pictures(
     read = Reader(model.metadata)
 
     def decide(batch: Sequence[str]) -> list[Decided]:
+        # Before reading: what changes from here on differs from its stamp, and the next run reads it again.
+        stamps = [stamp(split_time(address)[0]) for address in batch]
+        return [
+            image._replace(record=image.record._replace(stamp=version))
+            for image, version in zip(decide_unstamped(batch), stamps, strict=True)
+        ]
+
+    def decide_unstamped(batch: Sequence[str]) -> list[Decided]:
         scenes = {
             address: decide_scene(model, rules, address, options)
             for address in batch

@@ -40,6 +40,8 @@ class Record(NamedTuple):
     """When it was seen, in ISO 8601 (UTC); empty if that is not known."""
     scene: str = ""
     """Name of a scene; empty for an image, which is named as its file."""
+    stamp: str = ""
+    """Of the file when it was read, see `storage.stamp`; empty if that is not known."""
 
     @classmethod
     def from_result(cls, address: str, result: Result) -> Self:

@@ -18,7 +18,7 @@ from nephoscope.batch.pictures import UNSEEN, Decided
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.record import Record
 from nephoscope.batch.scenes import split_time
-from nephoscope.batch.storage import atomic_open, open_storage, read_bytes
+from nephoscope.batch.storage import atomic_open, open_storage, read_bytes, stamp
 from nephoscope.data.images import ImageError
 from nephoscope.errors import UserError
 from nephoscope.provenance import PROVENANCE_FILE, Provenance, hash_source
@@ -99,6 +99,9 @@ def complete_shard(plan: Plan, shard: int) -> bool:
         return False
     if any(record.problem not in ("", UNSEEN) for record in records):
         return False
+    if changed := [record.image_id for record in records if has_changed(record)]:
+        LOGGER.info("%s: changed since the last run; predicted again", ", ".join(changed))
+        return False
     missing = [output for output in plan.outputs if output in FILES_PER_IMAGE and output not in outputs]
     scenes = any(record.scene for record in records)
     if any(output in WRITERS or (scenes and output == "overlays") for output in missing):
@@ -110,6 +113,11 @@ def complete_shard(plan: Plan, shard: int) -> bool:
             left_out |= write_files(plan, Decided(record, masks), missing)
         _write(plan, shard, [*outputs, *(output for output in missing if output not in left_out)], records)
     return True
+
+
+def has_changed(record: Record) -> bool:
+    """Whether the file is another one than that which was predicted."""
+    return bool(record.stamp) and record.stamp != stamp(split_time(record.address)[0])
 
 
 def remove_files(plan: Plan, record: Record) -> None:

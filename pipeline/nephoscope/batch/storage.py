@@ -1,8 +1,9 @@
 """Files at a local path or at any fsspec address: find and read images, write results completely or not at all."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from glob import escape
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from uuid import uuid4
@@ -77,6 +78,30 @@ def list_folder(address: str) -> list[PurePosixPath]:
     except FileNotFoundError:  # an object store has no empty folders
         return []
     return [path for path in paths if not path.name.startswith(UNFINISHED)]
+
+
+VERSION_KEYS = ("size", "mtime", "LastModified", "last_modified", "ETag", "etag")
+"""What storages say of a file's version."""
+
+
+def stamp(address: str) -> str:
+    """Size and time of a file, or what its storage says instead: another stamp, another content.
+
+    Empty if the storage says nothing, or if there is no such file. A Zarr store has the stamp of all its files.
+    """
+    try:
+        files, path = open_storage(address)
+        info = files.info(path)
+        if info["type"] != "directory":
+            return _describe_version(info)
+        versions = [f"{name} {_describe_version(part)}" for name, part in files.find(path, detail=True).items()]
+    except Exception:  # every protocol has its own errors
+        return ""
+    return sha256("\n".join(sorted(versions)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _describe_version(info: Mapping[str, Any]) -> str:
+    return " ".join(str(info[key]) for key in VERSION_KEYS if info.get(key) is not None)
 
 
 def find_pictures(pictures: Sequence[str]) -> list[str]:

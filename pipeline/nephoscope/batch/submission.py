@@ -10,6 +10,7 @@ import numpy.typing as npt
 from nephoscope.data.formats import Format
 from nephoscope.files import atomic_write
 from nephoscope.masks.rle import Shape, decode_rle, encode_rle
+from nephoscope.names import cell
 
 Masks = npt.NDArray[np.bool_]
 
@@ -35,7 +36,7 @@ def write_submission(path: Path, data_format: Format, images: Iterable[tuple[str
 def submission_rows(data_format: Format, image_id: str, rles: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """The rows of an image, from an RLE per class."""
     for class_name, rle in zip(data_format.classes, rles, strict=True):
-        yield data_format.submission_row(image_id, class_name, rle)
+        yield data_format.submission_row(cell(image_id), class_name, rle)
 
 
 def check_submission(path: Path, data_format: Format, image_ids: Sequence[str], shape: Shape) -> None:
@@ -47,7 +48,7 @@ def check_submission(path: Path, data_format: Format, image_ids: Sequence[str], 
     if tuple(table.columns) != columns:
         raise SubmissionError(f"{path}: found columns {list(table.columns)}, expected {list(columns)}")
     ordered, classes = sorted(image_ids), data_format.classes
-    expected = [data_format.submission_row(image_id, name, "")[:-1] for image_id in ordered for name in classes]
+    expected = [data_format.submission_row(cell(image_id), name, "")[:-1] for image_id in ordered for name in classes]
     if list(table.iloc[:, :-1].itertuples(index=False, name=None)) != expected:
         raise SubmissionError(f"{path}: {len(table)} rows, expected {len(expected)}, sorted by image and class")
     for rle in table.iloc[:, -1]:

@@ -21,6 +21,7 @@ from nephoscope.cli.imagery import fetch
 from nephoscope.cli.occurrence import grid
 from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, USER_ERROR, AsJson
 from nephoscope.errors import UserError, missing_extra
+from nephoscope.names import printable
 from nephoscope.settings.choices import OUTPUTS, Choice, Convention, parse_outputs
 
 app = typer.Typer(
@@ -293,7 +294,7 @@ class _StderrHandler(logging.Handler):
     """Prints messages of the library. It looks up sys.stderr each time, because a progress bar replaces it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(f"nephoscope: {self.format(record)}", err=True)
+        typer.echo(f"nephoscope: {printable(self.format(record))}", err=True)
 
 
 def main() -> None:
@@ -313,5 +314,5 @@ def main() -> None:
 
 
 def _end(error: UserError) -> None:
-    typer.echo(f"nephoscope: {error}", err=True)
+    typer.echo(f"nephoscope: {printable(str(error))}", err=True)
     raise SystemExit(USER_ERROR) from None

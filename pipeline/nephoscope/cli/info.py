@@ -16,6 +16,7 @@ from nephoscope.errors import EXTRAS, UserError
 from nephoscope.hardware import count_cores
 from nephoscope.inference.engine_cache import PACKAGES, cache_path, cached_engines, installed
 from nephoscope.models.metadata import load_metadata
+from nephoscope.names import printable
 from nephoscope.rules.rules import read_rules
 from nephoscope.settings.training import TrainingMachine
 
@@ -97,5 +98,5 @@ def show_description(description: Description) -> None:
     for section, values in description.items():
         table.add_section()
         for index, (name, value) in enumerate(values.items()):
-            table.add_row(section if index == 0 else "", name, str(value))
+            table.add_row(section if index == 0 else "", *map(printable, (name, str(value))))
     Console().print(table)

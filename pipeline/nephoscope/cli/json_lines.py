@@ -13,6 +13,7 @@ import typer
 from nephoscope.batch.record import Record, class_results
 from nephoscope.batch.storage import find_pictures
 from nephoscope.data.formats import Format
+from nephoscope.names import cell
 
 
 def write_line(event: str, **content: Any) -> None:
@@ -45,8 +46,7 @@ def write_records(records: Iterator[Record], data_format: Format) -> None:
 def write_heat_maps(pictures: Sequence[str], folder: Path, class_names: Sequence[str]) -> None:
     """A line per heat map of these images and classes (none: all), and per problem. The folder may hold others, too."""
     image_ids = (PurePosixPath(address).name for address in find_pictures(pictures))
-    # The table has names that are not UTF-8 in this form.
-    wanted = {image_id.encode("utf-8", "backslashreplace").decode() for image_id in image_ids}
+    wanted = {cell(image_id) for image_id in image_ids}
     for row in _read_rows(folder / "summary.csv"):
         if row["image_id"] in wanted and (not class_names or row["class_name"] in class_names):
             write_line("heat_map", **{**row, "presence": float(row["presence"])})

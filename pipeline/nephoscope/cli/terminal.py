@@ -11,6 +11,7 @@ from rich.text import Text
 
 from nephoscope.batch.record import ClassResult, Record, class_results
 from nephoscope.data.formats import Format
+from nephoscope.names import one_line
 
 MAX_PROBLEMS = 20
 """Shown at the terminal; problems.csv has all of them."""
@@ -79,7 +80,7 @@ def show_problems(problems: Iterable[tuple[str, str]]) -> None:
     count = 0
     for count, (name, problem) in enumerate(problems, 1):
         if count <= MAX_PROBLEMS:
-            errors.print(f"skipped: {name}: {problem}", style="red")
+            errors.print(one_line(f"skipped: {name}: {problem}"), style="red")
     if count > MAX_PROBLEMS:
         errors.print(f"… and {count - MAX_PROBLEMS} more", style="red")
 

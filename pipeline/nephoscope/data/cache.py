@@ -66,6 +66,7 @@ class Cache:
 KIND: dict[str, ProblemKind] = {
     "unreadable": "unreadable_picture",
     "truncated": "truncated_picture",
+    "damaged": "damaged_picture",
     "oversized": "oversized_picture",
     "undersized": "undersized_picture",
 }

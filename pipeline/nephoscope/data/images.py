@@ -1,6 +1,7 @@
 """Reading images as networks see them, and refusing those that are damaged, too large or too small."""
 
 import struct
+from errno import EFBIG
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.data.jpeg import JpegError, check_jpeg, walk
 from nephoscope.data.resize import resize_antialiased
+from nephoscope.files import read_file
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Shape
 
@@ -16,8 +19,6 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
 # Markers C0 to CF start a frame, except three that contain tables.
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# These markers have no length. Decoders skip them; reading a length here would lose the way.
-ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
 
 
 class HeaderError(ValueError):
@@ -34,39 +35,28 @@ def read_shape(content: bytes) -> Shape:
             return height, width
         if content.startswith(JPEG_START):
             return _read_jpeg_shape(content)
-    except (struct.error, IndexError):
+    except (struct.error, JpegError):
         raise HeaderError("the file ends within its header") from None
     raise HeaderError(f"neither a JPEG nor a PNG; it begins with {content[:8]!r}")
 
 
 def _read_jpeg_shape(content: bytes) -> Shape:
-    """Walk over the segments: 0xFF, marker, length (2 bytes, which count themselves), content."""
-    position = len(JPEG_START)
-    while content[position] == 0xFF:
-        marker = content[position + 1]
-        if marker == 0xFF:  # padding
-            position += 1
-            continue
-        if marker in ALONE:
-            position += 2
-            continue
+    for marker, body, _ in walk(content):
         if marker in FRAMES:
-            height, width = struct.unpack_from(">HH", content, position + 5)
+            height, width = struct.unpack_from(">HH", body, 1)
             return height, width
-        position += 2 + struct.unpack_from(">H", content, position + 2)[0]
     raise HeaderError("no frame in the JPEG's header")
 
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 MAX_PIXELS = 100_000_000
 """Limit against small files that decode to huge images."""
+MOST_BYTES = 4 * MAX_PIXELS
+"""Limit of a file, so that it is never read in vain. A PNG of MAX_PIXELS that cannot be compressed is smaller."""
 MIN_SIDE = 8
 """Pixels. A smaller image shows no pattern; it is an icon or a mistake."""
 SCALED = {1: 0, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
 """Flags that decode a JPEG at a fraction of its size. Combined with IMREAD_COLOR_RGB they give colour, not grey."""
-START_OF_SCAN, END_OF_JPEG = b"\xff\xda", b"\xff\xd9"
-MOST_SCANS = 100
-"""Limit against decoding for minutes: a progressive JPEG has about ten scans, but a small file can hold thousands."""
 FINER = 3
 """A JPEG is decoded at least this many times finer than needed, so that `fit_image` does the resizing. With 2.7,
 colours differ from a full decoding by 0.5 levels instead of 0.15, and masks differ twice as much."""
@@ -75,12 +65,13 @@ GREY, GREY_TOLERANCE = 128, 4
 GREY_SHARE = 0.01
 
 
+Reason = Literal["unreadable", "truncated", "damaged", "oversized", "undersized", "unseen"]
+
+
 class ImageError(ValueError):
     """The image cannot be used; `reason` is the kind of problem."""
 
-    def __init__(
-        self, reason: Literal["unreadable", "truncated", "oversized", "undersized", "unseen"], message: str
-    ) -> None:
+    def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -88,9 +79,11 @@ class ImageError(ValueError):
 def read_image(path: Path, near: Shape | None = None) -> Image:
     """An image file → H×W×3, RGB. With `near`, a JPEG may be decoded at 1/2, 1/4 or 1/8, finer than that shape."""
     try:
-        return decode_image(path.read_bytes(), near)
+        content = read_file(path, MOST_BYTES)
     except OSError as error:
-        raise ImageError("unreadable", f"cannot be opened: {error.strerror}") from None
+        reason: Reason = "oversized" if error.errno == EFBIG else "unreadable"
+        raise ImageError(reason, f"cannot be opened: {error.strerror}") from None
+    return decode_image(content, near)
 
 
 def read_resized(path: Path, shape: Shape) -> Image:
@@ -103,7 +96,7 @@ def full_shape(path: Path, image: Image) -> Shape:
 
     Decoding may have turned the image, as its EXIF orientation says.
     """
-    height, width = read_shape(path.read_bytes())
+    height, width = read_shape(read_file(path, MOST_BYTES))
     rows, columns = image.shape[:2]
     return (width, height) if (height - width) * (rows - columns) < 0 else (height, width)
 
@@ -142,11 +135,11 @@ def decode_image(content: bytes, near: Shape | None = None) -> Image:
     if min(height, width) < MIN_SIDE:
         raise ImageError("undersized", f"{height}×{width} pixels; a side must have at least {MIN_SIDE}")
     is_jpeg = content.startswith(JPEG_START)
-    # Some decoders fill the missing part of a truncated JPEG with grey, without an error.
-    if is_jpeg and content.find(START_OF_SCAN, content.rfind(END_OF_JPEG) + 1) >= 0:
-        raise ImageError("truncated", f"the JPEG ends after {len(content)} bytes, without an end marker")
-    if is_jpeg and content.count(START_OF_SCAN) > MOST_SCANS:
-        raise ImageError("unreadable", f"the JPEG has more than {MOST_SCANS} scans; usual are about ten")
+    if is_jpeg:
+        try:
+            check_jpeg(content)
+        except JpegError as error:
+            raise ImageError(error.reason, str(error)) from None
     scale = _scale((height, width), near) if is_jpeg and near else 1
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB | SCALED[scale])

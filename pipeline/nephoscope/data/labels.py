@@ -20,7 +20,7 @@ from nephoscope.errors import UserError
 from nephoscope.masks.rle import RleError, Shape, parse_runs
 
 COMPRESSIONS = ("", ".xz", ".gz", ".zip")
-LONGEST_CELL = 2**26  # characters; enough for the longest RLE at 1400×2100
+LONGEST_LINE = 2**26  # characters; enough for the longest RLE at 1400×2100
 MOST_BYTES = 2**30
 """Of a CSV without its compression: a small archive may hold terabytes. That of the competition has 175 million."""
 DAMAGE = (OSError, EOFError, RuntimeError, csv.Error, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
@@ -41,12 +41,11 @@ class CsvFile:
 
 def read_csv_file(path: Path) -> CsvFile:
     """A CSV, plain or with the suffix .xz, .gz or .zip → its records; raises CsvError."""
-    csv.field_size_limit(LONGEST_CELL)
+    csv.field_size_limit(LONGEST_LINE)
     try:
         with _open(path) as stream:
-            reader = csv.reader(
-                io.TextIOWrapper(io.BufferedReader(_Bounded(stream)), "utf-8-sig", newline=""), strict=True
-            )
+            text = io.TextIOWrapper(io.BufferedReader(_Bounded(stream)), "utf-8-sig", newline="")
+            reader = csv.reader(_read_lines(text), strict=True)
             columns = [name.strip() for name in next(reader, [])]
             numbered = [(record, reader.line_num) for record in reader if record]
     except UnicodeDecodeError as error:
@@ -74,6 +73,14 @@ class _Bounded(io.RawIOBase):
             raise CsvError(f"more than {MOST_BYTES} bytes; split the data set, or remove columns")
         buffer[: len(content)] = content
         return len(content)
+
+
+def _read_lines(text: IO[str]) -> Iterator[str]:
+    """A file without line breaks, which may be small if compressed, would fill the memory as one line."""
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise CsvError(f"a line has {LONGEST_LINE} characters or more; is it a CSV?")
+        yield line
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from nephoscope.data.mask_images import IndexAnnotation, MaskAnnotation
 from nephoscope.data.own_labels import OwnLabels, OwnOptions, choose_classes, missing_classes, refusal
 from nephoscope.data.problems import Problem
 from nephoscope.data.source import list_names
+from nephoscope.names import explain_name, one_line
 
 MASKS_FOLDER = "masks"
 ENDING = ".png"
@@ -34,14 +35,13 @@ def read_masks(root: Path, options: OwnOptions, problems: list[Problem]) -> OwnL
 
 
 def _pngs(root: Path, folder: Path, problems: list[Problem]) -> list[Path]:
-    """The sorted PNG files of a folder. A name that is not UTF-8 is a problem, and is shown with escapes."""
+    """The sorted PNG files of a folder. A name that no table can hold is a problem, and is shown with escapes."""
     kept = []
     for path in sorted(path for path in (root / folder).iterdir() if path.suffix.lower() == ENDING):
-        name = path.name.encode("utf-8", "backslashreplace").decode()
-        if name != path.name:
-            message = "the file's name is not UTF-8; rename it"
-            problems.append(Problem("misnamed_picture", f"{folder}/{name}", None, message, name))
-        elif not name.startswith("."):
+        if reason := explain_name(path.name):
+            name = one_line(path.name)
+            problems.append(Problem("misnamed_picture", f"{folder}/{name}", None, reason, name))
+        elif not path.name.startswith("."):
             kept.append(path)
     return kept
 

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nephoscope.data.annotations import AnnotationError, NamedMasks
-from nephoscope.data.images import PNG_START, HeaderError, read_shape
+from nephoscope.data.images import MOST_BYTES, PNG_START, HeaderError, read_shape
 from nephoscope.data.problems import explain_aspect
+from nephoscope.errors import reason_of
+from nephoscope.files import read_file
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask
 
@@ -93,7 +95,7 @@ def _open(path: Path, file: str) -> Any:
     from PIL import Image as Pillow  # OpenCV replaces the values of a palette by colours
 
     try:
-        content = path.read_bytes()
+        content = read_file(path, MOST_BYTES)
         height, width = read_shape(content)
         if not content.startswith(PNG_START):
             raise AnnotationError("bad_mask", file, None, "a JPEG, which blurs the edges of masks; save it as PNG")
@@ -104,5 +106,5 @@ def _open(path: Path, file: str) -> Any:
     except AnnotationError:
         raise
     except (HeaderError, *DAMAGE) as error:
-        raise AnnotationError("bad_mask", file, None, f"cannot be read: {error}") from None
+        raise AnnotationError("bad_mask", file, None, f"cannot be read: {reason_of(error)}") from None
     return picture

@@ -15,6 +15,7 @@ from nephoscope.errors import UserError
 from nephoscope.files import atomic_write
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Shape
+from nephoscope.names import cell
 
 ProblemKind = Literal[
     # of the whole data set; these cannot be set aside
@@ -23,7 +24,7 @@ ProblemKind = Literal[
     "malformed_row", "unknown_class", "duplicate_row", "missing_row", "bad_rle", "bad_box", "bad_polygon", "bad_mask",
     # of an image
     "missing_picture", "extra_picture", "doubled_picture", "unreadable_picture", "truncated_picture",
-    "oversized_picture", "undersized_picture", "wrong_aspect", "misnamed_picture",
+    "damaged_picture", "oversized_picture", "undersized_picture", "wrong_aspect", "misnamed_picture",
 ]  # fmt: skip
 SHOWN = 20
 
@@ -97,6 +98,8 @@ def read_unlabelled_set_aside(path: Path) -> list[str]:
 
 def write_problems(problems: list[Problem], path: Path) -> None:
     table = pd.DataFrame([asdict(problem) for problem in problems], columns=[field.name for field in fields(Problem)])
+    for name in ("file", "message", "image_id"):
+        table[name] = table[name].map(cell, na_action="ignore")
     with atomic_write(path) as unfinished:
         table.astype({"row": "Int64"}).to_csv(unfinished, index=False)
 

@@ -11,6 +11,7 @@ from nephoscope.data.formats import LABELLED_FOLDER, UNLABELLED_FOLDER, Format
 from nephoscope.data.images import ENDINGS
 from nephoscope.data.labels import read_labels
 from nephoscope.data.problems import DataProblemsError, Problem
+from nephoscope.names import explain_name, one_line
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,14 @@ def list_names(root: Path, folder: str) -> list[str]:
 
 
 def _list_images(root: Path, folder: str, problems: list[Problem]) -> list[str]:
-    """The sorted names of a folder's images. A name that is not UTF-8 is a problem, and is shown with escapes."""
-    names = list_names(root, folder)
-    escaped = {name: name.encode("utf-8", "backslashreplace").decode() for name in names}
-    message = "the file's name is not UTF-8; rename it"
+    """The sorted names of a folder's images. A name that no table can hold is a problem, and is shown with escapes."""
+    reasons = {name: explain_name(name) for name in list_names(root, folder)}
     problems += [
-        Problem("misnamed_picture", f"{folder}/{text}", None, message, text)
-        for name, text in escaped.items()
-        if name != text
+        Problem("misnamed_picture", f"{folder}/{one_line(name)}", None, reason, one_line(name))
+        for name, reason in reasons.items()
+        if reason
     ]
-    return [name for name, text in escaped.items() if name == text]
+    return [name for name, reason in reasons.items() if not reason]
 
 
 def compare(

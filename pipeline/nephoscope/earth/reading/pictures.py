@@ -7,12 +7,13 @@ import numpy as np
 
 from nephoscope.addresses import open_storage, read_bytes
 from nephoscope.data.images import ENDINGS, ImageError, decode_image, read_shape
+from nephoscope.data.images import MOST_BYTES as MOST_PICTURE_BYTES
 from nephoscope.earth.grid import GEOGRAPHIC, Bounds, Grid, Transform
 from nephoscope.earth.reading.names import bounds_in_name, find_sensor, time_in_name
 from nephoscope.earth.reading.pixels import Pixels, Window
 from nephoscope.earth.reading.placing import Description, check_square, make_scene
 from nephoscope.earth.scene import Scene
-from nephoscope.errors import UserError
+from nephoscope.errors import UserError, reason_of
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask, Shape
 
@@ -64,9 +65,9 @@ def open_picture(address: str, bounds: Bounds | None, time: np.datetime64 | None
 def _decode(address: str) -> Image:
     """In full resolution, so that a GeoTIFF of the same pixels gives the same result."""
     try:
-        content = read_bytes(address)
+        content = read_bytes(address, MOST_PICTURE_BYTES)
     except Exception as error:  # every protocol has its own errors
-        raise UserError(f"{address}: cannot be read: {error or type(error).__name__}") from None
+        raise UserError(f"{address}: cannot be opened: {reason_of(error)}") from None
     try:
         image = decode_image(content)
     except ImageError as error:
@@ -122,9 +123,8 @@ def _grid_of_world_file(address: str, shape: Shape) -> Grid:
 
 def _read_text(address: str) -> str:
     try:
-        content = read_bytes(address)
+        content = read_bytes(address, MOST_BYTES)
     except Exception as error:  # every protocol has its own errors
-        raise UserError(f"{address}: cannot be read: {error or type(error).__name__}") from None
-    if len(content) > MOST_BYTES:
-        raise UserError(f"{address}: {len(content)} bytes; expected a short text that places the picture")
+        message = f"{address}: cannot be read as a short text that places the picture: {reason_of(error)}"
+        raise UserError(message) from None
     return content.decode("utf-8", "replace").strip()
