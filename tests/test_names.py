@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -108,16 +109,21 @@ def test_problems_of_a_data_set_have_a_row_each(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "problems.csv")["row"].tolist() == [2]
 
 
-def test_no_terminal_code_reaches_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_terminal_code_reaches_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     terminal.show_problems([("a\x1b[2J\rb.jpg", "it begins with \x1b]0;title\x07")])
+    error = UserError("a\x1b[2J.jpg: damaged;\ncopy it again")
+    monkeypatch.setattr(commands, "app", Mock(side_effect=error))
     with pytest.raises(SystemExit):
-        commands._end(UserError("a\x1b[2J.jpg: damaged;\ncopy it again"))
-    stages._print_error(UserError, UserError("b\x1b[2J.jpg: damaged"), None)
+        commands.main()
+    with pytest.raises(SystemExit):
+        stages._print_error(UserError, error, None)
     shown = capsys.readouterr().err
     assert "\x1b" not in shown
     assert "\r" not in shown
     assert r"skipped: a\x1b[2J\rb.jpg: it begins with \x1b]0;title\x07" in shown
-    assert "nephoscope: a\\x1b[2J.jpg: damaged;\ncopy it again\n" in shown
+    assert shown.count("nephoscope: a\\x1b[2J.jpg: damaged;\ncopy it again\n") == 2
 
 
 @given(st.text())

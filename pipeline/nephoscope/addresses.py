@@ -6,7 +6,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
 from nephoscope.errors import UserError
-from nephoscope.files import read_file, too_large
+from nephoscope.regular_files import read_file, too_large
 
 
 def open_storage(address: str) -> tuple[Any, str]:

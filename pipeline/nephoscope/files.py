@@ -1,4 +1,4 @@
-"""Files: reading within limits; writing a file or folder that appears complete or not at all."""
+"""Writing files: a file or folder appears complete or not at all; JSON has null for numbers that are not known."""
 
 import itertools
 import json
@@ -7,10 +7,8 @@ import os
 import platform
 import re
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EFBIG, EINVAL
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,40 +22,6 @@ NAME = re.compile(rf"{re.escape(UNFINISHED)}(?P<host>[0-9a-f]{{6}})-(?P<pid>\d+)
 _numbers = itertools.count()
 _unfinished: set[str] = set()
 """Names of what this process is writing."""
-
-KINDS = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFDIR: "a folder",
-}
-
-
-def read_file(path: Path | str, most_bytes: int) -> bytes:
-    """The content of a regular file; raises OSError for anything else, and for a larger file.
-
-    A pipe would block, and a device may never end.
-    """
-    # The opened file is examined, not the path, which may be replaced in between.
-    with open(path, "rb", opener=_open_at_once) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            kind = KINDS.get(stat.S_IFMT(status.st_mode), "no file")
-            raise OSError(EINVAL, f"{kind}; expected a regular file", str(path))
-        content = b"" if status.st_size > most_bytes else file.read(most_bytes + 1)
-        if max(status.st_size, len(content)) > most_bytes:
-            raise too_large(status.st_size, most_bytes, str(path))
-        return content
-
-
-def too_large(size: int, most_bytes: int, name: str) -> OSError:
-    return OSError(EFBIG, f"{size / 1e6:.0f} MB; at most {most_bytes / 1e6:.0f} MB are read", name)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """A pipe would wait for its writer."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -35,6 +35,19 @@ def test_heat_maps_of_names_that_are_not_utf8_are_found_again(tmp_path: Path) ->
     assert pd.read_csv(tmp_path / "problems.csv")["image_id"].tolist() == ["wolke_\\udcfc.jpg"]
 
 
+def test_heat_maps_of_an_image_that_changed_are_drawn_again(tmp_path: Path) -> None:
+    addresses = {name: str(tmp_path / name) for name in ("a.jpg", "b.jpg")}
+    for address in addresses.values():
+        Path(address).write_bytes(b"first")
+    folder = HeatFolder.open(tmp_path / "out", "model", addresses)
+    for name in addresses:
+        add(folder, name)
+    Path(addresses["b.jpg"]).write_bytes(b"second")
+    for _ in range(2):  # until they are drawn
+        folder = HeatFolder.open(tmp_path / "out", "model", addresses)
+        assert [folder.missing(name, ["Fish"]) for name in addresses] == [[], ["Fish"]]
+
+
 def test_heat_maps_need_another_folder_than_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jpg").touch()
     monkeypatch.chdir(tmp_path)

@@ -16,11 +16,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from nephoscope.artifacts import SHIPPED
 from nephoscope.batch.heat_maps import explain_pictures
 from nephoscope.batch.merge import merge_shards
+from nephoscope.batch.outputs import decode_masks
 from nephoscope.batch.pictures import UNSEEN, Decided
 from nephoscope.batch.plan import Plan
 from nephoscope.batch.predict import predict_pictures
 from nephoscope.batch.shards import begin_run, write_shard
-from nephoscope.batch.storage import LOCK, atomic_open, hold_folder
+from nephoscope.batch.storage import LOCK, atomic_open, hold_folder, stamp
 from nephoscope.errors import UserError
 from nephoscope.settings.choices import Output
 from tests.builders.batch_runs import PICTURES, decide_shard, decided, failed, make_plan, run
@@ -244,6 +245,38 @@ def test_a_name_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
     run(plan)
     assert merge_shards(plan) == (0, ())
     assert "wolke_\\udcfc.jpg_Fish,1 2" in (tmp_path / "submission.csv").read_text("utf-8")
+
+
+def test_an_image_that_changed_is_predicted_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pictures = tuple(str(tmp_path / f"{index}.jpg") for index in range(4))
+    for name in pictures:
+        Path(name).write_bytes(b"first")
+    plan = make_plan(tmp_path / "out", pictures=pictures)
+    for shard in begin_run(plan):
+        images = (image.record._replace(stamp=stamp(image.record.address)) for image in decide_shard(plan, shard))
+        write_shard(plan, shard, [Decided(record, decode_masks(record)) for record in images])
+    assert begin_run(plan) == []
+    Path(pictures[2]).write_bytes(b"other")
+    os.utime(pictures[2], (0, 0))
+    with caplog.at_level("INFO", "nephoscope"):
+        assert begin_run(plan) == [1]
+    assert "2.jpg: changed since the last run; predicted again" in caplog.text
+    Path(pictures[0]).unlink()
+    assert begin_run(plan) == [0, 1]
+
+
+def test_the_stamp_of_a_store_concerns_all_its_files(tmp_path: Path) -> None:
+    chunk = tmp_path / "a.zarr" / "red" / "0.0"
+    chunk.parent.mkdir(parents=True)
+    chunk.write_bytes(b"1")
+    before = stamp(str(tmp_path / "a.zarr"))
+    assert before == stamp(str(tmp_path / "a.zarr"))
+    chunk.write_bytes(b"12")
+    assert stamp(str(tmp_path / "a.zarr")) not in ("", before)
+
+
+def test_what_cannot_be_examined_has_no_stamp(tmp_path: Path) -> None:
+    assert stamp(str(tmp_path / "gone.jpg")) == stamp("nowhere://bucket/a.jpg") == ""
 
 
 def test_an_object_store_without_empty_folders_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,12 +168,16 @@ def decide_batch(rules: Rules, addresses: Sequence[str], predictions: Sequence[P
 def ahead(threads: ThreadPoolExecutor, call: Callable[[In], Out], inputs: Iterable[In], count: int) -> Iterator[Out]:
     """Like map, in order, with up to `count` calls started before their result is needed."""
     waiting: deque[Future[Out]] = deque()
-    for value in inputs:
-        waiting.append(threads.submit(call, value))
-        if len(waiting) > count:
+    try:
+        for value in inputs:
+            waiting.append(threads.submit(call, value))
+            if len(waiting) > count:
+                yield waiting.popleft().result()
+        while waiting:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    finally:  # after an error or a signal, nothing more begins
+        for future in waiting:
+            future.cancel()
 
 
 def batches(inputs: Iterable[In], size: int) -> Iterator[list[In]]:

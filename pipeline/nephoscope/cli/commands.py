@@ -18,9 +18,10 @@ from nephoscope.app.options import Address, Bounds, choose_token
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.cli.command import Command, Group
 from nephoscope.cli.imagery import fetch
+from nephoscope.cli.interrupts import resumable
 from nephoscope.cli.occurrence import grid
-from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, USER_ERROR, AsJson
-from nephoscope.errors import UserError, missing_extra
+from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, AsJson
+from nephoscope.errors import USER_ERROR, as_user_error
 from nephoscope.names import printable
 from nephoscope.settings.choices import OUTPUTS, Choice, Convention, parse_outputs
 
@@ -112,21 +113,22 @@ def predict(
     from nephoscope.cli import json_lines, terminal
     from nephoscope.earth.reading.names import parse_bounds
 
-    result = predict_pictures(
-        pictures,
-        model,
-        out,
-        engine=engine,
-        batch_size=batch_size,
-        shard_size=shard_size,
-        cluster=cluster,
-        outputs=parse_outputs(write),
-        options=MapOptions(
-            None if bounds is None else parse_bounds(bounds), time, overlap, 3 if zarr_format == 3 else 2, convention
-        ),
-        command=shlex.join(["nephoscope", *sys.argv[1:]]),
-        progress=json_lines.write_progress if as_json else terminal.show_progress,
-    )
+    place = None if bounds is None else parse_bounds(bounds)
+    options = MapOptions(place, time, overlap, 3 if zarr_format == 3 else 2, convention)
+    with resumable():
+        result = predict_pictures(
+            pictures,
+            model,
+            out,
+            engine=engine,
+            batch_size=batch_size,
+            shard_size=shard_size,
+            cluster=cluster,
+            outputs=parse_outputs(write),
+            options=options,
+            command=shlex.join(["nephoscope", *sys.argv[1:]]),
+            progress=json_lines.write_progress if as_json else terminal.show_progress,
+        )
     if as_json:
         json_lines.write_records(result.records(), result.plan.data_format)
         json_lines.write_line("done", out=out, readable_count=result.readable_count, problem_count=result.problem_count)
@@ -216,7 +218,8 @@ def explain(
     from nephoscope.cli import json_lines, terminal
 
     progress = json_lines.write_progress if as_json else partial(terminal.show_progress, doing="explain")
-    readable_count, problem_count = explain_pictures(pictures, model, out, class_name or (), progress=progress)
+    with resumable():
+        readable_count, problem_count = explain_pictures(pictures, model, out, class_name or (), progress=progress)
     if as_json:
         json_lines.write_heat_maps(pictures, out, class_name or ())
         json_lines.write_line("done", out=str(out), readable_count=readable_count, problem_count=problem_count)
@@ -304,15 +307,10 @@ def main() -> None:
     library.setLevel(logging.INFO)
     try:
         app()
-    except UserError as error:
-        _end(error)
     except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and (missing := missing_extra(error)):
-            _end(missing)
-        sys.excepthook(*sys.exc_info())
-        raise SystemExit(SOFTWARE_ERROR) from None
-
-
-def _end(error: UserError) -> None:
-    typer.echo(f"nephoscope: {printable(str(error))}", err=True)
-    raise SystemExit(USER_ERROR) from None
+        known = as_user_error(error)
+        if known is None:
+            sys.excepthook(*sys.exc_info())
+            raise SystemExit(SOFTWARE_ERROR) from None
+        typer.echo(f"nephoscope: {printable(str(known))}", err=True)
+        raise SystemExit(USER_ERROR) from None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nephoscope.cli.interrupts import resumable
 from nephoscope.cli.options import SKIPPED, AsJson
 from nephoscope.errors import UserError
 
@@ -55,21 +56,22 @@ def fetch(
     from nephoscope.earth.imagery.transfer import Limits
     from nephoscope.earth.reading.names import parse_bounds
 
-    fetched = fetch_pictures(
-        parse_bounds(bounds),
-        first.date(),
-        last.date(),
-        out,
-        satellites=satellite.split(","),
-        service=service,
-        address=address,
-        tile=_parse_size(tile),
-        grain=grain,
-        parallel=parallel,
-        keep_empty=keep_empty,
-        limits=Limits(timeout, attempts, pause),
-        progress=json_lines.write_progress if as_json else partial(terminal.show_progress, doing="fetch"),
-    )
+    with resumable():
+        fetched = fetch_pictures(
+            parse_bounds(bounds),
+            first.date(),
+            last.date(),
+            out,
+            satellites=satellite.split(","),
+            service=service,
+            address=address,
+            tile=_parse_size(tile),
+            grain=grain,
+            parallel=parallel,
+            keep_empty=keep_empty,
+            limits=Limits(timeout, attempts, pause),
+            progress=json_lines.write_progress if as_json else partial(terminal.show_progress, doing="fetch"),
+        )
     if as_json:
         _write_lines(fetched, out)
     else:

@@ -4,6 +4,6 @@ from typing import Annotated
 
 import typer
 
-SKIPPED, USER_ERROR, SOFTWARE_ERROR = 1, 2, 70
+SKIPPED, SOFTWARE_ERROR = 1, 70
 """Exit codes. 70 is EX_SOFTWARE of sysexits.h, so a bug differs from skipped images."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines, for programs")]

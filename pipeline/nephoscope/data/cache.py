@@ -19,8 +19,16 @@ from nephoscope.files import atomic_write
 from nephoscope.hardware import count_cores
 from nephoscope.masks.geometry import Image, Planes, plane_type, resize_mask, to_planes
 from nephoscope.masks.rle import Shape, encode_rle
+from nephoscope.regular_files import reserve
 
 ARRAYS = ("images", "truth", "visible")
+
+
+def open_new(path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Any:
+    """A new array on disk, mapped into memory."""
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    reserve(path)
+    return array
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
 
         def new(name: str, dtype: type, *tail: int) -> Any:
-            return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, (count, *shape, *tail))
+            return open_new(folder / f"{name}.npy", dtype, (count, *shape, *tail))
 
         return cls(new("images", np.uint8, 3), new("truth", plane_type(class_count)), new("visible", np.bool_))
 
@@ -53,7 +61,7 @@ class Cache:
             if len(rows) == len(array):
                 continue
             with atomic_write(path) as unfinished:
-                shorter = np.lib.format.open_memmap(unfinished, "w+", array.dtype, (len(rows), *array.shape[1:]))
+                shorter = open_new(unfinished, array.dtype, (len(rows), *array.shape[1:]))
                 for target, row in enumerate(rows):
                     shorter[target] = array[row]
 

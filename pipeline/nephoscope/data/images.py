@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from nephoscope.data.jpeg import JpegError, check_jpeg, walk
 from nephoscope.data.resize import resize_antialiased
-from nephoscope.files import read_file
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Shape
+from nephoscope.regular_files import read_file
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"

@@ -15,9 +15,9 @@ from nephoscope.data.annotations import AnnotationError, NamedMasks
 from nephoscope.data.images import MOST_BYTES, PNG_START, HeaderError, read_shape
 from nephoscope.data.problems import explain_aspect
 from nephoscope.errors import reason_of
-from nephoscope.files import read_file
 from nephoscope.masks.geometry import Image
 from nephoscope.masks.rle import Mask
+from nephoscope.regular_files import read_file
 
 MOST_PIXELS = 2**26
 """Limit against small files that decode to huge masks."""
