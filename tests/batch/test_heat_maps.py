@@ -46,6 +46,7 @@ def test_heat_maps_of_an_image_that_changed_are_drawn_again(tmp_path: Path) -> N
     for _ in range(2):  # until they are drawn
         folder = HeatFolder.open(tmp_path / "out", "model", addresses)
         assert [folder.missing(name, ["Fish"]) for name in addresses] == [[], ["Fish"]]
+        assert [path.name for path in (tmp_path / "out").glob("*_Fish.jpg")] == ["a.jpg_Fish.jpg"]
 
 
 def test_heat_maps_need_another_folder_than_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

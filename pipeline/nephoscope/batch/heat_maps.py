@@ -51,9 +51,11 @@ class HeatFolder:
             if earlier["pictures"].get(image_id, address) != address:
                 raise UserError(f"{folder} holds heat maps of another {image_id}; choose another folder with --out")
         all_addresses, all_stamps = {**earlier["pictures"], **addresses}, {**earlier_stamps, **stamps}
-        changed = {image_id for image_id in earlier_stamps if earlier_stamps[image_id] != all_stamps[image_id]}
-        presences = {key: text for key, text in _read_summary(folder, all_addresses) if key[0] not in changed}
-        opened = cls(folder, presences)
+        changed = {name for name, version in earlier_stamps.items() if version not in ("", all_stamps[name])}
+        drawn = dict(_read_summary(folder, all_addresses))
+        opened = cls(folder, {key: presence for key, presence in drawn.items() if key[0] not in changed})
+        for key in drawn.keys() - opened.presences.keys():
+            (folder / heat_name(*key)).unlink()
         opened.write_summary()  # before the stamps: a run that ends in between draws the changed images again
         write_json(note, {"model": fingerprint, "pictures": all_addresses, "stamps": all_stamps})
         return opened
