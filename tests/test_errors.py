@@ -10,7 +10,7 @@ import pytest
 
 import stages
 from nephoscope.errors import UserError, missing_extra
-from tests.builders.source_tree import ROOT
+from tests.builders.source_tree import ROOT, SOURCE
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def run_stage(name: str) -> None:
 
 
 def test_a_missing_parameter_file_is_reported_in_a_sentence(tmp_path: Path) -> None:
-    command, environment = [sys.executable, "-m", "stages.tune"], os.environ | {"PYTHONPATH": str(ROOT)}
+    command, environment = [sys.executable, "-m", "stages.tune"], os.environ | {"PYTHONPATH": f"{ROOT}:{SOURCE}"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == "nephoscope: params.yaml: no such file; run from the folder that holds params.yaml\n"

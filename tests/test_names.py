@@ -31,12 +31,12 @@ ODD = (
     "c\nd.jpg",
     "=1+1.jpg",
     "@SUM(1).jpg",
-    "-cmd|' /C calc'!A0.jpg",
+    "-cmd|' C calc'!A0.jpg",
     "e\x1b[2Jf.jpg",
     os.fsdecode(b"g\xfc.jpg"),
 )
 WRITTEN = (
-    r"a\rb.jpg", r"c\nd.jpg", "'=1+1.jpg", "'@SUM(1).jpg", "'-cmd|' /C calc'!A0.jpg", r"e\x1b[2Jf.jpg", r"g\udcfc.jpg",
+    r"a\rb.jpg", r"c\nd.jpg", "'=1+1.jpg", "'@SUM(1).jpg", "'-cmd|' C calc'!A0.jpg", r"e\x1b[2Jf.jpg", r"g\udcfc.jpg",
 )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ UNFINISHED = ".unfinished-"
 """How the name of a file begins while it is written."""
 HOST = sha256(platform.node().encode()).hexdigest()[:6]
 NAME = re.compile(rf"{re.escape(UNFINISHED)}(?P<host>[0-9a-f]{{6}})-(?P<pid>\d+)-\d+-(?P<name>.+)", re.DOTALL)
+PROBE = 1 << 20
+"""Bytes that tell whether a disk is full."""
 _numbers = itertools.count()
 _unfinished: set[str] = set()
 """Names of what this process is writing."""
@@ -82,9 +84,24 @@ def atomic_write(path: Path) -> Iterator[Path]:
             _remove(path)
         unfinished.replace(path)
         _sync(path.parent)
+    except Exception as error:
+        if not isinstance(error, UserError) and getattr(error, "errno", None) is None:
+            _write_more(unfinished, error)
+        raise
     finally:
         _remove(unfinished)
         _unfinished.discard(unfinished.name)
+
+
+def _write_more(unfinished: Path, error: Exception) -> None:
+    """Libraries in other languages hide why they cannot write. The system says so if more is written to their file."""
+    if unfinished.is_dir():
+        return
+    try:
+        with unfinished.open("ab") as file:
+            file.write(bytes(PROBE))
+    except OSError as reason:
+        raise reason from error
 
 
 def _sync(path: Path) -> None:

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import xarray as xr
 from safetensors.numpy import save_file
 
 import stages
@@ -23,6 +24,7 @@ from nephoscope.cli import commands
 from nephoscope.cli.interrupts import ENDING, resumable
 from nephoscope.data.cache import Cache
 from nephoscope.errors import WAYS_OUT, UserError, as_user_error
+from nephoscope.files import atomic_write
 from tests.builders.batch_runs import decide_shard, make_plan, run
 
 
@@ -129,7 +131,7 @@ def test_a_limit_of_files_is_explained_and_a_second_run_goes_on(tmp_path: Path) 
         run(plan)
     assert "raise the limit for files (ulimit -f)" in explain(caught.value)
     run(plan)
-    assert merge_shards(plan) == (5, 0)
+    assert merge_shards(plan) == (0, ())
 
 
 def test_a_deleted_folder_is_named(tmp_path: Path) -> None:
@@ -146,6 +148,16 @@ def test_errors_that_libraries_pass_on_as_text_are_explained(tmp_path: Path) -> 
         save_file({"a": np.zeros(1000)}, tmp_path / "a.safetensors")
     assert not isinstance(caught.value, OSError)
     assert "ulimit -f" in explain(caught.value)
+
+
+def test_a_library_that_hides_its_reason_is_explained(tmp_path: Path) -> None:
+    maps = xr.Dataset({"a": (("y", "x"), np.random.default_rng(0).random((200, 200)))})
+    refused = pytest.raises(OSError, match="File too large")
+    with file_limit(20_000), refused as caught, atomic_write(tmp_path / "a") as part:
+        maps.to_netcdf(part)
+    assert "NetCDF: HDF error" in str(caught.value.__cause__)
+    assert "ulimit -f" in explain(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_cause_of_an_error_is_explained() -> None:
