@@ -67,7 +67,7 @@ def _decode(address: str) -> Image:
     try:
         content = read_bytes(address, MOST_PICTURE_BYTES)
     except Exception as error:  # every protocol has its own errors
-        raise UserError(f"{address}: cannot be opened: {reason_of(error)}") from None
+        raise UserError(f"{address}: cannot be read: {reason_of(error)}") from None
     try:
         image = decode_image(content)
     except ImageError as error:
