@@ -117,7 +117,7 @@ def png_of_claimed_shape(height, width):
         (b"GIF89a..", "unreadable", "neither a JPEG nor a PNG"),
         (b"\xff\xd8\xff", "unreadable", "ends within its header"),
         (b"\xff\xd8\x00\x00", "unreadable", "ends within its header"),
-        (b"\xff\xd8\xff\xd9", "unreadable", "no frame in the JPEG's header"),
+        (b"\xff\xd8\xff\xd9", "unreadable", "ends within its header"),
         (b"\xff\xd8" + 10_001 * b"\xff\x01", "unreadable", "ends within its header"),
         (encode(RED_LEFT, ".png")[:-20], "unreadable", "damaged"),
         (png_of_claimed_shape(20_000, 20_000), "oversized", "20000×20000 pixels; at most 100000000 are allowed"),

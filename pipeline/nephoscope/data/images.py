@@ -45,7 +45,7 @@ def _read_jpeg_shape(content: bytes) -> Shape:
         if marker in FRAMES:
             height, width = struct.unpack_from(">HH", body, 1)
             return height, width
-    raise HeaderError("no frame in the JPEG's header")
+    raise JpegError("truncated", "the JPEG ends without a frame")
 
 
 ENDINGS = (".jpg", ".jpeg", ".png")
