@@ -1,5 +1,6 @@
 """Clients that send nothing, or slowly, or read nothing, cannot hold the server."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,7 +11,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from nephoscope.app.connections import Connection, choose_closed, name_client
-from nephoscope.app.options import Limits
+from nephoscope.app.options import Address, Limits
+from nephoscope.app.server import make_server
+from nephoscope.app.state import AppState
 
 LIMITS = Limits(connections=4, per_client=2, patience=20, slowest_rate=1000)
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -91,6 +94,17 @@ def test_a_silent_connection_ends(stage: Stage) -> None:
     connection = stage.connect()
     assert not stage.check_after(19, connection)
     assert stage.check_after(2, connection)
+
+
+def test_the_server_checks_its_connections_every_second(stage: Stage, opened: AppState) -> None:
+    server, connection = make_server(opened, Address(port=0)), stage.connect()
+    server.config.load()
+    server.server_state.connections.add(connection)
+    stage.clock.now += 21
+    for tick in range(1, 11):
+        assert not was_closed(connection)
+        asyncio.run(server.on_tick(tick))
+    assert was_closed(connection)
 
 
 def test_headers_that_arrive_byte_by_byte_do_not_keep_a_connection(stage: Stage) -> None:

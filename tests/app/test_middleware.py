@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,10 +121,10 @@ def test_an_interrupted_upload_is_not_a_server_failure(opened: AppState, kind: s
 
 
 class SlowBody:
-    """Receives a part after so many seconds each, by a clock of its own; None: nothing arrives."""
+    """Receives every part after so many seconds, by a clock of its own; None: nothing arrives."""
 
-    def __init__(self, parts: Iterable[bytes | None], seconds: float) -> None:
-        self.parts, self.seconds, self.now = iter(parts), seconds, 0.0
+    def __init__(self, *parts: tuple[float, bytes | None]) -> None:
+        self.parts, self.now = iter(parts), 0.0
 
     def send_to(self, app: ASGIApp) -> ASGIApp:
         """The application, in a loop that has this clock."""
@@ -136,9 +136,10 @@ class SlowBody:
         return call
 
     async def __call__(self) -> Message:
-        self.now += self.seconds
+        seconds, part = next(self.parts, (0, b""))
+        self.now += seconds
+        await asyncio.sleep(0)  # the loop sees the time, and
         await asyncio.sleep(0)  # here a timeout ends it
-        part = next(self.parts, b"")
         if part is None:
             self.now += 1000
             await asyncio.Event().wait()
@@ -148,7 +149,7 @@ class SlowBody:
 @KINDS
 @pytest.mark.parametrize("parts", [[None], [b"--x\r\n", None]])
 def test_a_stalled_upload_ends(opened: AppState, kind: str, parts: list[bytes | None]) -> None:
-    body = SlowBody(parts, seconds=1)
+    body = SlowBody(*((1, part) for part in parts))
     status, headers = post(body.send_to(build_app(opened, None)), body, kind)
     assert (status, headers["connection"]) == (408, "close")
 
@@ -156,9 +157,14 @@ def test_a_stalled_upload_ends(opened: AppState, kind: str, parts: list[bytes | 
 @pytest.mark.parametrize(("part", "status"), [(b"a", 408), (b"a" * 5_000, 408), (b"a" * 9_000, 415)])
 def test_an_upload_must_have_the_slowest_rate(opened: AppState, part: bytes, status: int) -> None:
     limits, state = Limits(patience=20, slowest_rate=10_000), replace(opened, pool=Pool(threads=1, waiting=0))
-    body = SlowBody([part] * 60, seconds=1)
+    body = SlowBody(*[(1, part)] * 60)
     assert post(body.send_to(build_app(state, None, limits=limits)), body)[0] == status
     state.pool.close()
+
+
+def test_a_fast_beginning_buys_no_pause(opened: AppState) -> None:
+    body = SlowBody((1, b"a" * 500_000), (21, b"a"))
+    assert post(body.send_to(build_app(opened, None)), body)[0] == 408
 
 
 @KINDS
