@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 import nephoscope as ns
-from benchmarks.fuzz import find_breaking
 from nephoscope.app.errors import RequestError
 from nephoscope.app.options import Bounds
 from nephoscope.app.state import open_state
@@ -34,9 +33,10 @@ from tests.builders.app_server import running
 from tests.builders.datasets import cloud_rows, write_clouds
 from tests.builders.memory import peak_of
 from tests.corpus import documents, models, pictures, scenes
+from tests.corpus.__main__ import make_all, table
 from tests.corpus.case import Case
-from tests.corpus.targets import TARGETS, Target, read_found
 
+DOCUMENT = Path(__file__).parents[1] / "docs" / "reliability.md"
 PICTURES, SCENES = pictures.cases(), scenes.cases()
 SOUND = {f"{case.name}.sound.png": number for number, case in enumerate([*PICTURES, *SCENES][::10])}
 """Sound pictures, spread over the corpus by their names → the seed of each."""
@@ -229,20 +229,6 @@ def test_model_folders(case: models.ModelCase, finished: Artifacts, tmp_path: Pa
             ns.load(path, engine=engine).predict(np.asarray(pictures.scene()))
 
 
-@pytest.mark.filterwarnings("ignore")  # of the libraries, about damaged files
-@pytest.mark.parametrize("target", TARGETS)
-def test_what_fuzzing_found_stays_mended(target: str) -> None:
-    for content in [*TARGETS[target].seeds(), *read_found().get(target, [])]:
-        TARGETS[target](content)
-
-
-def test_the_fuzzer_finds_what_breaks_a_parser(tmp_path: Path) -> None:
-    def parse(content: bytes) -> None:
-        if b"sound" not in content:
-            raise KeyError("sound")
-
-    current = tmp_path / "current"
-    breaking = find_breaking(Target(lambda: [], parse), [b"sound"], 0, current)
-    assert breaking is not None
-    assert b"sound" not in breaking
-    assert find_breaking(Target(lambda: [], len), [b"sound"], 0, current) is None
+def test_the_document_counts_the_corpus() -> None:
+    written = DOCUMENT.read_text("utf-8").splitlines()
+    assert [row for row in table(make_all()) if row not in written] == []

@@ -153,7 +153,7 @@ def broken_jpegs() -> Iterator[Case]:
             yield Case(f"jpeg-{name}-cut-{share}.jpg", content[:end], NO_END)
         yield Case(f"jpeg-{name}-no-end.jpg", content[:-2], NO_END)
     content = encode(scene(), "JPEG")
-    yield Case("jpeg-only-ends.jpg", b"\xff\xd8\xff\xd9", HEADER)
+    yield Case("jpeg-only-ends.jpg", b"\xff\xd8\xff\xd9", "header")
     yield Case("jpeg-without-frame.jpg", without_segment(content, 0xC0), "")
     for marker, name in ((0xDB, "quantisation"), (0xC4, "huffman"), (0xDA, "scan")):
         yield Case(f"jpeg-without-{name}.jpg", without_segment(content, marker), certain=False)
