@@ -59,6 +59,7 @@ def sound() -> Iterator[Case]:
         "comment": {"comment": b"drawn at sea"},
         "long-comment": {"comment": b"x" * 65_000},
         "resolution": {"dpi": (300, 300)},
+        "comment-like-a-scan": {"comment": b"\xff\xda\xff\xd9 \xff\xda"},
     }
     for name, options in jpegs.items():
         yield Case(f"jpeg-{name}.jpg", encode(image, "JPEG", **options))
@@ -66,6 +67,7 @@ def sound() -> Iterator[Case]:
         yield Case(f"jpeg-{mode.lower()}.jpeg", encode(image.convert(mode), "JPEG"))
     yield Case("jpeg-restarts.JPG", encode_cv(".jpg", pixels, cv2.IMWRITE_JPEG_RST_INTERVAL, 3))
     yield Case("jpeg-two-frames.jpg", encode(image, "MPO", save_all=True, append_images=[scene(1)]))
+    yield Case("jpeg-with-more-after-its-end.jpg", encode(image, "JPEG") + b"more \xff\xda")
     yield Case("jpeg-named.png", encode(image, "JPEG"))
     yield Case("png-named.jpg", encode(image, "PNG"))
     for mode in ("RGB", "RGBA", "L", "LA", "P", "1"):
@@ -161,7 +163,10 @@ def broken_jpegs() -> Iterator[Case]:
     yield Case("jpeg-lossless.jpg", content.replace(b"\xff\xc0", b"\xff\xc3"), "")
     yield Case("jpeg-arithmetic.jpg", content.replace(b"\xff\xc0", b"\xff\xc9"), certain=False)
     scan = content[content.index(SCAN) : -2]
-    yield Case("jpeg-of-200-scans.jpg", content[:-2] + scan * 200 + content[-2:], certain=False)
+    yield Case("jpeg-of-200-scans.jpg", content[:-2] + scan * 200 + content[-2:], "scans; usual are about ten")
+    fine = encode(scene(), "JPEG", quality=98)
+    third = len(fine) // 3
+    yield Case("jpeg-zeros-inside.jpg", fine[:third] + bytes(200) + fine[third + 200 :], "data are damaged")
     yield Case("jpeg-in-a-jpeg.jpg", content[:2] + app_segment(content[:3000]) + content[2:], certain=False)
 
 
