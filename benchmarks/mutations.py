@@ -1,7 +1,7 @@
 """Do the tests find errors? Each mutation of `mutations.toml` puts one error into a copy of the tree; a test must fail:
 
     python -m benchmarks.mutations                       # all: more than an hour; writes benchmarks/mutations.{md,json}
-    python -m benchmarks.mutations --room masks rules    # only these rooms; valid rows of others are kept
+    python -m benchmarks.mutations --room masks rules    # only these rooms; the rows of others are kept
     python -m benchmarks.mutations --only-changed        # keeps results whose mutation, file and tests are the same
 
 A mutation is killed if a test fails, or if the tests hang. The exit code is 1 if fewer than 90 % are killed. An
@@ -104,8 +104,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; the same command resumes"))
     todo = [mutation for mutation in chosen if keys[mutation] not in outcomes]
     run_in_copies(todo, ROOT, arguments.jobs, record)
-    measured = {mutation: (last | outcomes)[key] for mutation, key in keys.items() if key in last | outcomes}
-    _write(TABLE.with_suffix(".json"), {keys[mutation]: outcome for mutation, outcome in measured.items()})
+    known = last | outcomes
+    latest = {(outcome.file, outcome.error): key for key, outcome in known.items()}
+    # A mutation that was not tried today keeps its last result, until `--only-changed` tries it again.
+    of = {
+        mutation: key if key in known else latest.get((mutation.file, mutation.error)) for mutation, key in keys.items()
+    }
+    measured = {mutation: known[key] for mutation, key in of.items() if key is not None}
+    _write(TABLE.with_suffix(".json"), {key: known[key] for key in of.values() if key is not None})
     TABLE.with_suffix(".md").write_text(markdown(measured), "utf-8")
     UNFINISHED.unlink(missing_ok=True)
     of_chosen = {mutation: measured[mutation] for mutation in chosen}

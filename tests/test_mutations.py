@@ -159,3 +159,17 @@ def test_an_interrupted_run_resumes_and_unchanged_results_stay(main: Main, tree:
     assert not (tree / "build/unfinished.json").exists()
     assert main(lambda mutation: tried.append(mutation) or "another test") == 0
     assert tried == [UNSEEN]
+
+
+def test_the_rows_of_other_rooms_are_kept(main: Main, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Mutation("rules/area.py", "in another room", "return width", "return 2", ("test_area.py",))
+    (tree / other.path).parent.mkdir()
+    (tree / other.path).write_text(AREA, "utf-8")
+    monkeypatch.setattr(mutations, "read_mutations", lambda _: [WRONG, other])
+    assert main(lambda _: "a test") == 0
+    (tree / "tests/test_area.py").write_text(TEST + "# changed\n", "utf-8")
+    monkeypatch.setattr(sys, "argv", ["mutations", "--room", "rules"])
+    assert main(lambda _: "") == 1
+    table = (tree / "table.md").read_text("utf-8")
+    assert "| masks | 1 | 100% |" in table
+    assert "| rules | 1 | 0% |" in table

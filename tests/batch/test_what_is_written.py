@@ -6,12 +6,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as coco
 
+from nephoscope.batch.coco import to_coco
 from nephoscope.batch.merge import record_rows
 from nephoscope.batch.pictures import read_content
 from nephoscope.batch.submission import SubmissionError, write_submission
 from nephoscope.data.formats import CLOUDS
 from nephoscope.data.manifest import Metadata
+from nephoscope.masks.rle import encode_rle
 from tests.builders.batch_runs import decided
 
 STEEL = Metadata("severstal", ("1", "2", "3", "4"), (256, 1600), (256, 1600), (64, 400), nodata=False)
@@ -38,3 +41,11 @@ def test_black_parts_of_steel_are_seen_and_those_of_satellites_are_not() -> None
     content = cv2.imencode(".png", image)[1].tobytes()
     assert read_content(content, STEEL)[1].all()
     assert read_content(content, replace(STEEL, nodata=True))[1].mean() == pytest.approx(0.6, abs=0.01)
+
+
+def test_the_area_in_a_coco_file_is_that_of_pycocotools() -> None:
+    mask = np.random.default_rng(0).random((9, 11)) < 0.6
+    written = to_coco(encode_rle(mask), (9, 11))
+    code = coco.frPyObjects(written["segmentation"], 9, 11)
+    assert written["area"] == int(coco.area(code)) == mask.sum()
+    assert written["bbox"] == coco.toBbox(code).tolist()
