@@ -28,6 +28,9 @@ class Clock:
     def time(self) -> float:
         return self.now
 
+    def call_later(self, *_: object) -> None:
+        """uvicorn closes idle connections after five seconds, but every byte stops that."""
+
 
 class Wire:
     """A transport to a client that reads nothing by itself."""
@@ -40,6 +43,9 @@ class Wire:
 
     def get_write_buffer_size(self) -> int:
         return self.unread
+
+    def is_closing(self) -> bool:
+        return self.aborted
 
     def abort(self) -> None:
         self.aborted = True
@@ -57,7 +63,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.clock, self.state = Clock(), ServerState()
-        self.config = Config(lambda: None, ws="none")
+        self.config = Config(lambda: None, ws="none", factory=False)
         self.config.load()
 
     def connect(self, host: str = "10.0.0.1", busy: bool = False) -> Connection:
@@ -127,6 +133,23 @@ def test_time_begins_anew_after_a_response(stage: Stage) -> None:
     connection.cycle.response_complete = True
     assert not stage.check_after(19, connection)
     assert stage.check_after(2, connection)
+
+
+@pytest.mark.parametrize("event", ["on_response_complete", "resume_writing"])
+def test_time_begins_anew_between_two_checks_too(stage: Stage, event: str) -> None:
+    connection = stage.connect()
+    stage.clock.now += 15
+    getattr(connection, event)()
+    assert not stage.check_after(15, connection)
+
+
+def test_time_begins_anew_when_a_small_response_is_read(stage: Stage) -> None:
+    connection = stage.connect()
+    set_unread(connection, 1_000)
+    stage.check_after(15, connection)
+    set_unread(connection, 0)
+    stage.check_after(1, connection)
+    assert not stage.check_after(15, connection)
 
 
 def test_a_client_that_reads_no_response_is_closed(stage: Stage) -> None:
