@@ -15,10 +15,10 @@ from nephoscope.evaluation.calibration import (
     reliability_table,
 )
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.rules.presence import PresenceDecision, RawPresences, calibrate, decide_presence, logit
+from nephoscope.rules.presence import PresenceDecision, RawPresences, calibrate, decide_presence, fuse, logit
 from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
 from nephoscope.settings.tuning import Tune
-from nephoscope.tuning.tune import tune
+from nephoscope.tuning.tune import tune_images
 from tests.builders.tuning_pictures import draw_pictures
 
 
@@ -99,9 +99,10 @@ def test_a_reversed_score_gets_the_base_rate() -> None:
 def test_after_tuning_the_mean_probability_is_the_share_present() -> None:
     labelled = draw_pictures(5, count=60, classes=3)
     settings = Tune(pixel_thresholds=(102,), min_areas=(0,), family="presence", folds=3, resamples=2, bootstrap=20)
-    rules = tune(labelled.maps, labelled.truths, labelled.raw.classifier, settings=settings).rules
+    rules = tune_images(labelled, settings).rules
     present = labelled.truths.any(axis=(2, 3)).mean(axis=0)
     assert decide_presence(labelled.raw, rules).probability.mean(axis=0) == pytest.approx(present, abs=0.01)
+    assert rules.presence_calibrations == fit_calibrations(fuse(labelled.raw, rules), labelled.truths.any(axis=(2, 3)))
 
 
 def rules(presence: tuple[Calibration, ...] | None = None, *, force: bool = False) -> Rules:

@@ -6,7 +6,7 @@ import pytest
 from nephoscope.evaluation.labelled import LabelledArrays
 from nephoscope.rules.rules import NEVER
 from nephoscope.settings.tuning import Tune
-from nephoscope.tuning.crossfit import CrossFitting, pick_middle, pick_unless_beaten
+from nephoscope.tuning.crossfit import CrossFitting, effective_shrinkage, pick_middle, pick_unless_beaten
 from nephoscope.tuning.evidence import ClassEvidence, gather
 from nephoscope.tuning.families import Grid, make_grid
 from nephoscope.tuning.fitting import fit_presence, fit_rules
@@ -72,6 +72,10 @@ def test_shrinkage_moves_thresholds_half_way_to_their_mean() -> None:
     )
     own = np.array([rule.presence_threshold for rule in alone])
     assert [rule.presence_threshold for rule in together] == pytest.approx((own + own.mean()) / 2)
+
+
+def test_thresholds_of_uncalibrated_presences_do_not_shrink() -> None:
+    assert [effective_shrinkage(Tune(calibrate=calibrate)) for calibrate in (False, True)] == [0, 0.5]
 
 
 def test_a_class_that_is_best_empty_is_never_shown_and_moves_no_other() -> None:
