@@ -114,7 +114,7 @@ def other_rasters() -> Iterator[Case]:
         yield Case(f"{name}-named.tif", text.encode(), NO_TIFF)
 
 
-def netcdf(dataset: xr.Dataset | xr.DataArray, kind: str = "NETCDF4") -> bytes:
+def netcdf(dataset: xr.Dataset | xr.DataArray, kind: Any = "NETCDF4") -> bytes:
     with TemporaryDirectory() as folder, catch_warnings():
         simplefilter("ignore")
         dataset.to_netcdf(f"{folder}/a.nc", engine="netcdf4", format=kind)
@@ -172,11 +172,12 @@ def refused_stores() -> Iterator[Case]:
     yield Case("netcdf-kelvin.nc", netcdf(named(array.astype("f4"), units="K")), "expected reflectances")
     yield Case("netcdf-unscaled.nc", netcdf(named(array.astype("f4"))), "expected reflectances")
     yield Case("netcdf-all-nan.nc", netcdf(named(array.astype("f4") * np.nan, units="1")), certain=False)
-    for name, attributes in {
+    odd: dict[str, dict[str, Any]] = {
         "scale-text": {"scale_factor": "ten"},
         "scale-nan": {"scale_factor": np.nan},
         "fill-text": {"missing_value": "none"},
-    }.items():
+    }
+    for name, attributes in odd.items():
         yield Case(f"netcdf-{name}.nc", netcdf(named(array.astype("i2"), units="1", **attributes)), certain=False)
     time = xr.DataArray([0], dims="time", attrs={"units": "fortnights since the flood"})
     yield Case("netcdf-odd-time.nc", netcdf(array.expand_dims("time").assign_coords(time=time)), certain=False)
