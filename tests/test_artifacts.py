@@ -75,6 +75,8 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
         (NO_PROCESS, files.HOST, "out", False),
         (os.getpid(), files.HOST, "out", False),  # an earlier process had the number of this one
     ],
+    # Workers of pytest-xdist must collect the same names, and their process numbers differ.
+    ids=["living", "other host", "other file", "dead", "number of this process"],
 )
 def test_only_leftovers_of_the_same_file_are_removed(
     tmp_path: Path, pid: int, host: str, name: str, stays: bool
