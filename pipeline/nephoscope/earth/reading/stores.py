@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 ZARR = ".zarr"
+NETCDF_LOCK = RLock()
+"""The NetCDF library crashes if two threads are in it. xarray locks the reading of values, but not that of names and
+attributes."""
 CODECS = frozenset({
     "blosc", "zlib", "gzip", "zstd", "lz4", "bz2", "lzma", "shuffle", "bitround", "quantize", "fixedscaleoffset",
     "delta", "packbits", "crc32", "crc32c", "adler32", "fletcher32", "bytes", "transpose", "sharding_indexed",
@@ -33,10 +37,15 @@ def open_file(address: str, bounds: Bounds | None, time: np.datetime64 | None, n
     address = address.rstrip("/")
     with _as_user_error(address):
         dataset = _open_zarr(address) if address.lower().endswith(ZARR) else _open_netcdf(address)
+
+    def close() -> None:
+        with NETCDF_LOCK:
+            dataset.close()
+
     try:
-        yield from open_arrays(dataset, bounds, time, name, address, dataset.close)
+        yield from open_arrays(dataset, bounds, time, name, address, close)
     except Exception:
-        dataset.close()
+        close()
         raise
 
 
@@ -65,9 +74,11 @@ def _open_netcdf(address: str) -> "xr.Dataset":
         path = f"{folder}/copy.nc"
     elif not Path(path).is_file():
         raise UserError(f"{address}: no such file")
-    with xr.open_dataset(path, engine="netcdf4", decode_cf=False, cache=False) as stored:
-        undecoded = _undecoded(stored)
-    dataset = xr.open_dataset(path, engine="netcdf4", cache=False, decode_coords="all", mask_and_scale=undecoded)
+    options: dict[str, Any] = {"engine": "netcdf4", "cache": False, "lock": NETCDF_LOCK}
+    with NETCDF_LOCK:
+        with xr.open_dataset(path, decode_cf=False, **options) as stored:
+            undecoded = _undecoded(stored)
+        dataset = xr.open_dataset(path, decode_coords="all", mask_and_scale=undecoded, **options)
     if folder:
         weakref.finalize(dataset, shutil.rmtree, folder, ignore_errors=True)
     return dataset
