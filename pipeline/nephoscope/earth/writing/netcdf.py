@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nephoscope.earth.reading.stores import NETCDF_LOCK
 from nephoscope.earth.writing.blocks import chunk_shape
 from nephoscope.files import atomic_write
 
@@ -28,7 +29,8 @@ def write_netcdf(dataset: "xr.Dataset", path: Path) -> None:
 
     texts = {name: _as_characters(variable) for name, variable in dataset.variables.items()}
     variables, attributes = cf_encoder(texts, dict(dataset.attrs))
-    with atomic_write(path) as unfinished, netCDF4.Dataset(unfinished, "w", format="NETCDF4") as file:
+    # Lazy variables are computed in this thread: others would wait for the lock.
+    with atomic_write(path) as unfinished, NETCDF_LOCK, netCDF4.Dataset(unfinished, "w", format="NETCDF4") as file:
         file.set_fill_off()
         for name, variable in variables.items():
             for dim, size in variable.sizes.items():
@@ -76,7 +78,7 @@ def _write_variable(
     target.setncatts(attributes)
     target.set_auto_maskandscale(False)  # the content is encoded already
     if not chunks:
-        target[...] = variable.values
+        target[...] = variable.compute(scheduler="synchronous").values
         return
     for plane in np.ndindex(*variable.shape[:-2]):
         for begin in range(0, variable.shape[-2], chunks[-2]):
