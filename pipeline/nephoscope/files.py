@@ -46,10 +46,11 @@ def parse_json(content: str | bytes) -> Any:
 
 
 def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        repeated = next(key for position, (key, _) in enumerate(pairs) if key in dict(pairs[:position]))
-        raise ValueError(f"the key {repeated!r} is there twice")
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in members:
+            raise ValueError(f"the key {key!r} is there twice")
+        members[key] = value
     return members
 
 

@@ -14,16 +14,16 @@ from typing import Annotated
 
 import typer
 
-from nephoscope.app.options import Address, Bounds, choose_token
 from nephoscope.artifacts import SHIPPED, Artifacts
 from nephoscope.cli.command import Command, Group
 from nephoscope.cli.imagery import fetch
 from nephoscope.cli.interrupts import resumable
 from nephoscope.cli.occurrence import grid
-from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, AsJson
+from nephoscope.cli.options import SKIPPED, SOFTWARE_ERROR, AsJson, Engine
+from nephoscope.cli.serve import serve
 from nephoscope.errors import USER_ERROR, as_user_error
 from nephoscope.names import printable
-from nephoscope.settings.choices import OUTPUTS, Choice, Convention, parse_outputs
+from nephoscope.settings.choices import OUTPUTS, Convention, parse_outputs
 
 app = typer.Typer(
     cls=Group,
@@ -35,7 +35,6 @@ Pictures = Annotated[
     list[str], typer.Argument(metavar="IMAGES...", help="Files, folders or patterns; also s3://… or gs://…")
 ]
 Model = Annotated[Path, typer.Option(help="Folder of the model", show_default="the shipped model")]
-Engine = Annotated[Choice, typer.Option(help="Inference engine. auto: the fastest installed one that matches PyTorch")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -228,63 +227,7 @@ def explain(
     _exit_if_skipped(out, problem_count)
 
 
-@app.command(cls=Command)
-def serve(
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the model", show_default="that of --run, or the shipped model"),
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="Artifacts folder of a finished run: serves its model and holdout images")
-    ] = None,
-    dataset: Annotated[
-        Path | None, typer.Option(help="Data set of the run (prepare.root), to show its images in full resolution")
-    ] = None,
-    engine: Engine = "auto",
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; one that other machines can reach needs a token")
-    ] = Address.host,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free port")] = Address.port,
-    allow_host: Annotated[
-        list[str] | None, typer.Option(help="Further host name of this server, behind a proxy; may be repeated")
-    ] = None,
-    token: Annotated[
-        str,
-        typer.Option(
-            envvar="NEPHOSCOPE_TOKEN",
-            help="Token that requests must have",
-            show_default="random; none if only this machine can reach the server",
-        ),
-    ] = "",
-    no_token: Annotated[
-        bool, typer.Option("--no-token", help="Allow requests without a token, behind a proxy with a login")
-    ] = False,
-    max_megabytes: Annotated[
-        float, typer.Option(min=0.001, help="Size limit of an uploaded file")
-    ] = Bounds.max_megabytes,
-    pictures_per_visitor: Annotated[
-        int, typer.Option(min=1, help="Images kept in memory per visitor; the oldest are dropped")
-    ] = Bounds.per_visitor,
-    pictures_in_all: Annotated[
-        int, typer.Option(min=1, help="Images kept in memory for all visitors together")
-    ] = Bounds.in_all,
-    waiting: Annotated[
-        int, typer.Option(min=0, help="Images that may wait for prediction; further ones are rejected")
-    ] = Bounds.waiting,
-) -> None:
-    """Start the web app: drop images into a page, move the rules, compare with the truth. It has a JSON API, too.
-
-    It listens on this machine only, needs no network, and keeps images in memory only.
-
-        nephoscope serve --run artifacts
-    """
-    from nephoscope.app.server import open_and_serve
-
-    bounds = Bounds(max_megabytes, pictures_per_visitor, pictures_in_all, waiting)
-    address = Address(host, port, tuple(allow_host or ()), choose_token(host, token, no_token))
-    open_and_serve(bounds, address, model, engine, run, dataset)
-
-
+app.command(cls=Command)(serve)
 app.command(cls=Command, no_args_is_help=True)(fetch)
 app.command(cls=Command, no_args_is_help=True)(grid)
 
