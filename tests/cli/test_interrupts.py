@@ -39,6 +39,16 @@ def file_limit(count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.fixture(autouse=True)
+def default_signals() -> Iterator[None]:
+    """Nothing is ignored, as it would be in the background or under nohup."""
+    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in earlier.items():
+        signal.signal(number, handler)
+
+
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["nephoscope", *arguments])
     with pytest.raises(SystemExit) as ended:

@@ -63,6 +63,34 @@ def test_the_first_images_of_a_process_may_come_from_two_threads(finished: Artif
     assert result.returncode == 0, result.stderr
 
 
+SIGNAL_AFTER_TWO_ENGINES = """
+import gc
+import signal
+import sys
+from pathlib import Path
+from nephoscope.inference.engine_choice import ENGINES, draw_probe
+from nephoscope.settings.section import Machine
+
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+stems = [Path(sys.argv[1]) / "classifier-seed0", Path(sys.argv[1]) / "segmenter-seed0"]
+engines = [ENGINES["openvino"](stem, Machine(), 1) for stem in stems]
+for engine in engines:
+    engine(draw_probe(engine.input_shape)[:1])
+while engines:
+    del engine, engines[0]
+    gc.collect()
+    engine = None
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def test_signals_are_handled_after_two_engines_are_gone(finished: Artifacts) -> None:
+    """Two plug-ins of OpenVINO free each other's stack for signal handlers: the next signal would be a crash."""
+    command = [sys.executable, "-c", SIGNAL_AFTER_TWO_ENGINES, str(finished.export.model)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (result.returncode, result.stdout) == (0, "handled\n"), result.stderr
+
+
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
 def test_a_network_that_an_engine_cannot_open_is_reported(tmp_path: Path, name: EngineName) -> None:
     path = tmp_path / "network.onnx"

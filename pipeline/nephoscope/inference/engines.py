@@ -8,6 +8,7 @@ import shutil
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import mkdtemp
@@ -99,9 +100,7 @@ class OpenVinoEngine:
 
     def __init__(self, path: Path, machine: Machine, streams: int = 1) -> None:
         self._openvino = _import_engine("openvino")
-        # Make the first tensor of the process here: two threads that make it at once would deadlock.
-        self._openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
-        self._core = self._openvino.Core()
+        self._core = _open_core(self._openvino)
         self._streams = streams
         with _user_errors(path):
             self._path = _resolve_links(path, self)
@@ -155,6 +154,14 @@ class OpenVinoEngine:
         for _ in range(self._streams):
             requests.put(compiled.create_infer_request())
         return requests
+
+
+@cache
+def _open_core(openvino: ModuleType) -> Any:
+    """One for the process: two would free each other's stack for signal handlers, and Ctrl-C would be a crash."""
+    # Make the first tensor of the process here: two threads that make it at once would deadlock.
+    openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
+    return openvino.Core()
 
 
 def _import_engine(module: str) -> ModuleType:
