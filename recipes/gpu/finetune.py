@@ -2,6 +2,9 @@
 
     python -m recipes.gpu.finetune --names fold0 fold1 fold2 fold3 fold4 final0 --epochs 2 --out data/student
 
+With `--epochs 0`, no weight is trained. At the end, the statistics of batch normalisation are computed anew from the
+real training images.
+
 The stage `prepare` must have run, with the cache shape that the students will read. Every student is saved as it
 finishes, and its state after every 100 steps, so an interrupted run resumes.
 
@@ -19,7 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from nephoscope.artifacts import Artifacts
 from nephoscope.data.cache import Cache
@@ -71,6 +74,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-4, help="peak learning rate of all layers")
     parser.add_argument("--soft", type=float, default=0.0, help="share of the soft targets")
     parser.add_argument("--cutmix", type=float, default=0.5)
+    parser.add_argument("--keep-statistics", action="store_true", help="of batch normalisation")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(count_cores())
@@ -120,8 +124,10 @@ def finetune(name: str, data: Data, soft: SoftTargets, options: argparse.Namespa
             state.save(resume)
             seconds = (time.monotonic() - started) / len(losses)
             log(f"{name}: step {state.step}/{len(order)}, loss {np.mean(losses[-100:]):.4f}, {seconds:.2f} s a step")
+    if not options.keep_statistics:
+        renew_statistics(state.average, data.images, rows)
     save_network(path, state.average)
-    resume.unlink()
+    resume.unlink(missing_ok=True)
 
 
 def plan_steps(rows: np.ndarray, settings: Settings, epochs: float) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +135,7 @@ def plan_steps(rows: np.ndarray, settings: Settings, epochs: float) -> tuple[np.
     random = np.random.default_rng(0)
     steps = round(epochs * len(rows) / settings.batch)
     shuffled = np.concatenate([random.permutation(rows) for _ in range(int(np.ceil(epochs)) + 1)])
-    return shuffled[: steps * settings.batch].reshape(steps, -1), make_schedule(steps, settings)
+    return shuffled[: steps * settings.batch].reshape(steps, settings.batch), make_schedule(steps, settings)
 
 
 def begin(settings: Settings, path: Path) -> State:
@@ -157,6 +163,20 @@ def take_step(state: State, augment: Augment, rows: np.ndarray, factors: np.ndar
     _follow(state.average, state.network, update)
     state.step += 1
     return loss.item()
+
+
+@torch.no_grad()
+def renew_statistics(network: JointNetwork, images: Tensor, rows: np.ndarray, batch: int = 64) -> None:
+    """Mean and variance of every batch normalisation, over all of these images as they are."""
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean of all batches
+        norm.train()
+    shuffled = np.random.default_rng(0).permutation(rows)
+    for begin in range(0, len(rows) - batch + 1, batch):
+        network(images[torch.from_numpy(shuffled[begin : begin + batch])].float())
+    network.eval()
 
 
 @torch.no_grad()

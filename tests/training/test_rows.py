@@ -21,7 +21,7 @@ from nephoscope.training.sampling import Draw
 from nephoscope.training.tasks import SegmenterTask
 from nephoscope.training.train import train_members
 from tests.builders.blobs import blobs_in
-from tests.builders.training_runs import classifier, segmenter, train, watch
+from tests.builders.training_runs import MACHINE, classifier, segmenter, train, watch
 
 
 def test_gradients_see_train_and_the_epoch_is_chosen_on_validation(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def record_rows(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 def test_two_processes_share_the_images_and_score_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifacts = blobs_in(tmp_path / "run", count=28)  # 14 for training, 7 for validation
     manifest = Manifest.load(artifacts.prepare.manifest)
-    params = segmenter(epochs=1, batch_size=1, machine={"accelerator": "cpu", "devices": 2, "strategy": "ddp_fork"})
+    params = segmenter(epochs=1, batch_size=1, machine=MACHINE | {"devices": 2, "strategy": "ddp_fork"})
     with monkeypatch.context() as patch:
         record_rows(patch, tmp_path)
         path = train(params, artifacts)
