@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from recipes.gpu import packed_maps
+from recipes.gpu import finetune, packed_maps
+from recipes.gpu.augment import SoftTargets
+from recipes.gpu.data import Data
 from recipes.gpu.export_student import load_student
+from recipes.gpu.finetune import begin, renew_statistics
+from recipes.gpu.network import Settings
 from recipes.gpu.soft_targets import read_targets
 
 ROOT = Path(__file__).parents[1]
@@ -68,3 +73,52 @@ def test_the_commands_of_the_run_are_listed() -> None:
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in ("profile", "teacher", "student", "collect"):
         assert name in listed
+
+
+def small_data() -> Data:
+    """Six random images; three are of fold 0."""
+    random = np.random.default_rng(0)
+    images = torch.from_numpy(random.integers(0, 256, (6, 3, 192, 288), dtype=np.uint8))
+    planes = torch.from_numpy(255 * random.integers(0, 2, (6, 5, 192, 288), dtype=np.uint8))
+    presence = planes[:, :4].amax((2, 3)).float() / 255
+    return Data(np.array(list("abcdef")), np.array([0, 0, 0, 1, 1, 1]), presence, planes, images)
+
+
+@torch.no_grad()
+def test_statistics_are_those_of_the_chosen_images() -> None:
+    settings, rows = Settings("lite0", (192, 288), 2, 1e-4, 1e-4), np.array([1, 3, 4])
+    network = begin(settings, RECIPE / "students" / "student-coarse-fold0.safetensors").average
+    images = small_data().images
+    renew_statistics(network, images, rows)
+    encoder = network.segmenter.encoder.model
+    stem = encoder.conv_stem((images[rows].float() - network.mean) / network.deviation)
+    torch.testing.assert_close(encoder.bn1.running_mean, stem.mean((0, 2, 3)), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(encoder.bn1.running_var, stem.var((0, 2, 3)), rtol=1e-4, atol=1e-4)
+    assert not any(module.training for module in network.modules())
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetune, "SAVE_EVERY", 1)
+    data, soft = small_data(), SoftTargets(torch.rand(6, 4, 48, 72), torch.rand(6, 4), (192, 288))
+    options = Namespace(
+        students=RECIPE / "students", epochs=2, batch=2, rate=1e-3, soft=0.3, cutmix=0.5, keep_statistics=False
+    )
+    finetune.finetune("fold0", data, soft, Namespace(**vars(options), out=tmp_path))
+    (tmp_path / "again").mkdir()
+    again, step = Namespace(**vars(options), out=tmp_path / "again"), finetune.take_step
+
+    def stop_at_third(state: finetune.State, *rest: object) -> float:
+        if state.step == 2:
+            raise KeyboardInterrupt
+        return step(state, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(finetune, "take_step", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        finetune.finetune("fold0", data, soft, again)
+    monkeypatch.setattr(finetune, "take_step", step)
+    finetune.finetune("fold0", data, soft, again)
+    name = "student-coarse-fold0.safetensors"
+    whole, resumed, before = (load_file(folder / name) for folder in (tmp_path, again.out, RECIPE / "students"))
+    assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
+    assert not torch.equal(whole["classifier.weight"], before["classifier.weight"])
+    assert sorted(path.name for path in again.out.iterdir()) == [name]

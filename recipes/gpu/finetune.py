@@ -40,6 +40,8 @@ from recipes.gpu.train import compute_loss, make_schedule
 FOLDER = Path(__file__).parent
 SAVE_EVERY = 100
 """steps"""
+STATISTICS_IMAGES = 1536
+"""from which the statistics of batch normalisation are computed"""
 
 
 @dataclass
@@ -167,15 +169,15 @@ def take_step(state: State, augment: Augment, rows: np.ndarray, factors: np.ndar
 
 @torch.no_grad()
 def renew_statistics(network: JointNetwork, images: Tensor, rows: np.ndarray, batch: int = 64) -> None:
-    """Mean and variance of every batch normalisation, over all of these images as they are."""
+    """Mean and variance of every batch normalisation, over some of these images as they are."""
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean of all batches
         norm.train()
-    shuffled = np.random.default_rng(0).permutation(rows)
-    for begin in range(0, len(rows) - batch + 1, batch):
-        network(images[torch.from_numpy(shuffled[begin : begin + batch])].float())
+    chosen = np.random.default_rng(0).permutation(rows)[:STATISTICS_IMAGES]
+    for begin in range(0, len(chosen), batch):
+        network(images[torch.from_numpy(chosen[begin : begin + batch])].float())
     network.eval()
 
 
