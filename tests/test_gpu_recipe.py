@@ -101,8 +101,15 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path, monk
     monkeypatch.setattr(finetune, "SAVE_EVERY", 1)
     data, soft = small_data(), SoftTargets(torch.rand(6, 4, 48, 72), torch.rand(6, 4), (192, 288))
     options = Namespace(
-        students=RECIPE / "students", epochs=2, batch=2, rate=1e-3, soft=0.3, cutmix=0.5, keep_statistics=False
-    )
+        students=RECIPE / "students",
+        epochs=2,
+        batch=2,
+        rate=1e-3,
+        soft=0.3,
+        cutmix=0.5,
+        keep_statistics=False,
+        bf16=False,
+    )  # fmt: skip
     finetune.finetune("fold0", data, soft, Namespace(**vars(options), out=tmp_path))
     (tmp_path / "again").mkdir()
     again, step = Namespace(**vars(options), out=tmp_path / "again"), finetune.take_step

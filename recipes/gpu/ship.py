@@ -4,15 +4,12 @@
 
 The stage `prepare` must have run with `holdout_share: 0`, and `recipes.gpu.finetune` for fold0 … fold4 and final0.
 
-Three scores come from this: the cross-fitted Dice on all images (networks and rules never saw the image), and on one
-fold all tables of an evaluation, which the model card shows. Predictions are kept in `--work`, so a rerun only tunes.
+The card shows the evaluation of all images, each by a student and by rules that never saw it. Predictions are kept in
+`--work`, so a rerun only tunes.
 """
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +18,13 @@ import yaml
 from tqdm import tqdm
 
 from nephoscope.artifacts import Artifacts
-from nephoscope.bundle.card import AllImages, write_card
+from nephoscope.bundle.card import write_card
 from nephoscope.bundle.export import export_model
 from nephoscope.bundle.load import open_portable
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
 from nephoscope.data.truth import Truth
-from nephoscope.evaluation.evaluate import evaluate_rules
+from nephoscope.evaluation.evaluate import evaluate_folds
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.evaluation.store import ProbabilityStore, atomic_store
@@ -36,7 +33,6 @@ from nephoscope.files import atomic_write, write_json
 from nephoscope.inference.trained import predict_rows
 from nephoscope.models.checkpoint import save_checkpoint
 from nephoscope.models.metadata import NetworkMetadata, load_metadata
-from nephoscope.rules.presence import RawPresences
 from nephoscope.rules.rules import Calibration, Flip, InferenceSettings, Rule, Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import tune_images
@@ -44,7 +40,6 @@ from recipes.gpu.export_student import describe, load_student
 from recipes.gpu.finetune import FOLDER
 
 FOLDS = 5
-EVALUATED_FOLD = 4
 FINAL = "final0"
 VIEWS: dict[int, tuple[Flip, ...]] = {
     1: ("none",),
@@ -83,19 +78,16 @@ def main() -> None:
     if len(options.folds) < FOLDS:
         return
 
-    inside = fold_of_row == EVALUATED_FOLD
-    others = tune_images(_subset(labelled, ~inside), Tune(presence="both"), progress=True)
-    evaluated = _subset(labelled, inside)
-    bootstrap = Bootstrap(2000, 0.95, 0, evaluated.groups)
-    evaluation = evaluate_rules(evaluated, others.rules, bootstrap, manifest.metadata.data_format.human_dice)
-    write_tables(options.work / "evaluation", evaluation.tables)
-    figures = AllImages(len(labelled), int(inside.sum()), **tuning.metrics())
+    bootstrap = Bootstrap(2000, 0.95, 0, labelled.groups)
+    human = manifest.metadata.data_format.human_dice
+    evaluation = evaluate_folds(labelled, tuning.folds, tuning.fold_rules, bootstrap, human)
+    write_tables(options.work / f"evaluation-views{options.views}", evaluation.tables)
     licence = yaml.safe_load(options.recipe.read_text("utf-8"))["export"]["licence"]
     members = save_members(options.students, FINAL, manifest, -1, options.work)
     with atomic_write(options.out) as unfinished:
         export_model(unfinished, [members[1]], [members[0]], tuning.rules, half=True)
         metadata = [load_metadata(path) for path in reversed(members)]
-        card = write_card(metadata, manifest, tuning.rules, licence, evaluation.tables, figures)
+        card = write_card(metadata, manifest, tuning.rules, licence, evaluation.tables, all_images=True)
         (unfinished / "card.md").write_text(card, "utf-8")
 
 
@@ -144,27 +136,6 @@ def predict_unseen(
             for row, prediction in predict_rows(model, cache, rows[fold_of_row == fold], 16):
                 writer.write(place[row], prediction)
                 progress.update()
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Some rows of an array that is read one row at a time."""
-
-    array: Any
-    rows: npt.NDArray[np.int64]
-
-    def __getitem__(self, index: int) -> Any:
-        return self.array[int(self.rows[index])]
-
-
-def _subset(labelled: LabelledSplit, chosen: npt.NDArray[np.bool_]) -> LabelledSplit:
-    store, rows = labelled.store, np.flatnonzero(chosen)
-    raw = RawPresences(store.raw.classifier[rows], store.raw.top_mean[rows])
-    image_ids = tuple(np.array(store.image_ids)[rows].tolist())
-    part = replace(store, image_ids=image_ids, raw=raw, _levels=_Rows(store._levels, rows),
-                   _visible=_Rows(store._visible, rows))  # fmt: skip
-    duplicates: Sequence[Any] = np.asarray(labelled.near_duplicates)[rows].tolist()
-    return LabelledSplit(part, labelled.truth, duplicates)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def test_the_last_calibration_changes_no_decision() -> None:
     np.testing.assert_allclose(plain.probability, scores.classifier)
     assert calibrated.probability[0, 0] > 0.6
     assert calibrated.probability[0, 1] < 0.01
-    assert presence_sources(scores, rules(sharper))[-1].name == CALIBRATED
+    assert presence_sources(scores, calibrated)[-1].name == CALIBRATED
 
 
 def test_confidence_is_the_probability_that_the_decision_is_right() -> None:

@@ -7,14 +7,14 @@ import pytest
 
 from nephoscope.data.formats import HumanDice
 from nephoscope.errors import UserError
-from nephoscope.evaluation.evaluate import evaluate_rules
+from nephoscope.evaluation.evaluate import evaluate_folds, evaluate_rules
 from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.labelled import LabelledSplit
 from nephoscope.evaluation.scores import score_images, steps_of
 from nephoscope.evaluation.tables import EMPTY, OURS, presence_table
 from nephoscope.masks.dice import dice
 from nephoscope.rules.decide import decide_masks
-from nephoscope.rules.presence import presences
+from nephoscope.rules.presence import decide_presence, presences
 from nephoscope.rules.rules import InferenceSettings, Rule, Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import tune
@@ -107,7 +107,9 @@ def test_every_pixel_is_counted_once(labelled: LabelledSplit, rules: Rules) -> N
 
 def test_a_class_that_is_never_present_has_no_recall(labelled: LabelledSplit, rules: Rules) -> None:
     labelled.truth.rles.clear()
-    table = presence_table(score_images(labelled, rules), rules).set_index("class_name")
+    table = presence_table(score_images(labelled, rules), decide_presence(labelled.raw, rules).present).set_index(
+        "class_name"
+    )
     assert np.isnan(table.loc["a", "recall"])
     assert np.isnan(table.loc["a", "f1"])
     assert table.loc["any", "present"] == 0
@@ -115,7 +117,7 @@ def test_a_class_that_is_never_present_has_no_recall(labelled: LabelledSplit, ru
 
 def test_the_table_of_presence_counts_decisions(labelled: LabelledSplit, rules: Rules) -> None:
     scores = score_images(labelled, rules)
-    table = presence_table(scores, rules).set_index("class_name")
+    table = presence_table(scores, decide_presence(labelled.raw, rules).present).set_index("class_name")
     decided = scores.presence >= [rule.presence_threshold for rule in rules.rules]
     columns = {"a": (decided[:, 0], scores.present[:, 0], scores.fused[:, 0])}
     columns["any"] = (decided.any(axis=1), scores.present.any(axis=1), scores.fused.max(axis=1))
@@ -168,3 +170,28 @@ def test_rules_are_refused_with_other_inference_settings(labelled: LabelledSplit
     other = rules.model_copy(update={"inference_settings": InferenceSettings(top_fraction=0.5)})
     with pytest.raises(ValueError, match="run `dvc repro tune`"):
         score_images(labelled, other)
+
+
+def test_folds_are_decided_by_rules_that_never_saw_them(labelled: LabelledSplit) -> None:
+    tuning = tune(labelled.store, labelled.truth, settings=SETTINGS)
+    bootstrap = Bootstrap(200, groups=labelled.groups)
+    evaluation = evaluate_folds(labelled, tuning.folds, tuning.fold_rules, bootstrap, None)
+    scores = evaluation.tables["scores"]
+    assert scores["image_id"].unique().tolist() == list(labelled.image_ids)
+    assert scores["dice"].to_numpy().reshape(16, 2) == pytest.approx(tuning.cross_fitted)
+    for fold, rules in enumerate(tuning.fold_rules):
+        rows = np.flatnonzero(tuning.folds == fold)
+        alone = score_images(labelled.take(rows), rules)
+        assert alone.image_ids == tuple(np.array(labelled.image_ids)[rows])
+        assert alone.dices == pytest.approx(tuning.cross_fitted[rows])
+        presence = scores["presence"].to_numpy().reshape(16, 2)[rows]
+        assert presence == pytest.approx(decide_presence(labelled.raw, rules).compared[rows])
+
+
+def test_one_rule_for_all_folds_is_the_plain_evaluation(labelled: LabelledSplit, rules: Rules) -> None:
+    folds, bootstrap = np.arange(16) % 3, Bootstrap(200, groups=labelled.groups)
+    whole = evaluate_rules(labelled, rules, bootstrap, HUMAN)
+    folded = evaluate_folds(labelled, folds, [rules] * 3, bootstrap, HUMAN)
+    assert folded.metrics == whole.metrics
+    for name, table in whole.tables.items():
+        pd.testing.assert_frame_equal(folded.tables[name], table)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,31 +25,18 @@ LICENCES = frozenset({"mit", "apache-2.0", "bsd-3-clause", "cc0-1.0", "cc-by-4.0
 TAGS = {CLOUDS.name: ("clouds", "remote-sensing", "earth-observation", "shallow-convection")}
 
 
-@dataclass(frozen=True)
-class AllImages:
-    """Of networks that learned from all images: the scores of networks of the same kind that did not."""
-
-    images: int
-    evaluated: int
-    """Images of the tables: their network never saw them, and neither did their rules"""
-    dice: float
-    """Cross-fitted, on all images"""
-    low: float
-    high: float
-    tuned: float
-
-
 def write_card(
     members: Sequence[NetworkMetadata],
     manifest: Manifest,
     rules: Rules,
     licence: str,
     tables: Mapping[str, pd.DataFrame],
-    all_images: AllImages | None = None,
+    all_images: bool = False,
 ) -> str:
     """Metadata of all members, data, rules, licence and the tables of an evaluation → the card, as Markdown.
 
-    `all_images`: the members learned from all images, so the tables are those of another network of the same kind.
+    `all_images`: the members learned from all images. The tables are those of networks of the same kind, one per fold,
+    that never saw their images.
     """
     labelled = manifest.rows("train", "validation", "holdout")
     template = open_templates(Path(__file__).parent, escape=False).get_template("card.md.jinja")  # Markdown, not HTML
@@ -77,15 +63,12 @@ def describe_for_hubs(
     rules: Rules,
     licence: str,
     tables: Mapping[str, pd.DataFrame],
-    all_images: AllImages | None = None,
+    all_images: bool = False,
 ) -> str:
     """YAML front matter, from which model hubs read licence, tags and results."""
     identifier = licence.split(",")[0].strip().removesuffix(".").lower()
     figures = _headline_figures(tables)
-    split = "holdout"
-    if all_images:
-        figures = [{"type": "dice", "value": round(all_images.dice, 4)}]
-        split = "all images, cross-fitted"
+    split = "all images, cross-fitted" if all_images else "holdout"
     content: dict[str, Any] = {"license": identifier if identifier in LICENCES else "other"} if licence else {}
     content |= {
         "library_name": "nephoscope",

@@ -9,8 +9,8 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from nephoscope.evaluation.intervals import Bootstrap
-from nephoscope.rules.presence import SURE_LABEL, UNSURE_LABEL, PresenceDecision, RawPresences, decide_presence, logit
-from nephoscope.rules.rules import Calibration, Rules
+from nephoscope.rules.presence import SURE_LABEL, UNSURE_LABEL, PresenceDecision, RawPresences, logit
+from nephoscope.rules.rules import Calibration
 
 Scores = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -50,12 +50,12 @@ class PresenceSource(NamedTuple):
     """N×C"""
 
 
-def presence_sources(raw: RawPresences, rules: Rules) -> list[PresenceSource]:
+def presence_sources(raw: RawPresences, decision: PresenceDecision) -> list[PresenceSource]:
     """The raw scores of classifier and segmenter, and the calibrated probability."""
     return [
         PresenceSource("classifier, raw", np.asarray(raw.classifier, np.float64)),
         PresenceSource("segmenter, raw", np.asarray(raw.top_mean, np.float64)),
-        PresenceSource(CALIBRATED, decide_presence(raw, rules).probability),
+        PresenceSource(CALIBRATED, decision.probability),
     ]
 
 

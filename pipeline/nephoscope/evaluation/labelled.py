@@ -1,7 +1,7 @@
 """Labelled images: predictions of the networks together with their truth."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -120,6 +120,12 @@ class LabelledSplit:
 
     def __iter__(self) -> Iterator[LabelledImage]:
         return (self[index] for index in range(len(self)))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Self:
+        """These images, in this order."""
+        duplicates = self.near_duplicates
+        chosen = None if duplicates is None else np.asarray(duplicates)[rows].tolist()
+        return replace(self, store=self.store.take(rows), near_duplicates=chosen)
 
 
 TRUTHS = "truths (N×C×H×W)"

@@ -1,7 +1,7 @@
 """Rules applied to labelled images: areas and Dice of every image and class, for every step of the rules."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,9 @@ Step = Callable[[Rule], Rule]
 AT_HALF = Rule(presence_threshold=0, pixel_threshold=128, min_area=0)
 
 
-def steps_of(rules: Rules) -> dict[str, Step]:
-    """Name → step. Every step applies one more part of the rules; parts that no class has are left out."""
+def steps_of(*all_rules: Rules) -> dict[str, Step]:
+    """Name → step. Every step applies one more part of the rules; parts that no class of any rules has are left out."""
+    every_rule = [rule for rules in all_rules for rule in rules.rules]
     steps: dict[str, tuple[Step, bool]] = {
         "threshold 0.5": (lambda _: AT_HALF, True),
         "tuned pixel threshold": (
@@ -29,9 +30,9 @@ def steps_of(rules: Rules) -> dict[str, Step]:
         ),
         "+ minimum area": (
             lambda rule: rule.model_copy(update={"presence_threshold": 0.0}),
-            any(rule.min_area > 1 for rule in rules.rules),
+            any(rule.min_area > 1 for rule in every_rule),
         ),
-        "+ presence threshold": (lambda rule: rule, any(rule.presence_threshold > 0 for rule in rules.rules)),
+        "+ presence threshold": (lambda rule: rule, any(rule.presence_threshold > 0 for rule in every_rule)),
     }
     return {name: step for name, (step, used) in steps.items() if used}
 
@@ -74,6 +75,13 @@ class ImageScores:
         """N×C, in truth"""
         return self.final_areas[..., TRUTH] > 0
 
+    def take(self, rows: npt.NDArray[np.int64]) -> "ImageScores":
+        """These images, in this order."""
+        image_ids = tuple(self.image_ids[row] for row in rows)
+        return replace(
+            self, image_ids=image_ids, fused=self.fused[rows], presence=self.presence[rows], areas=self.areas[rows]
+        )
+
     def table(self) -> pd.DataFrame:
         """A row per image and class: presence, areas of truth, prediction and overlap in pixels, and Dice."""
         keys = pd.MultiIndex.from_product([self.image_ids, self.classes], names=["image_id", "class_name"])
@@ -88,8 +96,19 @@ class ImageScores:
         return pd.DataFrame(columns, index=keys).reset_index()
 
 
-def score_images(labelled: LabelledImages, rules: Rules) -> ImageScores:
-    """Decide every image by the rules and compare its masks with the truth."""
+def join_scores(parts: Sequence[ImageScores]) -> ImageScores:
+    """Scores of several groups of images, each by its own rules, with the same steps."""
+    return replace(
+        parts[0],
+        image_ids=tuple(name for part in parts for name in part.image_ids),
+        fused=np.concatenate([part.fused for part in parts]),
+        presence=np.concatenate([part.presence for part in parts]),
+        areas=np.concatenate([part.areas for part in parts]),
+    )
+
+
+def score_images(labelled: LabelledImages, rules: Rules, steps: Mapping[str, Step] | None = None) -> ImageScores:
+    """Decide every image by the rules and compare its masks with the truth. Default for steps: those of the rules."""
     if rules.classes != labelled.classes:
         raise UserError(f"the rules have classes {rules.classes}, the probabilities have {labelled.classes}")
     if rules.inference_settings != labelled.inference_settings:
@@ -97,7 +116,7 @@ def score_images(labelled: LabelledImages, rules: Rules) -> ImageScores:
             f"the rules were tuned with {rules.inference_settings!r}, the probabilities were predicted with "
             f"{labelled.inference_settings!r}; run `dvc repro tune`"
         )
-    presence, steps = presences(labelled.raw, rules), steps_of(rules)
+    presence, steps = presences(labelled.raw, rules), steps or steps_of(rules)
     top_mean = labelled.raw.top_mean
     measure = delayed(
         lambda index: _measure(

@@ -5,7 +5,7 @@ A Zarr group in a zip: `levels` N×C×H×W uint8 at the output shape, `visible` 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from zipfile import ZipFile
@@ -69,6 +69,27 @@ class ProbabilityStore:
     def __getitem__(self, index: int) -> Prediction:
         levels, visible = np.asarray(self._levels[index]), np.asarray(self._visible[index], bool)
         return Prediction(levels, visible, self.raw.classifier[index], self.raw.top_mean[index])
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Self:
+        """These images, in this order; maps are still read from disk on access."""
+        return replace(
+            self,
+            image_ids=tuple(self.image_ids[row] for row in rows),
+            raw=RawPresences(self.raw.classifier[rows], self.raw.top_mean[rows]),
+            _levels=_Rows(self._levels, rows),
+            _visible=_Rows(self._visible, rows),
+        )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some rows of an array that is read one row at a time."""
+
+    array: Any
+    rows: npt.NDArray[np.int64]
+
+    def __getitem__(self, index: int) -> Any:
+        return self.array[int(self.rows[index])]
 
 
 class StoreWriter:

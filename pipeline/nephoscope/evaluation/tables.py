@@ -13,7 +13,6 @@ from nephoscope.evaluation.intervals import Bootstrap
 from nephoscope.evaluation.scores import OVERLAP, PREDICTED, TRUTH, ImageScores
 from nephoscope.files import atomic_write
 from nephoscope.masks.dice import dice_of_areas
-from nephoscope.rules.rules import Rules
 
 NAMES = ("image_id", "class_name", "member", "pattern")
 """Columns that hold text"""
@@ -100,10 +99,9 @@ def _human_table(human: HumanDice) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["reference", "class_name", "dice"])
 
 
-def presence_table(scores: ImageScores, rules: Rules) -> pd.DataFrame:
-    """Precision, recall and more of presence at the tuned thresholds, per class and for any class."""
-    thresholds = np.array([rule.presence_threshold for rule in rules.rules])
-    decided, present = scores.presence >= thresholds, scores.present
+def presence_table(scores: ImageScores, decided: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Precision, recall and more of the decision on presence (N×C), per class and for any class."""
+    present = scores.present
     rows = [
         _presence_row(name, decided[:, index], present[:, index], scores.fused[:, index])
         for index, name in enumerate(scores.classes)

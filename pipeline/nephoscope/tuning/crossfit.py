@@ -67,6 +67,8 @@ class CrossFitted:
     """The fit to all images"""
     dices: Floats
     """N×C: every image scored by rules that were tuned and decided without it; NaN if there are too few images"""
+    fold_rules: tuple[Rules, ...]
+    """The rules behind `dices`, one per fold; none if there are too few images"""
 
 
 @dataclass
@@ -102,7 +104,7 @@ class CrossFitting:
         for folds, fit in zip(single_folds, fits[1:], strict=True):
             rows = self._rows(folds)
             dices[rows] = self.adapted(fit.rules.adaptive_power).dices(fit.rules)[rows]
-        return CrossFitted(structures[0], tuple(trials[0]), fits[0], dices)
+        return CrossFitted(structures[0], tuple(trials[0]), fits[0], dices, tuple(fit.rules for fit in fits[1:]))
 
     def adapted(self, power: float) -> Evidence:
         """The evidence for rules with this `adaptive_power`."""

@@ -47,6 +47,10 @@ class Tuning:
     """N×C: Dice of the rules on the images they were tuned on; optimistic"""
     cross_fitted: Floats
     """N×C: Dice by rules that were tuned without the image; NaN if there are too few images"""
+    folds: npt.NDArray[np.int64]
+    """N: the fold of every image"""
+    fold_rules: tuple[Rules, ...]
+    """Per fold: rules tuned without its images; none if there are too few images"""
     tables: dict[str, pd.DataFrame]
     """estimates, optimum, thresholds, trials, surface, presence: see `nephoscope.tuning.tables`"""
 
@@ -152,7 +156,12 @@ def _summarise(crossfitting: CrossFitting, cross_fitted: CrossFitted) -> Tuning:
         "surface": surface_table(evidence, _map_surfaces(crossfitting, evidence, rules, grid.thinned())),
         "presence": presence_table(evidence, rules, bootstrap),
     }
-    return Tuning(_calibrate_presence(rules, evidence), tuned, cross_fitted.dices, tables)
+    folds, everything = crossfitting.folds, np.ones(len(evidence), bool)
+    fold_rules = tuple(
+        _calibrate_presence(part, evidence, folds != fold) for fold, part in enumerate(cross_fitted.fold_rules)
+    )
+    rules = _calibrate_presence(rules, evidence, everything)
+    return Tuning(rules, tuned, cross_fitted.dices, folds, fold_rules, tables)
 
 
 def _map_surfaces(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid: Grid) -> list[Surface]:
@@ -174,7 +183,7 @@ def _resample(crossfitting: CrossFitting, evidence: Evidence, rules: Rules, grid
     return [fit.rules for fit in fits]
 
 
-def _calibrate_presence(rules: Rules, evidence: Evidence) -> Rules:
+def _calibrate_presence(rules: Rules, evidence: Evidence, counted: npt.NDArray[np.bool_]) -> Rules:
     """Add the calibration of the fused presence: a mean of two calibrated numbers is too close to the base rate."""
-    calibrations = fit_calibrations(fuse(evidence.raw, rules), evidence.present)
+    calibrations = fit_calibrations(fuse(evidence.raw, rules)[counted], evidence.present[counted])
     return rules.model_copy(update={"presence_calibrations": calibrations})
