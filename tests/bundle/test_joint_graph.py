@@ -25,6 +25,7 @@ from nephoscope.evaluation.store import Prediction
 from nephoscope.files import read_json, write_json
 from nephoscope.inference.engine_choice import draw_probe
 from nephoscope.inference.ensemble import Ensemble
+from nephoscope.inference.joint import find_joint
 from nephoscope.models.checkpoint import load_checkpoint, save_checkpoint
 from nephoscope.settings.choices import Choice
 from tests.builders.student import SHAPE, export_student
@@ -94,9 +95,11 @@ def test_every_weight_is_a_reference_to_one_of_the_checkpoints(student: Path) ->
     assert [value.name for value in (*graph.input, *graph.output)] == ["images", "presence", "maps"]
 
 
-@pytest.mark.parametrize("name", ["body.encoder.model.blocks.3.1.conv_dw.weight", "mean"])
+@pytest.mark.parametrize(
+    "name", ["body.encoder.model.blocks.3.1.conv_dw.weight", "body.encoder.model.blocks.6.0.bn3.bias", "mean"]
+)
 def test_networks_that_differ_before_the_end_of_the_encoder_have_no_joint_graph(folder: Path, name: str) -> None:
-    """Another mean, because the same encoder would read other images."""
+    """In a weight, in the last one, and in the mean, with which the same encoder reads other images."""
     (folder / "joint.onnx").unlink()
     path = checkpoints(folder)[1]
     network, header = load_checkpoint(path)
@@ -151,11 +154,13 @@ def test_only_the_joint_graph_is_read(
     assert len(set(model.engines.values())) == 1
 
 
-def test_pytorch_reads_no_graph(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytorch_computes_each_network_by_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "joint.onnx").unlink()
     with recorded_graphs(monkeypatch) as names:
-        predict(open_portable(folder, "torch")[0])
+        model, _ = open_portable(folder, "torch")
+        predict(model)
     assert not names
+    assert find_joint(model.classifiers, model.segmenters) is None
 
 
 @GRAPHS

@@ -18,6 +18,7 @@ from torch import nn
 
 from nephoscope.bundle.onnx_graph import describe_network
 from nephoscope.models.checkpoint import load_checkpoint
+from nephoscope.models.metadata import load_metadata
 
 OUTPUTS = ("presence", "maps")
 """Of the classifier and of the segmenter."""
@@ -29,24 +30,29 @@ def write_joint(path: Path, checkpoints: Sequence[Path], properties: Mapping[str
 
     False, and no file, unless they are a classifier and a segmenter with one input shape and the same encoder.
     """
-    networks, metadata = zip(*(load_checkpoint(checkpoint) for checkpoint in checkpoints), strict=True)
-    if [network.kind for network in networks] != ["classifier", "segmenter"]:
+    metadata = [load_metadata(checkpoint) for checkpoint in checkpoints]
+    if [network.kind for network in metadata] != ["classifier", "segmenter"]:
         return False
-    if metadata[0].input_shape != metadata[1].input_shape or not _have_same_encoder(*networks):
+    classifier, segmenter = (load_checkpoint(checkpoint)[0] for checkpoint in checkpoints)
+    if metadata[0].input_shape != metadata[1].input_shape or not _have_same_encoder(classifier, segmenter):
         return False
     graphs = [ir.load(checkpoint.with_suffix(".onnx")) for checkpoint in checkpoints]
-    separate = sum(count_convolutions(model.graph) for model in graphs)
+    separate = sum(_count_convolutions(model.graph) for model in graphs)
     model = _merge(*graphs)
-    shared = sum(isinstance(module, nn.Conv2d) for module in networks[1].encoder.modules())
-    if separate - count_convolutions(model.graph) < shared:
+    if separate - _count_convolutions(model.graph) < _count_layers(segmenter):
         return False  # The encoders read different inputs: the segmenter may pad or normalise images in another way.
     model.metadata_props.update({**_describe(*map(describe_network, metadata)), **(properties or {})})
     ir.save(model, path)
     return True
 
 
-def count_convolutions(graph: ir.Graph) -> int:
+def _count_convolutions(graph: ir.Graph) -> int:
     return sum(node.op_type == "Conv" for node in graph)
+
+
+def _count_layers(network: Any) -> int:
+    """Convolutions of its encoder."""
+    return sum(isinstance(module, nn.Conv2d) for module in network.encoder.modules())
 
 
 def _have_same_encoder(classifier: Any, segmenter: Any) -> bool:
