@@ -23,15 +23,15 @@ from nephoscope.bundle.load import open_portable
 from nephoscope.data.cache import Cache
 from nephoscope.data.manifest import Manifest
 from nephoscope.data.truth import Truth
-from nephoscope.inference.engine_choice import draw_probe
-from nephoscope.inference.engines import Engine
+from nephoscope.inference.engine_choice import ENGINES, draw_probe
+from nephoscope.inference.engines import Engine, EngineName
 from nephoscope.inference.result import decide_results
 from nephoscope.masks.dice import dice
 from nephoscope.models.checkpoint import load_checkpoint
 from nephoscope.settings.choices import Choice
 from nephoscope.settings.section import Machine
 
-CHOICES: tuple[Choice, ...] = ("torch", "onnx", "openvino")
+CHOICES: tuple[EngineName, ...] = ("torch", "onnx", "openvino")
 PLAIN = "torch as it comes"
 BATCH = 8
 MOST_DICE_CHANGE = 0.001
@@ -52,7 +52,7 @@ def measure(artifacts: Path, seconds: float = 8.0) -> list[Row]:
         checkpoint = next(iter(sorted(model.glob(f"{kind}-*.safetensors"))))
         network, metadata = load_checkpoint(checkpoint)
         views = np.concatenate([draw_probe(metadata.input_shape)] * (BATCH // 2))
-        engines = {name: first_member(model, name, kind) for name in CHOICES}
+        engines = {name: ENGINES[name](checkpoint.with_suffix(""), Machine(accelerator="cpu"), 1) for name in CHOICES}
         tasks = {PLAIN: run_plainly(network.eval(), views)} | {str(name): run(engines[name], views) for name in CHOICES}
         times = {name: 1000 * median / BATCH for name, median in medians(tasks, seconds).items()}
         case = f"{kind} {metadata.input_shape[0]}×{metadata.input_shape[1]}"
@@ -64,11 +64,6 @@ def measure(artifacts: Path, seconds: float = 8.0) -> list[Row]:
 def _with_agreement(row: Row, agreement: dict[str, str]) -> Row:
     note = agreement.get(row.step.removeprefix("engine "), "") if "segmenter" in row.case else ""
     return dataclasses.replace(row, note="; ".join(filter(None, (row.note, note))))
-
-
-def first_member(model: Path, engine: Choice, kind: str) -> Engine:
-    both, _ = open_portable(model, engine, Machine(accelerator="cpu"))
-    return (both.classifiers if kind == "classifier" else both.segmenters)[0]
 
 
 def run(engine: Engine, views: np.ndarray) -> Callable[[], Any]:

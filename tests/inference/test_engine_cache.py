@@ -35,6 +35,17 @@ def test_engines_are_tried_once(trials: FakeTrials, tmp_path: Path) -> None:
     assert trials == ["one", "two"]
 
 
+def test_networks_of_a_joint_graph_have_one_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    received: list[object] = []
+    monkeypatch.setattr(engine_cache, "find_fastest_joint", lambda *given: received.append(given) or "openvino")
+    expected = {"two": np.ones(1, np.float32), "one": np.zeros(1, np.float32)}
+    joint = Path("model/joint")
+    for _ in range(2):
+        engines = choose_engines(tmp_path, "model", STEMS, Machine(), expected, joint)
+        assert engines == {"one": "openvino", "two": "openvino"}
+    assert received == [(joint, STEMS, Machine(), [expected["one"], expected["two"]])]
+
+
 def test_another_model_or_machine_has_its_own_entry(
     trials: FakeTrials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

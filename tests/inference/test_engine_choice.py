@@ -6,7 +6,15 @@ import pytest
 from nephoscope.errors import UserError
 from nephoscope.inference import engine_choice
 from nephoscope.inference import engines as engines_module
-from nephoscope.inference.engine_choice import ENGINES, EVERY, draw_probe, find_fastest, run_probe
+from nephoscope.inference.engine_choice import (
+    ENGINES,
+    EVERY,
+    JOINT_ENGINES,
+    draw_probe,
+    find_fastest,
+    find_fastest_joint,
+    run_probe,
+)
 from nephoscope.inference.engines import EngineMissingError, EngineName
 from nephoscope.settings.section import Machine
 
@@ -35,7 +43,7 @@ def engines(monkeypatch: pytest.MonkeyPatch, values: dict[str, float], seconds: 
         opened = missing if value is None else lambda *_, value=value: Constant(value)
         monkeypatch.setitem(ENGINES, name, opened)
     by_value = {values[name]: duration for name, duration in seconds.items()}
-    monkeypatch.setattr(engine_choice, "_time", lambda engine: by_value[engine.value])
+    monkeypatch.setattr(engine_choice, "_time", lambda engine: by_value[engine.engines[0].value])
 
 
 def choose(expected: float = 0.5, machine: Machine = Machine()) -> str:  # noqa: B008 - frozen
@@ -119,3 +127,29 @@ def test_the_probe_is_always_the_same_and_its_maps_are_thinned() -> None:
     assert draw_probe(SHAPE).shape == (2, 16, 24, 3)
     np.testing.assert_array_equal(draw_probe(SHAPE), draw_probe(SHAPE))
     assert run_probe(Constant(0.5)).shape == (2, 2, 16 // EVERY, 24 // EVERY)
+
+
+class ConstantJoint:
+    """A joint engine of two networks that return one number each."""
+
+    input_shape = SHAPE
+
+    def __init__(self, *values: float) -> None:
+        self.values = values
+
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(Constant(value)(images) for value in self.values)
+
+
+@pytest.mark.parametrize("wrong", [(0.6, 0.5), (0.5, 0.6), (0.5,), (0.5, np.nan)])
+def test_a_joint_graph_needs_an_engine_that_matches_both_networks(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wrong: tuple[float, ...]
+) -> None:
+    opened = {"openvino": wrong, "onnx": (0.5, 0.501), "torch": (0.5, 0.5)}
+    for name, values in opened.items():
+        monkeypatch.setitem(JOINT_ENGINES, name, lambda *_, values=values: ConstantJoint(*values))
+    monkeypatch.setattr(engine_choice, "_time", lambda engine: {wrong: 1, (0.5, 0.501): 2}.get(engine.values, 3))
+    expected = [run_probe(Constant(0.5))] * 2
+    assert find_fastest_joint(Path("joint"), [Path("one"), Path("two")], Machine(), expected) == "onnx"
+    assert "joint: " in caplog.text
+    assert "openvino" in caplog.text

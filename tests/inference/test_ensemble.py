@@ -7,10 +7,11 @@ import pytest
 from nephoscope.data.manifest import Manifest, Metadata
 from nephoscope.errors import UserError
 from nephoscope.inference.ensemble import FLIPS, Ensemble
+from nephoscope.inference.joint import JointOutput
 from nephoscope.inference.result import decide_results
 from nephoscope.inference.trained import batches, first_members, unseen_groups
 from nephoscope.masks.rle import Shape
-from nephoscope.rules.rules import Calibration, InferenceSettings, Rule, Rules
+from nephoscope.rules.rules import Calibration, Flip, InferenceSettings, Rule, Rules
 
 METADATA = Metadata("clouds", ("a", "b"), (8, 12), (8, 12), (4, 6))
 
@@ -119,3 +120,48 @@ def test_the_first_members_are_those_of_the_lowest_seeds_and_folds(tmp_path: Pat
     for name in ("seed10-fold0", "seed2-fold10", "seed2-fold9"):
         (tmp_path / f"{name}.safetensors").touch()
     assert [path.stem for path in first_members(tmp_path, 2)] == ["seed2-fold9", "seed2-fold10"]
+
+
+class RecordedJoint:
+    """A joint engine of two `Reddest`; records how many images it reads."""
+
+    input_shape, description = (4, 6), "recorded"
+
+    def __init__(self, outputs: int = 2) -> None:
+        self.networks = [Reddest((4, 6), maps=maps) for maps in (False, True)][:outputs]
+        self.image_count = 0
+
+    def run(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
+        self.image_count += len(images)
+        return tuple(network(images) for network in self.networks)
+
+
+def joint_model(joint: RecordedJoint, flips: tuple[Flip, ...] = ("none",)) -> Ensemble:
+    classifier, segmenter = (JointOutput(joint, index) for index in range(2))
+    return Ensemble(METADATA, [classifier], [segmenter], InferenceSettings(flips=flips))
+
+
+def test_a_joint_engine_reads_every_view_once_and_predicts_as_its_networks_do() -> None:
+    joint, flips = RecordedJoint(), ("none", "horizontal", "both")
+    images, visible = np.stack([draw_image()] * 8), np.ones((8, 4, 6), bool)
+    images[3, 2:, 1] = 90
+    predictions = joint_model(joint, flips).predict(images, visible)
+    assert joint.image_count == 8 * 3
+    classifier, segmenter = joint.networks
+    alone = Ensemble(METADATA, [classifier], [segmenter], InferenceSettings(flips=flips)).predict(images, visible)
+    for prediction, expected in zip(predictions, alone, strict=True):
+        np.testing.assert_array_equal(prediction.levels, expected.levels)
+        np.testing.assert_array_equal(prediction.classifier, expected.classifier)
+
+
+@pytest.mark.parametrize(("kind", "number"), [("classifier", 0), ("segmenter", 1)])
+def test_a_network_of_a_joint_engine_that_returns_nan_is_named(kind: str, number: int) -> None:
+    joint = RecordedJoint()
+    joint.networks[number].weight = np.nan
+    with pytest.raises(UserError, match=f"{kind} 1 of 1 returns NaN"):
+        joint_model(joint).predict(draw_image()[None], np.ones((1, 4, 6), bool))
+
+
+def test_a_joint_engine_returns_an_output_of_each_network() -> None:
+    with pytest.raises(UserError, match="classifier 1 of 1 and segmenter 1 of 1 return 1 outputs together"):
+        joint_model(RecordedJoint(outputs=1)).predict(draw_image()[None], np.ones((1, 4, 6), bool))

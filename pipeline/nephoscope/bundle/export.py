@@ -4,11 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from nephoscope.bundle.folder import CHECKSUMS, DESCRIPTION, REFERENCE_OUTPUTS, RULES, checked_files, hash_file
+from nephoscope.bundle.folder import (
+    CHECKSUMS,
+    DESCRIPTION,
+    JOINT,
+    REFERENCE_OUTPUTS,
+    RULES,
+    checked_files,
+    hash_file,
+    network_names,
+)
+from nephoscope.bundle.joint_graph import write_joint
 from nephoscope.bundle.onnx_graph import write_onnx
 from nephoscope.files import write_json
 from nephoscope.inference.engine_choice import run_probe
@@ -33,7 +44,7 @@ def export_model(
     """Checkpoints and rules → a new folder that `open_portable` reads on any machine; `half`: weights in 16 bits."""
     folder.mkdir(parents=True)
     properties = {"nephoscope_version": version("nephoscope"), "nephoscope_rules": rules.digest}
-    names: dict[str, list[str]] = {"classifiers": [], "segmenters": []}
+    names: dict[str, Any] = {"classifiers": [], "segmenters": []}
     for kind, checkpoints in (("classifiers", classifiers), ("segmenters", segmenters)):
         for checkpoint in checkpoints:
             network, metadata = load_checkpoint(checkpoint)
@@ -43,10 +54,12 @@ def export_model(
             write_onnx(exported, properties)
             names[kind].append(name)
     write_json(folder / RULES, rules.model_dump())
-    networks = [*names["classifiers"], *names["segmenters"]]
+    networks = network_names(names)
+    if write_joint(folder / f"{JOINT}.onnx", [folder / f"{name}.safetensors" for name in networks], properties):
+        names[JOINT] = JOINT
     outputs = {name: run_probe(TorchEngine.open(folder / f"{name}.safetensors", EXACT)) for name in networks}
     save_file(outputs, folder / REFERENCE_OUTPUTS)
-    checksums = {name: hash_file(folder / name) for name in checked_files(networks)}
+    checksums = {name: hash_file(folder / name) for name in checked_files(names)}
     write_json(folder / DESCRIPTION, {"data": metadata.data.to_dict(), **names, CHECKSUMS: checksums})
 
 

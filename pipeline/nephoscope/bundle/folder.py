@@ -1,7 +1,7 @@
 """The content of a portable model folder: networks (safetensors and ONNX), rules, classes, shapes and checksums."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,17 @@ DESCRIPTION, RULES = "model.json", "rules.json"
 CHECKSUMS = "sha256"
 """Key of model.json: name of a file → its SHA-256. Rules have none, because people may replace them."""
 KINDS = ("classifiers", "segmenters")
+JOINT = "joint"
+"""Key of model.json, if there is a joint graph: its name, which is also that of its file."""
 SHAPES = ("rle_shape", "output_shape", "cache_shape")
 WAY_OUT = "export it again, or copy all of it"
 
 
 def read_model(folder: Path) -> Any:
-    """model.json, checked: `data` (the metadata), `classifiers` and `segmenters` (names of members), `sha256`."""
+    """model.json, checked: `data` (the metadata), `classifiers` and `segmenters` (names of members), `sha256`.
+
+    `joint`, the name of the joint graph, is there only if the model has one.
+    """
     path = folder / DESCRIPTION
     if not path.is_file():
         found = f"holds no portable model, because {DESCRIPTION} is missing" if folder.is_dir() else "does not exist"
@@ -38,6 +43,7 @@ def read_model(folder: Path) -> Any:
         metadata = Metadata.from_dict(content["data"])
         _ = metadata.data_format  # raises an error if the format or a class cannot be used
         networks = [_check_name(name) for kind in KINDS for name in _check_names(content[kind])]
+        _check_joint(content, networks)
     except (ValueError, KeyError, TypeError, AttributeError):
         refuse_earlier_version(content, path, WAY_OUT)
         raise UserError(f"{path} does not describe a model; {WAY_OUT}") from None
@@ -46,7 +52,7 @@ def read_model(folder: Path) -> Any:
         if not (folder / name).is_file():
             raise UserError(f"{folder}: {name} is missing; {WAY_OUT}")
     _refuse_other_rules(folder, metadata)
-    _refuse_missing_checksums(path, content, networks)
+    _refuse_missing_checksums(path, content)
     return content
 
 
@@ -61,6 +67,13 @@ def _check_name(name: Any) -> str:
     if not isinstance(name, str) or not name or "." in name or Path(name).name != name:
         raise ValueError(f"{name!r} is no name of a network")
     return name
+
+
+def _check_joint(content: Mapping[str, Any], networks: Sequence[str]) -> None:
+    if JOINT not in content:
+        return
+    if _check_name(content[JOINT]) in networks or [len(content[kind]) for kind in KINDS] != [1, 1]:
+        raise ValueError("a joint graph has a name of its own, one classifier and one segmenter")
 
 
 def _refuse_wrong_shapes(path: Path, metadata: Metadata) -> None:
@@ -84,18 +97,24 @@ def _refuse_other_rules(folder: Path, metadata: Metadata) -> None:
         raise UserError(f"{folder / DESCRIPTION} and {RULES} have different output shapes; {WAY_OUT}")
 
 
-def _refuse_missing_checksums(path: Path, content: Mapping[str, Any], networks: Iterable[str]) -> None:
+def _refuse_missing_checksums(path: Path, content: Mapping[str, Any]) -> None:
     checksums = content.get(CHECKSUMS)
     if not isinstance(checksums, dict):
         raise UserError(f"{path} holds no checksums, as an earlier version of nephoscope wrote it; export it again")
-    for name in checked_files(networks):
+    for name in checked_files(content):
         if name not in checksums:
             raise UserError(f"{path} holds no checksum of {name}; {WAY_OUT}")
 
 
-def checked_files(networks: Iterable[str]) -> list[str]:
-    """Names of networks → names of the files that have checksums."""
-    return [REFERENCE_OUTPUTS, *(f"{name}{suffix}" for name in networks for suffix in (".onnx", ".safetensors"))]
+def checked_files(content: Mapping[str, Any]) -> list[str]:
+    """model.json → names of the files that have checksums."""
+    networks = [f"{name}{suffix}" for name in network_names(content) for suffix in (".onnx", ".safetensors")]
+    return [REFERENCE_OUTPUTS, *networks, *([f"{content[JOINT]}.onnx"] if JOINT in content else [])]
+
+
+def network_names(content: Mapping[str, Any]) -> list[str]:
+    """model.json → names of the classifiers, then of the segmenters."""
+    return [name for kind in KINDS for name in content[kind]]
 
 
 def verify_model(folder: Path) -> Any:
@@ -104,12 +123,11 @@ def verify_model(folder: Path) -> Any:
     Only the engine that is used knows whether a missing ONNX file or missing reference outputs matter.
     """
     content = read_model(folder)
-    networks = [name for kind in KINDS for name in content[kind]]
-    for path in (folder / name for name in checked_files(networks)):
+    for path in (folder / name for name in checked_files(content)):
         if path.is_file() and hash_file(path) != content[CHECKSUMS][path.name]:
             raise UserError(f"{path} is damaged or was changed: its checksum differs from {DESCRIPTION}; {WAY_OUT}")
     metadata = Metadata.from_dict(content["data"])
-    for name in networks:
+    for name in network_names(content):
         if load_metadata(folder / f"{name}.safetensors").data != metadata:
             raise UserError(f"{folder / DESCRIPTION} and {name}.safetensors describe different data; {WAY_OUT}")
     return content
@@ -122,8 +140,13 @@ def hash_file(path: Path) -> str:
 
 def list_stems(folder: Path) -> list[Path]:
     """The path of every network, without its suffix."""
-    content = read_model(folder)
-    return [folder / name for kind in KINDS for name in content[kind]]
+    return [folder / name for name in network_names(read_model(folder))]
+
+
+def joint_stem(folder: Path) -> Path | None:
+    """The path of the joint graph without its suffix, if the model has one."""
+    name = read_model(folder).get(JOINT)
+    return folder / name if name else None
 
 
 def classifier_checkpoints(folder: Path) -> list[Path]:
@@ -132,7 +155,7 @@ def classifier_checkpoints(folder: Path) -> list[Path]:
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 of all files that decide the predictions; other files in the folder do not count."""
-    names = checked_files(stem.name for stem in list_stems(folder))
+    names = checked_files(read_model(folder))
     digest = hashlib.sha256()
     for path in sorted(folder / name for name in (DESCRIPTION, RULES, *names)):
         if path.is_file():

@@ -18,7 +18,7 @@ import platformdirs
 from nephoscope.files import read_json, write_json
 from nephoscope.hardware import count_cores, list_gpus
 from nephoscope.inference.agreement import LIMITS
-from nephoscope.inference.engine_choice import LOGGER, ProbeOutput, find_fastest
+from nephoscope.inference.engine_choice import LOGGER, ProbeOutput, find_fastest, find_fastest_joint
 from nephoscope.inference.engines import EngineName
 from nephoscope.settings.section import Machine
 
@@ -33,13 +33,25 @@ def cache_path() -> Path:
 
 
 def choose_engines(
-    cache: Path, fingerprint: str, stems: Sequence[Path], machine: Machine, expected: Mapping[str, ProbeOutput]
+    cache: Path,
+    fingerprint: str,
+    stems: Sequence[Path],
+    machine: Machine,
+    expected: Mapping[str, ProbeOutput],
+    joint: Path | None = None,
 ) -> dict[str, EngineName]:
-    """Networks of a model (paths without ending, PyTorch's probe outputs by name) → engine by name of the network."""
+    """Networks of a model (paths without ending, PyTorch's probe outputs by name) → engine by name of the network.
+
+    With a joint graph (path without ending), all of them have the same engine.
+    """
     if cached := cached_engines(cache, fingerprint, stems, machine):
         return cached
     LOGGER.info("testing which engine is the fastest on this machine; the result is kept in %s", cache)
-    chosen = {stem.name: find_fastest(stem, machine, expected[stem.name]) for stem in stems}
+    if joint is None:
+        chosen = {stem.name: find_fastest(stem, machine, expected[stem.name]) for stem in stems}
+    else:
+        fastest = find_fastest_joint(joint, stems, machine, [expected[stem.name] for stem in stems])
+        chosen = dict.fromkeys((stem.name for stem in stems), fastest)
     with suppress(OSError):  # without a writable cache, engines are tested in every run
         cache.mkdir(parents=True, exist_ok=True)
         write_json(_entry(cache, fingerprint, machine), chosen)

@@ -27,6 +27,8 @@ from nephoscope.settings.section import Machine, Precision
 Images = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 """N×C of a classifier, N×C×H×W of a segmenter"""
+Outputs = tuple[Probabilities, ...]
+"""One for each network of a graph"""
 HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16"}
 """Our names of precisions → OpenVINO's."""
 EngineName = Literal["torch", "onnx", "openvino"]
@@ -48,32 +50,39 @@ class Engine(Protocol):
 
 
 class OnnxEngine:
-    """An exported network (N×3×H×W uint8 in, probabilities out) in ONNX Runtime, fp32."""
+    """An exported graph (N×3×H×W uint8 in, probabilities out) in ONNX Runtime, fp32.
+
+    `checkpoints` hold its weights; none: the one beside it, of the same name.
+    """
 
     description = "onnx fp32"
 
-    def __init__(self, path: Path, streams: int = 1) -> None:
+    def __init__(self, path: Path, streams: int = 1, checkpoints: Sequence[Path] = ()) -> None:
         runtime = _import_engine("onnxruntime")
         options = runtime.SessionOptions()
         if streams > 1:
             options.intra_op_num_threads = 1
         with _user_errors(path):
-            graph = _resolve_links(path, self)
+            graph = _resolve_links(path, checkpoints, self)
             self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
             self.input_shape = _input_shape(self._session.get_inputs()[0].shape)
 
     def __call__(self, images: Images) -> Probabilities:
+        (probabilities,) = self.run(images)
+        return probabilities
+
+    def run(self, images: Images) -> Outputs:
         batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        (probabilities,) = self._session.run(None, {self._session.get_inputs()[0].name: batch})
-        return np.asarray(probabilities, np.float32)
+        outputs = self._session.run(None, {self._session.get_inputs()[0].name: batch})
+        return tuple(np.asarray(output, np.float32) for output in outputs)
 
 
-def _resolve_links(path: Path, engine: Engine) -> Path:
-    """A network (path of its graph) → a path without links. Copies are removed together with the engine.
+def _resolve_links(path: Path, checkpoints: Sequence[Path], engine: Engine) -> Path:
+    """A graph and its weights → a path without links. Copies are removed together with the engine.
 
     Engines refuse weights outside of the graph's folder, which is where links into a DVC cache point.
     """
-    files = (path, path.with_suffix(".safetensors"))
+    files = (path, *(checkpoints or [path.with_suffix(".safetensors")]))
     if not any(file.is_symlink() for file in files):
         return path
     folder = Path(mkdtemp(prefix="nephoscope-"))
@@ -92,18 +101,18 @@ def _input_shape(shape: Sequence[object]) -> Shape:
 
 
 class OpenVinoEngine:
-    """An exported network in OpenVINO. Left alone, it would compute in 16 bits where the processor can.
+    """An exported graph in OpenVINO. Left alone, it would compute in 16 bits where the processor can.
 
-    The network is compiled for the size of its first batch, and again for each larger one. Smaller batches are padded.
-    A fixed size is 5 to 10 % faster than a dynamic one.
+    The graph is compiled for the size of its first batch, and again for each larger one. Smaller batches are padded.
+    A fixed size is 5 to 10 % faster than a dynamic one. `checkpoints` hold its weights, as for `OnnxEngine`.
     """
 
-    def __init__(self, path: Path, machine: Machine, streams: int = 1) -> None:
+    def __init__(self, path: Path, machine: Machine, streams: int = 1, checkpoints: Sequence[Path] = ()) -> None:
         self._openvino = _import_engine("openvino")
         self._core = _open_core(self._openvino)
         self._streams = streams
         with _user_errors(path):
-            self._path = _resolve_links(path, self)
+            self._path = _resolve_links(path, checkpoints, self)
             shape = self._core.read_model(self._path).input(0).partial_shape
         self.input_shape: Shape = (shape[2].get_length(), shape[3].get_length())
         # Only the cores of this process: the machine may run other workers.
@@ -120,6 +129,10 @@ class OpenVinoEngine:
         self._compiling = Lock()
 
     def __call__(self, images: Images) -> Probabilities:
+        (probabilities,) = self.run(images)
+        return probabilities
+
+    def run(self, images: Images) -> Outputs:
         size = self._size_for(len(images))
         batch = np.ascontiguousarray(images)
         if size > len(batch):
@@ -128,8 +141,8 @@ class OpenVinoEngine:
         request = requests.get()
         try:
             request.infer({0: batch}, share_inputs=True, share_outputs=True)
-            # Copied, because the next call writes its output to the same memory.
-            return np.array(request.get_output_tensor(0).data[: len(images)], np.float32)
+            # Copied, because the next call writes its outputs to the same memory.
+            return tuple(np.array(tensor.data[: len(images)], np.float32) for tensor in request.output_tensors)
         finally:
             requests.put(request)
 
