@@ -59,22 +59,28 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=96)
     parser.add_argument("--plain", type=int, default=96, help="pictures for the plain way, which is slow")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--against", type=Path, help="another model folder, timed in the same turns")
     arguments = parser.parse_args()
-    print_rows(
-        measure(arguments.model, arguments.pictures, arguments.plain, arguments.repeats)
-        + measure_growth(arguments.model)
-    )
+    rows = measure(arguments.model, arguments.pictures, arguments.plain, arguments.repeats, arguments.against)
+    print_rows(rows if arguments.against else rows + measure_growth(arguments.model))
 
 
-def measure(model: Path, pictures: int = 96, plain: int = 96, repeats: int = 3) -> list[Row]:
+def measure(
+    model: Path, pictures: int = 96, plain: int = 96, repeats: int = 3, against: Path | None = None
+) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         scenes = Path(folder) / "scenes"
         paths = [str(path) for path in draw_pictures(scenes, pictures)]
         turns = [
-            (alone(predict_fast, model, paths), alone(predict_plainly, model, paths[:plain])) for _ in range(repeats)
+            (
+                alone(predict_fast, model, paths),
+                alone(predict_plainly, model, paths[:plain]),
+                *([alone(predict_fast, against, paths)] if against else []),
+            )
+            for _ in range(repeats)
         ]
         truths = read_truths(scenes)
-    (_, _, rles), (_, _, plain_rles) = turns[0]
+    (_, _, rles), (_, _, plain_rles) = turns[0][:2]
     note = _agreement(rles[:plain], plain_rles, [truths[Path(path).name] for path in paths[:plain]])
     ours, theirs = (statistics.median(turn[way][0] for turn in turns) for way in (0, 1))
     case = f"{RLE_SHAPE[0]}×{RLE_SHAPE[1]} JPEG, both networks"
@@ -82,7 +88,11 @@ def measure(model: Path, pictures: int = 96, plain: int = 96, repeats: int = 3) 
         Row(f"prediction: {name}", case, "ms", *_by_step(turns, 0, name), PLAIN, *_by_step(turns, 1, name))
         for name in (READ, NETWORKS, RULE)
     ]
-    return [Row("whole prediction", case, "ms", ours, PLAIN, theirs, note), *steps]
+    rows = [Row("whole prediction", case, "ms", ours, PLAIN, theirs, note), *steps]
+    if against:
+        other = statistics.median(turn[2][0] for turn in turns)
+        rows.append(Row("whole prediction", case, "ms", ours, f"the model {against.name}", other))
+    return rows
 
 
 def _by_step(turns: list[Any], way: int, name: str) -> tuple[float]:

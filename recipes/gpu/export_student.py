@@ -22,6 +22,7 @@ from nephoscope.models.segmenter import Segmenter, build_segmenter
 
 ENCODER, CLASS_COUNT, DECODER_WIDTH = "tf_efficientnet_lite0", 4, 0.5
 ENCODER_PREFIX = "segmenter.encoder.model."
+ORIGIN = "distilled from a teacher (recipes/gpu)"
 STATISTICS = ("mean", "deviation")
 HEAD = ("conv_head.", "bn2.", "classifier.")
 
@@ -61,7 +62,7 @@ def describe(
         fold=fold,
         epoch=0,
         score=float("nan"),
-        settings={"decoder_width": DECODER_WIDTH} if is_segmenter else {},
+        settings={"weights": ORIGIN} | ({"decoder_width": DECODER_WIDTH} if is_segmenter else {}),
     )
 
 

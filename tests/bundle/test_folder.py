@@ -30,16 +30,14 @@ def test_other_files_do_not_change_the_fingerprint(folder: Path) -> None:
     assert fingerprint(folder) == fingerprint(SHIPPED)
 
 
-@pytest.mark.parametrize(
-    "name", ["model.json", "rules.json", "reference_outputs.safetensors", "segmenter-seed0-fold1.onnx"]
-)
+@pytest.mark.parametrize("name", ["model.json", "rules.json", "reference_outputs.safetensors", "segmenter-seed0.onnx"])
 def test_every_file_of_the_model_changes_the_fingerprint(folder: Path, name: str) -> None:
     with (folder / name).open("ab") as file:
         file.write(b" ")
     assert fingerprint(folder) != fingerprint(SHIPPED)
 
 
-@pytest.mark.parametrize("name", ["rules.json", "classifier-seed0-fold0.safetensors"])
+@pytest.mark.parametrize("name", ["rules.json", "classifier-seed0.safetensors"])
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     assert describe_model(folder) == {"problem": f"{folder}: {name} is missing; export it again, or copy all of it"}
@@ -59,8 +57,8 @@ def test_automatic_choice_of_an_engine_needs_the_reference_outputs(folder: Path)
         ("reference_outputs.safetensors", "auto"),
         ("rules.json", "onnx"),
         ("model.json", "onnx"),
-        ("segmenter-seed0-fold0.safetensors", "torch"),
-        ("segmenter-seed0-fold0.onnx", "onnx"),
+        ("segmenter-seed0.safetensors", "torch"),
+        ("segmenter-seed0.onnx", "onnx"),
     ],
 )
 def test_a_truncated_file_is_named(folder: Path, name: str, engine: Choice) -> None:
@@ -104,8 +102,8 @@ def test_a_model_of_an_earlier_version_is_refused(folder: Path, name: str) -> No
 
 @pytest.mark.parametrize(
     ("name", "engine"),
-    [("segmenter-seed0-fold2.safetensors", "onnx"), ("classifier-seed0-fold1.safetensors", "torch"),
-     ("segmenter-seed0-fold0.onnx", "openvino"), ("reference_outputs.safetensors", "auto")],
+    [("segmenter-seed0.safetensors", "onnx"), ("classifier-seed0.safetensors", "torch"),
+     ("segmenter-seed0.onnx", "openvino"), ("reference_outputs.safetensors", "auto")],
 )  # fmt: skip
 def test_one_flipped_bit_is_noticed(folder: Path, name: str, engine: Choice) -> None:
     flip_bit(folder / name)
@@ -113,14 +111,14 @@ def test_one_flipped_bit_is_noticed(folder: Path, name: str, engine: Choice) -> 
         open_portable(folder, engine)
 
 
-@pytest.mark.parametrize("outputs", [{}, {"segmenter-seed0-fold0": np.zeros(0, np.float32)}], ids=["none", "empty"])
+@pytest.mark.parametrize("outputs", [{}, {"segmenter-seed0": np.zeros(0, np.float32)}], ids=["none", "empty"])
 def test_reference_outputs_without_values_are_refused(folder: Path, outputs: dict[str, np.ndarray]) -> None:
     path = folder / "reference_outputs.safetensors"
     save_file(outputs, path)
     content = read_json(folder / "model.json")
     content[CHECKSUMS][path.name] = hash_file(path)
     write_json(folder / "model.json", content)
-    message = r"reference_outputs\.safetensors has no outputs of .*segmenter-seed0-fold0.*, or choose an --engine"
+    message = r"reference_outputs\.safetensors has no outputs of .*segmenter-seed0.*, or choose an --engine"
     with pytest.raises(UserError, match=message):
         open_portable(folder)
 
@@ -133,8 +131,8 @@ def flip_bit(path: Path) -> None:
 
 
 def test_a_damaged_classifier_draws_no_heat_maps(folder: Path) -> None:
-    flip_bit(folder / "classifier-seed0-fold1.safetensors")
-    with pytest.raises(UserError, match=r"classifier-seed0-fold1\.safetensors is damaged or was changed"):
+    flip_bit(folder / "classifier-seed0.safetensors")
+    with pytest.raises(UserError, match=r"classifier-seed0\.safetensors is damaged or was changed"):
         classifier_checkpoints(folder)
 
 
@@ -144,7 +142,7 @@ def test_rules_may_be_replaced(folder: Path) -> None:
     assert open_portable(folder, "onnx")[1] == rules
 
 
-@pytest.mark.parametrize("missing", ["sha256", "segmenter-seed0-fold1.onnx"])
+@pytest.mark.parametrize("missing", ["sha256", "segmenter-seed0.onnx"])
 def test_a_folder_without_a_checksum_is_refused(folder: Path, missing: str) -> None:
     content = read_json(folder / "model.json")
     content.pop(missing, None)
@@ -163,7 +161,7 @@ def test_a_folder_without_a_checksum_is_refused(folder: Path, missing: str) -> N
         ("output_shape", [350], r"output_shape is \(350,\); expected a height and a width"),
         ("output_shape", 350, "output_shape is 350; expected a height and a width"),
         ("output_shape", [175, 262], r"output_shape is \(175, 262\), but clouds has \(350, 525\)"),
-        ("cache_shape", [64, 96], "model.json and classifier-seed0-fold0.safetensors describe different data"),
+        ("cache_shape", [64, 96], "model.json and classifier-seed0.safetensors describe different data"),
     ],
 )
 def test_a_wrong_shape_is_refused(folder: Path, name: str, shape: object, message: str) -> None:
@@ -180,7 +178,7 @@ def test_rules_for_another_shape_are_refused(folder: Path) -> None:
         open_portable(folder, "onnx")
 
 
-@pytest.mark.parametrize("names", [[], ["../classifier-seed0"], ["more/net"], [""], "classifier-seed0-fold0", [7]])
+@pytest.mark.parametrize("names", [[], ["../classifier-seed0"], ["more/net"], [""], "classifier-seed0", [7]])
 def test_networks_have_plain_names(folder: Path, names: object) -> None:
     write_json(folder / "model.json", {**read_json(folder / "model.json"), "classifiers": names})
     with pytest.raises(UserError, match=r"model\.json does not describe a model"):

@@ -19,7 +19,7 @@ CLASSES = ("Fish", "Flower", "Gravel", "Sugar")
 def test_it_is_small_and_complete() -> None:
     files = {path.name: path.stat().st_size for path in SHIPPED.iterdir()}
     assert {"model.json", "rules.json", "reference_outputs.safetensors", "card.md"} < set(files)
-    assert sum(files.values()) < 40 * MEGABYTES
+    assert sum(files.values()) < 25 * MEGABYTES
     tensors = [tensor for path in SHIPPED.glob("*-seed*.safetensors") for tensor in load_file(path).values()]
     assert {tensor.dtype for tensor in tensors if tensor.ndim > 1} == {torch.float16}
 

@@ -21,7 +21,7 @@ from nephoscope.rules.rules import InferenceSettings, read_rules
 from nephoscope.settings.inference import Predict, Submit
 from nephoscope.settings.section import Machine
 
-STEM = SHIPPED / "classifier-seed0-fold0"
+STEM = SHIPPED / "classifier-seed0"
 
 
 @pytest.fixture
@@ -100,9 +100,12 @@ def test_store_and_rules_record_the_precision(finished: Artifacts) -> None:
     assert read_json(finished.tune.rules)["inference_settings"]["precision"] == "fp32"
 
 
-def test_rules_of_before_keep_their_digest() -> None:
-    rules = read_rules(SHIPPED / "rules.json")
-    assert "precision" not in read_json(SHIPPED / "rules.json")["inference_settings"]
+def test_rules_of_before_keep_their_digest(tmp_path: Path) -> None:
+    content = read_json(SHIPPED / "rules.json")
+    assert content["inference_settings"].pop("precision") == "fp32"
+    write_json(tmp_path / "rules.json", content)
+    rules = read_rules(tmp_path / "rules.json")
+    assert rules.digest == read_rules(SHIPPED / "rules.json").digest
     assert rules.inference_settings.precision == "fp32"
     halved = rules.inference_settings.model_copy(update={"precision": "bf16"})
     assert rules.model_copy(update={"inference_settings": halved}).digest != rules.digest
