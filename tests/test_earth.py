@@ -10,6 +10,7 @@ import rasterio
 import xarray as xr
 
 import nephoscope as ns
+from nephoscope.artifacts import SHIPPED
 from nephoscope.batch.maps import MapOptions
 from nephoscope.batch.predict import predict_pictures
 from nephoscope.data.images import read_image
@@ -266,3 +267,20 @@ def test_options_that_differ_are_named(model: ns.Model, picture: Path, tmp_path:
     predict_pictures([str(picture)], model.folder, str(tmp_path), engine="onnx")
     with pytest.raises(ns.UserError, match="made with another --bounds, --time, --overlap"):
         predict_pictures([str(picture)], model.folder, str(tmp_path), engine="onnx", options=MapOptions(overlap=0.2))
+
+
+def test_coarse_pixels_are_named_in_a_warning(
+    model: ns.Model, image: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = np.ascontiguousarray(image[::20, ::20])
+    place = rasterio.Affine(*Grid.from_bounds(BOUNDS, small.shape[:2]).transform)
+    path = tmp_path / "coarse.tif"
+    height, width = small.shape[:2]
+    profile = {"driver": "GTiff", "height": height, "width": width, "count": 3, "dtype": "uint8", "crs": "EPSG:4326"}
+    with rasterio.open(path, "w", transform=place, **profile) as file:
+        file.write(small.transpose(2, 0, 1))
+    model.predict(path)
+    model.predict(image, bounds=BOUNDS, time=DAY)
+    predict_pictures([str(path)], SHIPPED, tmp_path / "out")
+    warning = f"coarse.tif: its pixels are {14 / height:.3g}° high; the networks read pixels of 0.0729°"
+    assert [record.getMessage().split(", and")[0] for record in caplog.records] == [warning] * 2

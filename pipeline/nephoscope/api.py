@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from nephoscope.artifacts import SHIPPED
 from nephoscope.batch.pictures import UNSEEN, batches, read_content, warn_of_stretch
+from nephoscope.batch.scenes import warn_of_grain
 from nephoscope.batch.storage import read_bytes
 from nephoscope.bundle.folder import fingerprint
 from nephoscope.bundle.load import open_portable
@@ -148,6 +149,7 @@ class Model:
         return None
 
     def _predict_scene(self, scene: Scene) -> Result:
+        warn_of_grain(scene.name, scene, self._ensemble.metadata)
         try:
             result = predict_scene(self._ensemble, self.rules, scene)
         except UserError as error:

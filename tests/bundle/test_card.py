@@ -75,7 +75,7 @@ def test_unknown_figures_are_shown_as_such(card: str) -> None:
 def test_networks_of_all_images_are_shown_with_the_scores_of_those_that_left_some_out() -> None:
     text = card_of(area=0.3, all_images=True)
     assert "1 images. The networks below learned from all of them." in text
-    assert "On all 1 images, cross-fitted: each is decided by the network of its fold" in text
+    assert "On all 1 images, cross-fitted: each is predicted by the networks of its fold" in text
     assert "holdout" not in text
     (result,) = yaml.safe_load(text.split("---")[1])["model-index"][0]["results"]
     assert result["dataset"]["split"] == "all images, cross-fitted"

@@ -1,5 +1,6 @@
 """Results, networks and cards name the model, the rules and the engines that they come from."""
 
+import re
 from pathlib import Path
 
 import onnx

@@ -1,9 +1,12 @@
 """Scenes of a batch: which addresses are scenes, and their prediction. A file of several times is several scenes."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import PurePosixPath
 
 from nephoscope.batch.maps import MapOptions
+from nephoscope.data.manifest import Metadata
 from nephoscope.earth.reading.open import DATASETS, is_scene, open_scenes
 from nephoscope.earth.scene import Scene
 from nephoscope.errors import UserError
@@ -12,6 +15,7 @@ from nephoscope.inference.result import Result
 from nephoscope.inference.scenes import predict_scene
 from nephoscope.rules.rules import Rules
 
+LOGGER = logging.getLogger(__name__)
 TIME_MARK = "#time="
 """Between the address of a file and the number of one of its times."""
 
@@ -49,7 +53,22 @@ def _count_times(address: str) -> int:
 
 def predict_address(model: Ensemble, rules: Rules, address: str, options: MapOptions) -> Result:
     """Open one scene, and predict it. Its file stays open while the result is in use, for overlays."""
-    return predict_scene(model, rules, _open(address, options), overlap=options.overlap)
+    scene = _open(address, options)
+    warn_of_grain(PurePosixPath(address).name, scene, model.metadata)
+    return predict_scene(model, rules, scene, overlap=options.overlap)
+
+
+def warn_of_grain(image_id: str, scene: Scene, metadata: Metadata) -> None:
+    """Log a warning if the pixels of a scene are coarser than those that the networks read.
+
+    The map has a flag, too, but the summary shows only numbers.
+    """
+    if scene.place is None or metadata.ground_size is None:
+        return
+    found, read = scene.place.source_cell, metadata.ground_size[0] / metadata.cache_shape[0]
+    if found > read:
+        text = "%s: its pixels are %.3g° high; the networks read pixels of %.3g°, and results mean little"
+        LOGGER.warning(text, image_id, found, read)
 
 
 def _open(address: str, options: MapOptions) -> Scene:
