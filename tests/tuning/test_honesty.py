@@ -14,7 +14,7 @@ from nephoscope.rules.rules import Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.crossfit import NOTHING, CrossFitting, Structure
 from nephoscope.tuning.evidence import gather
-from nephoscope.tuning.tune import tune
+from nephoscope.tuning.tune import tune, tune_images
 from tests.builders.tuning_pictures import draw_pictures
 
 SETTINGS = Tune(pixel_thresholds=(51, 102, 153, 204), min_areas=(0, 3, 10), folds=3, resamples=4, bootstrap=50)
@@ -74,6 +74,17 @@ def test_the_truth_of_a_fold_changes_the_rules_of_the_other_folds_alone(
         for other in others
     )
     assert any(after[other].structure != decided[other].structure for other in others)
+
+
+@pytest.mark.parametrize("fold", FOLDS)
+def test_the_returned_rules_of_a_fold_do_not_depend_on_its_truth(labelled: LabelledArrays, fold: int) -> None:
+    before = tune_images(labelled, SETTINGS)
+    after = tune_images(turn_truth(labelled, before.folds == fold), SETTINGS)
+    assert np.array_equal(after.folds, before.folds)
+    assert after.fold_rules[fold] == before.fold_rules[fold]
+    assert after.fold_rules[fold].presence_calibrations is not None
+    others = [other for other in FOLDS if other != fold]
+    assert all(after.fold_rules[other] != before.fold_rules[other] for other in others)
 
 
 def test_the_cross_fitted_dice_is_that_of_masks_by_rules_without_the_fold(
