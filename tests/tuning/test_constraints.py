@@ -118,3 +118,24 @@ def test_impossible_bounds_stop_the_tuning() -> None:
             scores,
             settings=SETTINGS.model_copy(update={"min_precision": {"every": 1}, "min_recall": {"every": 0.9}}),
         )
+
+
+def test_shrinkage_moves_no_class_that_has_bounds() -> None:
+    random = np.random.default_rng(0)
+    truths = np.zeros((60, 3, 10, 10), bool)
+    truths[random.random((60, 3)) < 0.5, 2:8, 2:8] = True
+    presences_of_classes = 0.5 * truths.any((2, 3)) + 0.5 * random.random((60, 3))
+    bounds = {"objective": "dice", "min_recall": {"a": 1.0}, "calibrate": True}
+    unmoved, shrunk = (
+        tune(
+            0.8 * truths,
+            truths,
+            presences_of_classes,
+            classes=("a", "b", "c"),
+            settings=Tune.model_validate(SETTINGS.model_dump() | bounds | {"shrinkage": shrinkage}),
+        ).rules.rules
+        for shrinkage in (0.0, 1.0)
+    )
+    assert shrunk[0] == unmoved[0]
+    assert shrunk[1].presence_threshold == pytest.approx(shrunk[2].presence_threshold)
+    assert unmoved[1].presence_threshold != pytest.approx(unmoved[2].presence_threshold)
