@@ -32,14 +32,14 @@ from nephoscope.evaluation.tables import write_tables
 from nephoscope.files import atomic_write, write_json
 from nephoscope.inference.trained import predict_rows
 from nephoscope.models.checkpoint import save_checkpoint
-from nephoscope.models.metadata import NetworkMetadata, load_metadata
+from nephoscope.models.metadata import load_metadata
 from nephoscope.rules.rules import Calibration, Flip, InferenceSettings, Rule, Rules
 from nephoscope.settings.tuning import Tune
 from nephoscope.tuning.tune import tune_images
+from recipes.gpu.data import FOLD_COUNT
 from recipes.gpu.export_student import describe, load_student
 from recipes.gpu.finetune import FOLDER
 
-FOLDS = 5
 FINAL = "final0"
 VIEWS: dict[int, tuple[Flip, ...]] = {
     1: ("none",),
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), help="the pipeline's results")
     parser.add_argument("--students", type=Path, required=True, help="folder of fold0 … fold4 and final0")
     parser.add_argument("--views", type=int, choices=VIEWS, default=2, help="flips whose predictions are averaged")
-    parser.add_argument("--folds", type=int, nargs="+", default=range(FOLDS), help="fewer: scores only, no model")
+    parser.add_argument("--folds", type=int, nargs="+", default=range(FOLD_COUNT), help="fewer: scores only, no model")
     parser.add_argument("--recipe", type=Path, default=Path("recipes/clouds-cpu.yaml"), help="names the licence")
     parser.add_argument("--work", type=Path, default=Path("data/student/work"), help="exports and predictions")
     parser.add_argument("--out", type=Path, required=True, help="the model folder")
@@ -75,7 +75,7 @@ def main() -> None:
     write_tables(options.work / f"tuning-views{options.views}", tuning.tables)
     write_json(options.work / f"tuning-views{options.views}.json", tuning.metrics())
     print(tuning, tuning.tables["estimates"].to_string(index=False, float_format="{:.4f}".format), sep="\n")
-    if len(options.folds) < FOLDS:
+    if len(options.folds) < FOLD_COUNT:
         return
 
     bootstrap = Bootstrap(2000, 0.95, 0, labelled.groups)
@@ -93,11 +93,11 @@ def main() -> None:
 
 def save_members(students: Path, name: str, manifest: Manifest, fold: int, work: Path) -> list[Path]:
     """Checkpoints of a student's segmenter and classifier."""
+    work.mkdir(parents=True, exist_ok=True)
     paths = []
     for network in load_student(students / f"student-coarse-{name}.safetensors"):
         path = work / f"{network.kind}-{name}.safetensors"
-        work.mkdir(parents=True, exist_ok=True)
-        metadata: NetworkMetadata = describe(network, manifest.metadata, 0, fold, manifest.metadata.cache_shape)
+        metadata = describe(network, manifest.metadata, 0, fold, manifest.metadata.cache_shape)
         save_checkpoint(path, network, metadata, half=True)
         paths.append(path)
     return paths

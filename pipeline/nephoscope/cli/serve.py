@@ -52,7 +52,7 @@ def serve(
         int, typer.Option(min=0, help="Images that may wait for prediction; further ones are rejected")
     ] = Bounds.waiting,
 ) -> None:
-    """Start the web app: drop images into a page, move the rules, compare with the truth. It has a JSON API, too.
+    """Start the web app: drop images into a page, change the rules, compare with the labels. It has a JSON API, too.
 
     It listens on this machine only, needs no network, and keeps images in memory only.
 

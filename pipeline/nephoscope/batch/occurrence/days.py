@@ -80,7 +80,7 @@ class Pool:
         self.pair_count = self.day_count = 0
 
     def close(self, sums: Sums) -> Summary:
-        """End a period: keep its summary, and add to what is common."""
+        """End a period: keep its summary, and add its sums to those of all periods."""
         count = np.maximum(sums.count, 1)
         mean = sums.total / count
         deviations = np.clip(sums.squares - count * mean**2, 0, None)
